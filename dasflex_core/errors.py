@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one family of errors: what went wrong, named by whose fault it is.
+
+    DasflexError
+    ├── QueryError      (ValueError)       the client asked for something that cannot be
+    ├── NotFoundError   (LookupError)      there is no such source, request or page
+    ├── AccessError     (PermissionError)  the client may not have it
+    ├── SourceError     (RuntimeError)     a reader, or the stream that it wrote, failed
+    ├── ConfigError     (ValueError)       a definition, a configuration or a plugin is wrong
+    └── BusyError       (RuntimeError)     not now: a limit was reached
+
+Each has a *kind*, a short dotted name that does not change, from which a protocol's own table makes its code
+(an HTTP status, a das exception type, a HAPI code, an exit code). The text is one sentence or two that a
+scientist can act on: what, why, and what would be right. Texts never hold a command line or a server's path,
+unless the error is a `ConfigError`, which only administrators see.
+
+Nothing found in a time range is no error: it is an item of the stream (`dasflex_core.arrays.NoData`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class DasflexError(Exception):
+    """Any failure that dasflex names itself.
+
+    `kind` is one of the names listed in `docs/reference/errors.md`; `message` is the text for people; `detail`
+    holds what only the administrator may see, such as the last lines of a reader's standard error.
+    """
+
+    default_kind = "error"
+
+    def __init__(self, message: str, *, kind: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind or self.default_kind
+        self.detail = detail
+
+
+class QueryError(DasflexError, ValueError):
+    """The client asked for something that cannot be.
+
+    Kinds: `query.unknown-parameter`, `query.bad-value`, `query.bad-time`, `query.bad-range`,
+    `query.missing-parameter`, `query.no-plan`, `query.unreachable-type`.
+    """
+
+    default_kind = "query"
+
+
+class NotFoundError(DasflexError, LookupError):
+    """There is no such source, request record or answer. Kinds: `not-found.source`, `not-found.request`."""
+
+    default_kind = "not-found"
+
+
+class AccessError(DasflexError, PermissionError):
+    """The client may not read this. Kinds: `access.denied`, `access.log-in`."""
+
+    default_kind = "access"
+
+
+class SourceError(DasflexError, RuntimeError):
+    """A reader failed, or wrote what is no valid stream.
+
+    Kinds: `source.start` (not there, or not executable), `source.exit` (non-zero), `source.stream` (not a valid
+    stream), `source.truncated`, `source.silent`, `source.limit`.
+    """
+
+    default_kind = "source"
+
+
+class ConfigError(DasflexError, ValueError):
+    """A definition, the configuration or a plugin is wrong.
+
+    Kinds: `config.unreadable`, `config.unknown-key`, `config.bad-value`, `config.missing`, `config.plugin`,
+    `config.missing-extra`.
+    """
+
+    default_kind = "config"
+
+
+class BusyError(DasflexError, RuntimeError):
+    """A limit was reached; the same request may succeed later. Kinds: `busy.limit`."""
+
+    default_kind = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a text file something stands: `file`, `line` (1 is the first; 0 is unknown), and the `key` path."""
+
+    file: str
+    line: int = 0
+    key: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.key}" if self.key else where
+
+
+def nearest(word: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The known words closest to `word`, the closest first, without regard to case."""
+    by_lower = {name.lower(): name for name in known}
+    return [by_lower[name] for name in get_close_matches(word.lower(), list(by_lower), n=count, cutoff=0.6)]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` Did you mean A or B?` for an error's text, with a blank in front; empty where nothing is close."""
+    close = nearest(word, known)
+    return f" Did you mean {' or '.join(close)}?" if close else ""

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is installed: the plugins, what each provides, what failed to load and why. The only caller of pluggy.
+
+A broken plugin takes nothing down: it is left out, and says why wherever plugins are listed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
+
+import pluggy
+
+from dasflex_core import hookspecs
+from dasflex_core.errors import ConfigError
+from dasflex_core.stages import Framer, StageSpec, spec_of
+from dasflex_core.streamtype import StreamType, StreamTypeInfo, check_traits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import click
+
+__all__ = ["CORE_FAMILIES", "PluginInfo", "Registry", "discover", "load"]
+
+T = TypeVar("T")
+GROUP = "dasflex"
+
+#: The families of the core, in the order of a path.
+CORE_FAMILIES = (
+    hookspecs.Family("read", 100, "What is read"),
+    hookspecs.Family("dft", 200, "Fourier transforms"),
+    hookspecs.Family("calc", 300, "Calculations"),
+    hookspecs.Family("bin", 400, "Averages and other statistics of bins"),
+    hookspecs.Family("view", 500, "What a display needs"),
+    hookspecs.Family("format", 600, "The form of the answer"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """One plugin: its entry point's name and module, its distribution and version, and why it failed, if it did."""
+
+    name: str
+    module: str
+    distribution: str = ""
+    version: str = ""
+    error: str = ""
+    provides: tuple[str, ...] = ()
+
+    @property
+    def bundled(self) -> bool:
+        """Whether the plugin came with dasflex itself."""
+        return self.distribution == "dasflex"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All that the installed plugins declare, as frozen data."""
+
+    plugins: tuple[PluginInfo, ...] = ()
+    stages: tuple[StageSpec, ...] = ()
+    stream_types: tuple[StreamTypeInfo, ...] = ()
+    families: tuple[hookspecs.Family, ...] = CORE_FAMILIES
+    conventions: tuple[hookspecs.Convention, ...] = ()
+    importers: tuple[hookspecs.DefinitionImporter, ...] = ()
+    tables: tuple[hookspecs.DefinitionTable, ...] = ()
+    authenticators: tuple[hookspecs.Authenticator, ...] = ()
+    task_kinds: tuple[hookspecs.TaskKind, ...] = ()
+    manager: pluggy.PluginManager | None = field(default=None, compare=False, repr=False)
+
+    def stream_type(self, produced: StreamType) -> StreamTypeInfo | None:
+        """What is registered of a type; of an unknown variant, the first that fits."""
+        for info in self.stream_types:
+            if info.type.serves(produced):
+                return info
+        return None
+
+    def framer(self, produced: StreamType) -> Framer | None:
+        """A new framer for a type; None where there is none."""
+        info = self.stream_type(produced)
+        if info is None or not info.framer:
+            return None
+        made = load(info.framer)()
+        if not isinstance(made, Framer):
+            raise ConfigError(f"{info.framer} makes no framer", kind="config.plugin")
+        return made
+
+    def by_suffix(self, suffix: str) -> StreamTypeInfo | None:
+        """The type whose files have a suffix (without its dot)."""
+        return next((info for info in self.stream_types if info.suffix == suffix.lower()), None)
+
+    def convention(self, name: str) -> hookspecs.Convention:
+        """The convention of that name. Raises `ConfigError`."""
+        for each in self.conventions:
+            if each.name == name:
+                return each
+        known = ", ".join(each.name for each in self.conventions)
+        raise ConfigError(f"No plugin provides the convention {name!r}; there are {known}", kind="config.plugin")
+
+    def commands(self) -> list[click.Command]:
+        """The verbs that plugins add to the `dasflex` command. A plugin that fails here warns and is left out."""
+        found: list[click.Command] = []
+        if self.manager is not None:
+            _call(self.manager, "dasflex_commands", found.append)
+        return found
+
+    def mounts(self) -> list[hookspecs.Mount]:
+        """The WSGI applications that plugins mount. A plugin that fails here warns and is left out."""
+        found: list[hookspecs.Mount] = []
+        if self.manager is not None:
+            _call(self.manager, "dasflex_mounts", found.append)
+        return found
+
+
+def load(path: str) -> Callable[..., object]:
+    """The object that `module:name` names. Raises `ConfigError` which says what is missing."""
+    module, _, name = path.partition(":")
+    try:
+        found = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except ImportError as error:
+        missing = error.name or module
+        raise ConfigError(f"{path} cannot be used: {missing} is not installed", kind="config.missing-extra") from error
+    except AttributeError as error:
+        raise ConfigError(f"{module} has no {name}", kind="config.plugin") from error
+    if not callable(found):
+        raise ConfigError(f"{path} cannot be called", kind="config.plugin")
+    return found
+
+
+def _call(manager: pluggy.PluginManager, hook: str, register: Callable[[T], object]) -> dict[str, str]:
+    """Calls a hook of each plugin by itself, so that one that fails leaves the others; gives the failures by name."""
+    failed: dict[str, str] = {}
+    for implementation in getattr(manager.hook, hook).get_hookimpls():
+        try:
+            implementation.function(register)
+        except Exception as error:  # noqa: BLE001  a stranger's plugin may raise anything; it is named, not hidden
+            failed[implementation.plugin_name] = f"{hook}: {type(error).__name__}: {error}"
+            warnings.warn(f"Plugin {implementation.plugin_name} is left out: {error}", RuntimeWarning, stacklevel=2)
+    return failed
+
+
+class _Collector:
+    """Gathers what one plugin declares."""
+
+    def __init__(self, info: PluginInfo) -> None:
+        self.info = info
+        self.stages: list[StageSpec] = []
+        self.found: dict[str, list[object]] = {}
+
+    def stage(self, declared: StageSpec | type) -> None:
+        """Takes a stage, checked and marked with its origin."""
+        spec = spec_of(declared)
+        check_traits(spec.needs | spec.adds | spec.drops, f"stage {spec.name}")
+        self.stages.append(replace(spec, bundled=self.info.bundled, origin=self.info.name))
+
+    def other(self, hook: str, kind: type) -> Callable[[object], None]:
+        """Takes a declaration of a kind; anything else is the plugin's fault."""
+
+        def register(declared: object) -> None:
+            if not isinstance(declared, kind):
+                raise ConfigError(f"{hook} registers a {kind.__name__}, not {declared!r}", kind="config.plugin")
+            self.found.setdefault(hook, []).append(declared)
+
+        return register
+
+
+_KINDS: dict[str, type] = {
+    "dasflex_stream_types": StreamTypeInfo,
+    "dasflex_families": hookspecs.Family,
+    "dasflex_conventions": hookspecs.Convention,
+    "dasflex_definition_importers": hookspecs.DefinitionImporter,
+    "dasflex_definition_tables": hookspecs.DefinitionTable,
+    "dasflex_authenticators": hookspecs.Authenticator,
+    "dasflex_task_kinds": hookspecs.TaskKind,
+}
+
+
+def _collect(info: PluginInfo, module: object) -> _Collector:
+    """What a plugin's module declares, asked through a manager of its own. Raises whatever the plugin raises."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(module, info.name)
+    manager.check_pending()
+    collector = _Collector(info)
+    manager.hook.dasflex_stages(register=collector.stage)
+    for hook, kind in _KINDS.items():
+        getattr(manager.hook, hook)(register=collector.other(hook, kind))
+    return collector
+
+
+def discover(entry_points: Iterable[tuple[PluginInfo, Callable[[], object]]] | None = None) -> Registry:
+    """The registry of the installed plugins. One that fails is left out, with a warning, and listed with its reason.
+
+    `entry_points` (pairs of what is known of a plugin, and how to load its module) stand in for the installed ones.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    plugins: list[PluginInfo] = []
+    good: list[_Collector] = []
+    for info, loader in _installed() if entry_points is None else entry_points:
+        try:
+            module = loader()
+            collector = _collect(info, module)
+            manager.register(module, info.name)
+        except Exception as error:  # noqa: BLE001  a stranger's plugin may raise anything; it is named, not hidden
+            plugins.append(replace(info, error=f"{type(error).__name__}: {error}"))
+            warnings.warn(f"Plugin {info.name} ({info.module}) is left out: {error}", RuntimeWarning, stacklevel=2)
+            continue
+        good.append(collector)
+        plugins.append(replace(info, provides=_provides(collector)))
+    return Registry(
+        plugins=tuple(plugins),
+        stages=tuple(stage for each in good for stage in each.stages),
+        stream_types=_all(good, "dasflex_stream_types", StreamTypeInfo),
+        families=(*CORE_FAMILIES, *_all(good, "dasflex_families", hookspecs.Family)),
+        conventions=(*CORE_CONVENTIONS, *_all(good, "dasflex_conventions", hookspecs.Convention)),
+        importers=_all(good, "dasflex_definition_importers", hookspecs.DefinitionImporter),
+        tables=_all(good, "dasflex_definition_tables", hookspecs.DefinitionTable),
+        authenticators=_all(good, "dasflex_authenticators", hookspecs.Authenticator),
+        task_kinds=_all(good, "dasflex_task_kinds", hookspecs.TaskKind),
+        manager=manager,
+    )
+
+
+#: The convention of the core itself: canonical names.
+CORE_CONVENTIONS = (hookspecs.Convention("flex", "Canonical parameters", ""),)
+
+
+def _all(collectors: Iterable[_Collector], hook: str, kind: type[T]) -> tuple[T, ...]:
+    """What all plugins declared through a hook."""
+    return tuple(each for one in collectors for each in one.found.get(hook, ()) if isinstance(each, kind))
+
+
+def _provides(collector: _Collector) -> tuple[str, ...]:
+    """What a plugin provides, in words, for the list of plugins."""
+    words = [f"{stage.role} {stage.name}" for stage in collector.stages]
+    for hook, declared in collector.found.items():
+        noun = hook.removeprefix("dasflex_").removesuffix("s").replace("_", " ").replace("familie", "family")
+        words += [f"{noun} {getattr(each, 'name', '') or getattr(each, 'type', '')}" for each in declared]
+    return tuple(words)
+
+
+def _installed() -> list[tuple[PluginInfo, Callable[[], object]]]:
+    """The entry points of the group `dasflex`, bundled ones first, then by name."""
+    from importlib.metadata import entry_points
+
+    found = []
+    for each in entry_points(group=GROUP):
+        distribution = each.dist.name if each.dist else ""
+        version = each.dist.version if each.dist else ""
+        found.append((PluginInfo(each.name, each.value, distribution, version), each.load))
+    return sorted(found, key=lambda pair: (not pair[0].bundled, pair[0].name))

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The in-memory stream: fill, slices of records, properties, axes and traits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dasflex_core.arrays import (
+    VARIES,
+    Dataset,
+    Dimension,
+    Properties,
+    Property,
+    Ragged,
+    Records,
+    Variable,
+    is_fill,
+    traits_of,
+)
+from dasflex_core.errors import QueryError
+
+TIME = Variable("time", "center", "datetime", "us2000", (VARIES, None), np.dtype("<f8"), plane="x")
+FREQUENCY = Variable(
+    "frequency", "center", "real", "Hz", (None, 3), np.dtype("<f8"), values=np.array([10.0, 20.0, 40.0])
+)
+PSD = Variable("psd", "center", "real", "V**2 m**-2 Hz**-1", (VARIES, 3), np.dtype("<f4"), fill=-1e31)
+SPECTRA = Dataset(
+    1,
+    "spectra",
+    (VARIES, 3),
+    (
+        Dimension("time", "time", True, (TIME,)),
+        Dimension("frequency", "frequency", True, (FREQUENCY,)),
+        Dimension("psd", "psd", False, (PSD,)),
+    ),
+    ("time", "psd"),
+)
+
+
+def test_fill_is_found_although_float32_cannot_hold_it_exactly():
+    values = np.array([-1e31, 1.0, np.nan], dtype=np.float32)
+    assert is_fill(values, -1e31).tolist() == [True, False, False]
+    assert is_fill(values, float("nan")).tolist() == [False, False, True]
+    assert is_fill(np.array([0.0, 1e-30]), 0).tolist() == [True, False]
+    assert is_fill(np.array([255, 1], dtype=np.uint8), 255).tolist() == [True, False]
+    assert is_fill(np.array(["NaT", "2020-01-01"], dtype="M8[ns]"), np.datetime64("NaT")).tolist() == [True, False]
+    assert not is_fill(values, None).any()
+
+
+def test_floats_have_fill_as_nan():
+    batch = Records(SPECTRA, {"time": np.zeros(1), "psd": np.array([[1, -1e31, 3]], dtype="<f4")})
+    assert np.isnan(batch.floats("psd")).tolist() == [[False, True, False]]
+    with pytest.raises(QueryError, match=r"psb.*Did you mean psd"):
+        batch.floats("psb")
+
+
+def test_a_variable_knows_its_axes():
+    variable = SPECTRA.first("spectra")
+    assert variable.name == "psd"
+    assert variable.axis("Hz").name == "frequency"
+    with pytest.raises(QueryError, match="no axis in eV"):
+        variable.axis("eV")
+    with pytest.raises(QueryError, match="waveform"):
+        SPECTRA.first("waveform")
+
+
+def test_a_variable_may_be_swapped_for_another():
+    power = Variable("power", "center", "real", "V**2 m**-2", (VARIES, None), np.dtype("<f8"))
+    swapped = SPECTRA.swap(PSD, power)
+    assert swapped.wire == ("time", "power")
+    assert [each.name for each in swapped.data()] == ["power"]
+
+
+def test_traits_follow_from_the_declaration():
+    assert traits_of([SPECTRA]) == {"one", "spectra", "axis:frequency"}
+    assert "one" not in traits_of([SPECTRA, SPECTRA])
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=20), st.data())
+def test_a_slice_of_ragged_records_holds_the_same_values(lengths, data):
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    column = Ragged(np.arange(offsets[-1]), offsets)
+    dataset = Dataset(1, "r", (VARIES,), (), ("x",))
+    first = data.draw(st.integers(0, len(lengths)))
+    last = data.draw(st.integers(first, len(lengths)))
+    part = Records(dataset, {"x": column}).slice(slice(first, last))["x"]
+    rows = [part.values[a:b].tolist() for a, b in zip(part.offsets[:-1], part.offsets[1:], strict=True)]
+    assert rows == [
+        column.values[a:b].tolist() for a, b in zip(offsets[first:last], offsets[first + 1 :], strict=False)
+    ]
+
+
+def test_a_replaced_property_moves_to_the_end():
+    properties = Properties((Property("a", "1"), Property("b", "2"))).put(Property("a", "3"))
+    assert [(each.name, each.text) for each in properties] == [("b", "2"), ("a", "3")]
+    assert properties.text("c", "none") == "none"
+    assert len(properties.without("a")) == 1

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plugins are discovered by entry point, declare what they provide, and cannot take anything down."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from dasflex_core.errors import ConfigError
+from dasflex_core.hookspecs import Convention, Family, hookimpl
+from dasflex_core.registry import PluginInfo, discover, load
+from dasflex_core.stages import Reducer, StageSpec
+from dasflex_core.streamtype import ARRAYS, StreamType
+
+
+class Twice(Reducer):
+    """Everything twice."""
+
+
+def module(**hooks):
+    made = types.ModuleType("made")
+    for name, function in hooks.items():
+        setattr(made, name, hookimpl(function))
+    return made
+
+
+def registry(**modules):
+    return discover(
+        (PluginInfo(name, f"{name}.plugin", "other"), lambda each=each: each) for name, each in modules.items()
+    )
+
+
+def stages(register):
+    register(Twice)
+    register(StageSpec("raw", "Raw", None, StreamType("raw"), "m:c"))
+
+
+def test_what_a_plugin_declares_is_in_the_registry_with_its_origin():
+    def families(register):
+        register(Family("tone", 350, "Tones"))
+
+    def conventions(register):
+        register(Convention("old", "Old clients", "m:f"))
+
+    found = registry(good=module(dasflex_stages=stages, dasflex_families=families, dasflex_conventions=conventions))
+    assert [(each.name, each.origin, each.bundled) for each in found.stages] == [
+        ("twice", "good", False),
+        ("raw", "good", False),
+    ]
+    assert found.families[-1].name == "tone"
+    assert found.convention("old").title == "Old clients"
+    assert found.plugins[0].provides == ("reducer twice", "reader raw", "family tone", "convention old")
+
+
+def broken(register):
+    raise ValueError("no licence")
+
+
+def wrong(register):
+    register("a text")
+
+
+def missing_trait(register):
+    register(StageSpec("odd", "Odd", ARRAYS, ARRAYS, "m:c", needs=frozenset({"oddness"})))
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (module(dasflex_stages=broken), "ValueError: no licence"),
+        (module(dasflex_families=wrong), "registers a Family, not 'a text'"),
+        (module(dasflex_stages=wrong), "declares no stage"),
+        (module(dasflex_stages=missing_trait), "no trait 'oddness'"),
+        (module(dasflex_stagse=stages), "dasflex_stagse"),
+    ],
+)
+def test_a_broken_plugin_is_left_out_named_and_takes_nothing_down(bad, reason):
+    with pytest.warns(RuntimeWarning, match="Plugin bad"):
+        found = registry(bad=bad, good=module(dasflex_stages=stages))
+    assert [each.name for each in found.stages] == ["twice", "raw"]
+    assert reason in found.plugins[0].error
+    assert not found.plugins[1].error
+
+
+def test_a_plugin_that_cannot_be_imported_is_left_out():
+    def fails():
+        raise ImportError("No module named 'cdfpp'")
+
+    with pytest.warns(RuntimeWarning, match="cdfpp"):
+        found = discover([(PluginInfo("cdf", "dasflex_cdf.plugin"), fails)])
+    assert found.stages == ()
+
+
+def test_what_a_path_names_is_loaded_late_and_its_absence_explained():
+    assert load("dasflex_core.registry:discover") is discover
+    with pytest.raises(ConfigError, match="nothing_here is not installed") as caught:
+        load("nothing_here:f")
+    assert caught.value.kind == "config.missing-extra"
+    with pytest.raises(ConfigError, match="has no nonsense"):
+        load("dasflex_core.registry:nonsense")
+    with pytest.raises(ConfigError, match="No plugin provides"):
+        discover([]).convention("klingon")
