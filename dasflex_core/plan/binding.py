@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Binding: a definition and a request become concrete stages. The only step of planning that looks at the disk.
+
+A reader of the definition becomes a `StageSpec` whose parameters are those that its command mentions; a filter of the
+definition likewise. A view is bound to the readers of the source that it views.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dasflex_core.errors import ConfigError, Place
+from dasflex_core.plan.parameters import canonical_facts
+from dasflex_core.plan.templates import Template, TemplateParam, expand_environment, parse_template
+from dasflex_core.stages import Cost, Mode, ParamSpec, StageSpec
+from dasflex_core.streamtype import AXIS, StreamType
+from dasflex_core.times import FOREVER, Time, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dasflex_core.catalog.model import Definition, ExternalStage, Option, Reader
+    from dasflex_core.plan.graph import Limits
+
+__all__ = ["Bound", "BoundStage", "bind", "gigabytes", "source_traits"]
+
+#: What a reader costs, where nothing is known of it: seconds to start and per gigabyte.
+READER_COST = Cost(0.05, 5.0)
+#: What an external filter costs: a process is started, and text or bytes pass through two pipes.
+FILTER_COST = Cost(0.05, 10.0)
+#: How big an answer is, in gigabytes, where the definition does not say what its reader writes.
+UNKNOWN_SIZE = 0.01
+_LONGEST_VIEW = 16
+
+
+@dataclass(frozen=True, slots=True)
+class BoundStage:
+    """A stage of the source itself: its declaration, the template of its command, and the definition it is from."""
+
+    spec: StageSpec
+    template: Template
+    definition: Definition
+    reader: Reader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a source offers a request: its own stages by name, those declined with the reason, and its defaults.
+
+    `defaults` are the definition's `[default]` pairs, a view's over those of the source that it views. `changed` is the
+    date of the data in seconds since 1970, None where it is not known. `limits` are those of the definition.
+    """
+
+    definition: Definition
+    stages: Mapping[str, BoundStage]
+    declined: tuple[tuple[str, str], ...]
+    defaults: tuple[tuple[str, str], ...]
+    traits: frozenset[str]
+    options: Mapping[str, Option]
+    changed: float | None = None
+    limits: Limits | None = field(default=None)
+
+
+def bind(
+    definition: Definition,
+    request: Mapping[str, str],
+    *,
+    find: Callable[[str], Definition],
+    external: tuple[ExternalStage, ...] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Bound:
+    """The stages that a definition gives for a request.
+
+    `find` looks a viewed source up; `external` are the site's own filters; `environ` is the server's environment.
+    Raises `ConfigError` for a broken definition.
+    """
+    chain = view_chain(definition, find)
+    base = chain[-1]
+    options = dict(item for each in reversed(chain) for item in each.options.items())
+    defaults = dict(pair for each in reversed(chain) for pair in each.defaults)
+    traits = source_traits(base)
+    stages: dict[str, BoundStage] = {}
+    declined: list[tuple[str, str]] = []
+    for reader in base.readers:
+        name = reader.name or "reader"
+        reason = _declines(reader, request)
+        if reason:
+            declined.append((name, reason))
+            continue
+        stages[name] = _bound_reader(name, reader, replace(base, options=options), traits, request)
+    for each in chain:
+        for filter_ in each.stages:
+            stages[filter_.name] = _bound_filter(filter_, each)
+    for filter_ in external:
+        stages.setdefault(filter_.name, _bound_filter(filter_, definition))
+    changed = newest(base, environ or {})
+    return Bound(definition, stages, tuple(declined), tuple(defaults.items()), traits, options, changed)
+
+
+def view_chain(definition: Definition, find: Callable[[str], Definition]) -> tuple[Definition, ...]:
+    """The definition, what it views, and so on to the one with a reader of its own. A cycle is a `ConfigError`."""
+    chain = [definition]
+    while chain[-1].viewed:
+        if len(chain) > _LONGEST_VIEW or chain[-1].viewed.lower() in {each.id.lower() for each in chain}:
+            path = " → ".join(each.id for each in chain)
+            raise ConfigError(f"{path} → {chain[-1].viewed}: a view leads back to itself", kind="config.bad-value")
+        chain.append(find(chain[-1].viewed))
+    return tuple(chain)
+
+
+def source_traits(definition: Definition) -> frozenset[str]:
+    """The traits that the definition's tables of coordinates and data state of its stream."""
+    traits = {"axis:time"} | {AXIS + name for name in definition.coords}
+    coords = definition.coords
+    if any(coord.of == "time" for coord in coords.values()):
+        traits.add("waveform")
+    spectral = {name for name, coord in coords.items() if (coord.units or "").endswith("Hz")}
+    if any(spectral & set(item.axes) for item in definition.data.values()):
+        traits.add("spectra")
+    time = coords.get("time")
+    if time is not None and time.cadence is not None:
+        traits.add("sampled")
+    if len({item.axes for item in definition.data.values()}) == 1:
+        traits.add("one")
+    return frozenset(traits)
+
+
+def gigabytes(definition: Definition, request: Mapping[str, str]) -> float:
+    """How many gigabytes the reader is expected to write for the range of the request."""
+    rate = next((reader.rate for reader in definition.readers if reader.rate), None)
+    begin, end = request.get("read.time.min"), request.get("read.time.max")
+    if rate is None or begin is None or end is None:
+        return UNKNOWN_SIZE
+    first, last = parse_time(begin), parse_time(end)
+    if last == FOREVER:
+        return UNKNOWN_SIZE
+    return max(0.0, (last.ns - first.ns) / 1e9) * rate.packets * rate.size / 1e9
+
+
+def newest(definition: Definition, environ: Mapping[str, str]) -> float | None:
+    """The date of the newest file that a reader's `changed` names, in seconds since 1970; None where none is found."""
+    times: list[float] = []
+    for reader in definition.readers:
+        if not reader.changed:
+            continue
+        pattern = Path(definition.directory, expand_environment(reader.changed, environ))
+        times += [
+            found.stat().st_mtime for found in Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
+        ]
+    return max(times, default=None)
+
+
+def _declines(reader: Reader, request: Mapping[str, str]) -> str:
+    """Why a reader does not serve the request; blank where it does."""
+    if reader.kind in ("files", "url"):
+        return f"no installed plugin reads a source by {reader.kind}"
+    if reader.kind == "source":
+        return ""
+    forever = "read.time.max" in request and parse_time(request["read.time.max"]) == FOREVER
+    if reader.live and not forever:
+        return "a live reader answers read.time.max=forever"
+    if forever and not reader.live:
+        return "only a live reader answers read.time.max=forever"
+    return ""
+
+
+def _bound_reader(
+    name: str, reader: Reader, definition: Definition, traits: frozenset[str], request: Mapping[str, str]
+) -> BoundStage:
+    """The stage that a reader's command makes."""
+    template = parse_template(reader.command, place=Place(definition.file, key=f"reader.{name}.command"))
+    params = tuple(_param(each, definition) for each in template.parameters if not _lacks(each, request))
+    inexact = () if reader.exact else ("read.time.min", "read.time.max")
+    spec = StageSpec(
+        name=name,
+        title=definition.title,
+        accepts=None,
+        produces=StreamType.parse(reader.writes or "das/2"),
+        factory="",
+        protocol="process",
+        adds=traits | {"live" if reader.live else "finite"},
+        params=tuple(each for each in params if each.name not in inexact),
+        reads=inexact,
+        cost=READER_COST,
+        exact=reader.exact,
+        bundled=True,
+        origin=definition.id,
+    )
+    return BoundStage(spec, template, definition, reader)
+
+
+def _bound_filter(external: ExternalStage, definition: Definition) -> BoundStage:
+    """The stage that an external filter's command makes."""
+    template = parse_template(external.command, place=Place(definition.file, key=f"stage.{external.name}.command"))
+    spec = StageSpec(
+        name=external.name,
+        title=external.name,
+        accepts=StreamType.parse(external.accepts),
+        produces=StreamType.parse(external.writes),
+        factory="",
+        protocol="process",
+        params=tuple(_param(each, definition) for each in template.parameters),
+        cost=FILTER_COST,
+        bundled=True,
+        origin=definition.id,
+    )
+    return BoundStage(spec, template, definition)
+
+
+def _lacks(parameter: TemplateParam, request: Mapping[str, str]) -> bool:
+    """Whether the request asks for an item of a list that the command does not know: then it cannot consume it."""
+    if parameter.whole or parameter.name not in request:
+        return False
+    known = {sub.name for sub in parameter.subs}
+    separator = parameter.subs[0].separator
+    asked = request[parameter.name].split(None if separator.isspace() else separator)
+    return not {each.strip() for each in asked} <= known
+
+
+def _param(parameter: TemplateParam, definition: Definition) -> ParamSpec:
+    """The declaration of a parameter that a command mentions: an option's, or the canonical one."""
+    name = parameter.name
+    option = definition.options.get(name.removeprefix("read."))
+    mode: Mode = "required" if parameter.required else "offered"
+    if option is not None and name.startswith("read."):
+        low, high = (None, None) if option.range is None else _bounds(option)
+        return ParamSpec(
+            name, mode, option.type, option.units, low, high, option.values, option.default, option.title
+        )  # fmt: skip
+    facts = canonical_facts(name)
+    default = None
+    if name == "read.time.inter" and (time := definition.coords.get("time")) and time.interval:
+        default = None if time.interval.default is None else f"{time.interval.default:g}"
+    return ParamSpec(
+        name,
+        mode,
+        facts.type if facts else "string",
+        facts.units if facts else "",
+        _lowest(name, definition, facts.low if facts else None),
+        facts.high if facts else None,
+        default=default,
+        title=facts.title if facts else "",
+    )
+
+
+def _lowest(name: str, definition: Definition, low: float | None) -> float | None:
+    """The lower bound of a canonical parameter: the interval's own, where the definition gives one."""
+    time = definition.coords.get("time")
+    if name == "read.time.inter" and time and time.interval and time.interval.min is not None:
+        return time.interval.min
+    return low
+
+
+def _bounds(option: Option) -> tuple[float | None, float | None]:
+    """The bounds of a numeric option as inclusive ones; its range is half open."""
+    if option.range is None or option.type not in ("real", "integer"):
+        return None, None
+    low, high = float(option.range.begin), float(option.range.end)
+    return low, high - 1 if option.type == "integer" else _just_below(high)
+
+
+def _just_below(number: float) -> float:
+    """The greatest number below this one: a half open range as a closed one."""
+    from math import inf, nextafter
+
+    return nextafter(number, -inf)
+
+
+def canonical_time(text: str, now: Time) -> str:
+    """A time as readers get it: the full calendar form, `now` resolved, `forever` as the word."""
+    from dasflex_core.times import format_time
+
+    moment = parse_time(text, now=now)
+    return "forever" if moment == FOREVER else format_time(moment)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a request has no plan: the error that names what nothing can consume, and what would be legal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dasflex_core.errors import QueryError, did_you_mean
+from dasflex_core.plan.parameters import GOAL, canonical_facts
+from dasflex_core.plan.solver import StageIndex, Task, binds, solve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dasflex_core.stages import StageSpec
+    from dasflex_core.streamtype import StreamType
+
+__all__ = ["claimants", "explain_failure", "legal_names"]
+
+
+def _stages(task: Task) -> tuple[StageSpec, ...]:
+    """All stages that the task may use."""
+    return tuple(each for each in (*task.stages, *task.index.stages) if each.name not in task.banned)
+
+
+def claimants(name: str, task: Task) -> tuple[StageSpec, ...]:
+    """The stages that declare a parameter."""
+    return tuple(stage for stage in _stages(task) if any(binds(param.name, name) is not None for param in stage.params))
+
+
+def legal_names(task: Task) -> list[str]:
+    """The names of the parameters that some stage of the task declares, and of those that make the goal."""
+    names = dict.fromkeys(param.name for stage in _stages(task) for param in stage.params)
+    return [*names, "time", *GOAL]
+
+
+def explain_failure(
+    source: str, task: Task, goals: Iterable[StreamType], declined: Iterable[tuple[str, str]]
+) -> QueryError:
+    """The error that says why the task has no path to any of the goals."""
+    goal = next(iter(goals))
+    return (
+        _unclaimed(source, task, declined)
+        or _missing(source, task)
+        or _unreachable(source, task, goal)
+        or _culprit(source, task, goal)
+        or QueryError(
+            f"{source}: no plan consumes {_listing(sorted(task.must))} together and gives {goal}", kind="query.no-plan"
+        )
+    )
+
+
+def _unclaimed(source: str, task: Task, declined: Iterable[tuple[str, str]]) -> QueryError | None:
+    """A parameter that no stage declares."""
+    for name in task.request:
+        if name not in task.must or claimants(name, task):
+            continue
+        legal = legal_names(task)
+        facts = canonical_facts(name)
+        if facts is not None:
+            reasons = "".join(f"; {stage}: {reason}" for stage, reason in declined)
+            known = f"{source}: nothing that is installed or declared consumes {name} ({facts.title.lower()}){reasons}"
+            return QueryError(known + _hint(name, legal), kind="query.unknown-parameter")
+        return QueryError(f"{source} has no parameter {name!r}{_hint(name, legal)}", kind="query.unknown-parameter")
+    return None
+
+
+def _hint(name: str, legal: list[str]) -> str:
+    """What would be legal: the closest names, and the whole list."""
+    return f".{did_you_mean(name, legal)} There are {_listing(sorted(legal))}"
+
+
+def _missing(source: str, task: Task) -> QueryError | None:
+    """A parameter that every reader requires and the request does not give."""
+    readers = [stage for stage in _stages(task) if stage.accepts is None]
+    lacking = [
+        [
+            param
+            for param in stage.params
+            if param.mode == "required" and param.default is None and param.name not in task.request
+        ]
+        for stage in readers
+    ]
+    if not readers:
+        return QueryError(f"{source} has no reader that serves this request", kind="query.no-plan")
+    if not all(lacking):
+        return None
+    needed = min(lacking, key=len)
+    titles = _listing([f"{param.name} ({param.title.lower()})" if param.title else param.name for param in needed])
+    return QueryError(f"{source} needs {titles}", kind="query.missing-parameter")
+
+
+def _unreachable(source: str, task: Task, goal: StreamType) -> QueryError | None:
+    """A type that no chain of stages reaches from the readers, whatever is asked."""
+    bare = _bare(task, goal)
+    if solve(bare) is not None:
+        return None
+    formats = sorted({str(stage.produces) for stage in _stages(task) if solve(_bare(task, stage.produces))})
+    lacking = _lacking_traits(bare)
+    if lacking is not None:
+        stage, traits = lacking
+        return QueryError(
+            f"{source} cannot be had as {goal}: {stage} needs {_listing(sorted(traits))}. It can be had as "
+            f"{_listing(formats)}",
+            kind="query.unreachable-type",
+        )
+    return QueryError(
+        f"{source} cannot be had as {goal}: no installed stage leads there. It can be had as {_listing(formats)}",
+        kind="query.unreachable-type",
+    )
+
+
+def _bare(task: Task, goal: StreamType) -> Task:
+    """The task with only what readers need, towards a type."""
+    reads = {
+        param.name
+        for stage in _stages(task)
+        if stage.accepts is None
+        for param in stage.params
+        if param.name in task.request
+    }
+    kept = {name: text for name, text in task.request.items() if name in reads}
+    return replace(task, goal=goal, request=kept, must=frozenset())
+
+
+def _lacking_traits(task: Task) -> tuple[str, frozenset[str]] | None:
+    """The first stage which, were its needs fulfilled, would lead to the goal; and the needs."""
+    relaxed = {spec.name: spec for spec in _stages(task) if spec.needs}
+    for name, spec in relaxed.items():
+        stages = tuple(replace(each, needs=frozenset()) if each is spec else each for each in task.index.stages)
+        if solve(replace(task, index=StageIndex(stages))) is not None:
+            return name, spec.needs
+    return None
+
+
+def _culprit(source: str, task: Task, goal: StreamType) -> QueryError | None:
+    """The one parameter without which there would be a plan, and why its stages cannot serve."""
+    for name in sorted(task.must, key=lambda each: (each.startswith("read.time."), each)):
+        rest = {each: text for each, text in task.request.items() if each != name}
+        path = solve(replace(task, goal=goal, request=rest, must=task.must - {name}))
+        if path is None:
+            continue
+        traits = {trait for step in path.steps for trait in step.spec.adds}
+        reasons = [_why_not(stage, task, frozenset(traits)) for stage in claimants(name, task)]
+        return QueryError(
+            f"{source}: {name} cannot be used here: {'; '.join(dict.fromkeys(reasons))}", kind="query.no-plan"
+        )
+    return None
+
+
+def _why_not(stage: StageSpec, task: Task, traits: frozenset[str]) -> str:
+    """Why a stage that declares the parameter could not consume it."""
+    lacking = [
+        param.name
+        for param in stage.params
+        if param.mode == "required"
+        and param.default is None
+        and not any(binds(param.name, own) is not None for own in task.request)
+    ]
+    if lacking:
+        return f"{stage.name} also needs {_listing(lacking)}"
+    if not stage.needs <= traits:
+        return f"{stage.name} needs data with the trait {_listing(sorted(stage.needs - traits))}"
+    if stage.produces.kind not in ("arrays", task.goal.kind):
+        return f"{stage.name} is only for {stage.produces}"
+    return f"{stage.name} cannot take it after or together with the rest"
+
+
+def _listing(words: list[str]) -> str:
+    """Words with commas, and `and` before the last."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"

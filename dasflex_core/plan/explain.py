@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A solution explained: the plan, its price, and the alternatives with the reason each lost.
+
+As text (for people), as JSON and as a Mermaid graph. Command lines and paths are shown only to the administrator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dasflex_core.plan.solver import Path, solve
+from dasflex_core.plan.templates import shell_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dasflex_core.plan.graph import Node
+    from dasflex_core.plan.planner import Solution
+    from dasflex_core.plan.solver import Task
+    from dasflex_core.stages import StageSpec
+
+__all__ = ["Alternative", "alternatives", "as_json", "as_mermaid", "as_text", "shell_line", "why"]
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another way to the same answer: its stages, its price in seconds, and why it lost."""
+
+    stages: tuple[str, ...]
+    seconds: float
+    reason: str
+
+
+def alternatives(solution: Solution) -> tuple[Alternative, ...]:
+    """The best ways that do without one stage of the plan, the cheapest first."""
+    task = solution.task
+    if task is None:
+        return ()
+    found: dict[tuple[str, ...], Alternative] = {}
+    for step in solution.path.steps:
+        other = solve(replace(task, banned=task.banned | {step.spec.name}))
+        if other is not None:
+            stages = tuple(each.spec.name for each in other.steps)
+            found.setdefault(stages, Alternative(stages, other.seconds, _lost(solution, other)))
+    return tuple(sorted(found.values(), key=lambda each: (each.seconds, each.stages)))
+
+
+def _lost(solution: Solution, other: Path) -> str:
+    """Why another path lost against the plan."""
+    more = other.seconds - solution.seconds
+    if more > 1e-9:
+        return f"costs {_duration(more)} more"
+    mine, theirs = _strangers(solution.path), _strangers(other)
+    prefer = solution.task.prefer if solution.task else ()
+    if any(step.spec.name in prefer for step in solution.path.steps):
+        return "costs the same, and another is preferred"
+    if theirs > mine:
+        return "costs the same, and bundled stages come before third parties'"
+    return "costs the same, and its name comes later"
+
+
+def _strangers(path: Path) -> int:
+    """How many stages of a path are not bundled."""
+    return sum(not step.spec.bundled for step in path.steps)
+
+
+def why(solution: Solution, name: str) -> str:
+    """Why a stage is on the plan or not, or which stage consumes a parameter, in one sentence."""
+    return _present(solution, name) or _not_present(solution, name)
+
+
+def _present(solution: Solution, name: str) -> str:
+    """What the stage or the parameter does on the plan; blank where it is not there."""
+    for step in solution.path.steps:
+        spec = step.spec
+        if name in step.consumes:
+            return f"{name} is consumed by {spec.name} ({spec.title})"
+        if name == spec.name:
+            took = ", ".join(step.consumes) or "no parameter: it is there to convert"
+            return f"{name} is on the plan: it turns {spec.accepts or 'nothing'} into {spec.produces} and takes {took}"
+    return ""
+
+
+def _not_present(solution: Solution, name: str) -> str:
+    """Why a stage or a parameter has no part in the plan."""
+    declined = dict(solution.declined)
+    if name in declined:
+        return f"{name} declined: {declined[name]}"
+    if solution.task is not None:
+        for spec in (*solution.task.stages, *solution.task.index.stages):
+            if spec.name == name:
+                return f"{name} is not on the plan: {_absent(solution, spec, solution.task)}"
+    if name in dict(solution.request):
+        return f"{name} is a default that no stage on the plan uses"
+    return f"There is no stage and no parameter {name!r} here"
+
+
+def _absent(solution: Solution, spec: StageSpec, task: Task) -> str:
+    """Why an installed stage is not on the plan."""
+    produced = [step.spec.produces for step in solution.path.steps]
+    lacking = [
+        each.name
+        for each in spec.params
+        if each.mode == "required" and each.default is None and "{" not in each.name and each.name not in task.request
+    ]
+    missing = sorted(spec.needs - solution.produces.traits)
+    if spec.name in task.banned:
+        reason = "the definition forbids it"
+    elif lacking:
+        reason = f"the request does not give {', '.join(lacking)}"
+    elif spec.accepts is not None and not any(each.serves(spec.accepts) for each in produced):
+        reason = f"it accepts {spec.accepts}, and the plan has {', '.join(sorted({str(each) for each in produced}))}"
+    elif missing:
+        reason = f"it needs data with the trait {', '.join(missing)}"
+    else:
+        others = [each.reason for each in alternatives(solution) if spec.name in each.stages]
+        reason = others[0] if others else "nothing asked for it"
+    return reason
+
+
+def as_text(solution: Solution, *, administrator: bool = False) -> str:
+    """The explanation for people: steps, price, remarks, alternatives."""
+    lines = [f"{solution.source} as {solution.produces}, about {_duration(solution.seconds)}", ""]
+    request = dict(solution.request)
+    rows: list[tuple[str, ...]] = []
+    for place, step in enumerate(solution.path.steps, 1):
+        takes = "  ".join(f"{name}={request[name]}" for name in sorted(step.consumes, key=_reading_order))
+        rows.append(
+            (str(place), step.spec.name, step.spec.role, f"→ {step.spec.produces}", _duration(step.seconds), takes)
+        )
+    lines += _columns(rows)
+    if administrator:
+        commands = [node for node in solution.nodes if node.command]
+        lines += ["", *(f"  {node.name}: {shell_text(node.command.argvs)}" for node in commands if node.command)]
+    lines += [f"  note: {remark}" for remark in solution.remarks]
+    others = alternatives(solution)
+    if others:
+        lines += ["", "Other ways"]
+        lines += [f"  {' → '.join(each.stages)}: {each.reason}" for each in others]
+    if solution.declined:
+        lines += ["", "Declined"]
+        lines += [f"  {name}: {reason}" for name, reason in solution.declined]
+    lines += ["", f"answer {solution.answer}  plan {solution.plan}"]
+    return "\n".join(lines) + "\n"
+
+
+def _reading_order(name: str) -> tuple[str, int, str]:
+    """Begin before end: `min` is read before `max`."""
+    stem, _, last = name.rpartition(".")
+    return stem, {"min": 0, "max": 1}.get(last, 2), last
+
+
+def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows with their columns aligned; the last column runs on."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
+    return [
+        (
+            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + "  " + row[-1]
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in two digits, with a unit that fits."""
+    if seconds < 1:
+        return f"{seconds * 1000:.2g} ms" if seconds * 1000 < 100 else f"{seconds:.2g} s"
+    if seconds < 120:
+        return f"{seconds:.2g} s" if seconds < 100 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"
+
+
+#: A value of JSON.
+Json = str | float | int | bool | list["Json"] | dict[str, "Json"] | None
+
+
+def as_json(solution: Solution, *, administrator: bool = False) -> dict[str, Json]:
+    """The explanation as a JSON object."""
+    nodes: list[Json] = []
+    for place, (node, step) in enumerate(zip(solution.nodes, solution.path.steps, strict=False)):
+        entry: dict[str, Json] = {
+            "id": place,
+            "name": node.name,
+            "role": step.spec.role,
+            "kind": node.kind,
+            "title": step.spec.title,
+            "produces": str(step.spec.produces),
+            "consumes": list(step.consumes),
+            "inputs": list(node.inputs),
+            "seconds": round(step.seconds, 6),
+        }
+        if administrator and node.command:
+            entry["command"] = [list(argv) for argv in node.command.argvs]
+        nodes.append(entry)
+    others: list[Json] = [
+        {"stages": list(each.stages), "seconds": round(each.seconds, 6), "reason": each.reason}
+        for each in alternatives(solution)
+    ]
+    return {
+        "source": solution.source,
+        "convention": solution.convention,
+        "request": _object(solution.request),
+        "produces": str(solution.produces),
+        "traits": list[Json](sorted(solution.produces.traits)),
+        "seconds": round(solution.seconds, 6),
+        "gigabytes": solution.size,
+        "nodes": nodes,
+        "alternatives": others,
+        "declined": [{"stage": name, "reason": reason} for name, reason in solution.declined],
+        "remarks": list(solution.remarks),
+        "answer": solution.answer,
+        "plan": solution.plan,
+    }
+
+
+def _object(pairs: Iterable[tuple[str, str]]) -> dict[str, Json]:
+    """Pairs as a JSON object."""
+    return dict(pairs)
+
+
+def as_mermaid(solution: Solution) -> str:
+    """The plan as a Mermaid flow chart, with the type on each arrow and the parameters in each box."""
+    lines = ["flowchart LR"]
+    for place, step in enumerate(solution.path.steps):
+        words = "<br/>".join(_quoted(each) for each in (step.spec.name, *sorted(step.consumes, key=_reading_order)))
+        lines.append(f'  n{place}["{words}"]')
+    for place, node in enumerate(solution.nodes):
+        lines += [f"  n{each} -->|{solution.nodes[each].produces}| n{place}" for each in node.inputs]
+    lines.append(f'  n{len(solution.nodes) - 1} -->|{solution.produces}| client(["client"])')
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Text inside a Mermaid label."""
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+
+
+def shell_line(solution: Solution, program: str = "dasflex") -> str:
+    """The equivalent shell pipeline: the reader's command, then `dasflex filter` for each stage.
+
+    Stages are joined by pipes of bytes, so a run of in-process stages is one `dasflex filter` of several stages.
+    """
+    parts: list[str] = []
+    inner: list[str] = []
+    for node in solution.nodes:
+        if node.command:
+            parts += _filters(inner, program)
+            inner = []
+            parts.append(_command_line(node))
+        else:
+            inner += [*(["--then"] if inner else []), *_filter_words(node)]
+    return " | ".join(parts + _filters(inner, program))
+
+
+def _command_line(node: Node) -> str:
+    """A node's own command, run where its definition is."""
+    import shlex
+
+    command = node.command
+    if command is None:
+        return ""
+    settings = [f"{name}={shlex.quote(text)}" for name, text in command.environment]
+    line = " ".join([*settings, shell_text(command.argvs)])
+    return f"(cd {shlex.quote(command.directory)} && {line})" if command.directory else line
+
+
+def _filter_words(node: Node) -> list[str]:
+    """The words of one stage of `dasflex filter`."""
+    return [node.name, *(f"{name}={_plain(value)}" for name, value in node.values)]
+
+
+def _plain(value: object) -> str:
+    """A typed value as text: booleans and lists as in a URL."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _filters(words: list[str], program: str) -> list[str]:
+    """The command that runs in-process stages over a pipe, if there are any."""
+    import shlex
+
+    return [f"{program} filter {shlex.join(words)}"] if words else []

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The solved plan as plain data: a DAG of nodes in an order in which they may be started, the last one the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from dasflex_core.stages import StageSpec, Value
+    from dasflex_core.streamtype import StreamType
+
+__all__ = ["Command", "Limits", "Node", "NodeKind", "Nodes"]
+
+NodeKind = Literal["process", "producer", "stage", "spool", "file", "concat", "merge", "tee"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one process may use; 0 is no limit. `silence` and `cpu` in seconds, `output` and `memory` in bytes."""
+
+    silence: float = 300.0
+    cpu: float = 0.0
+    output: int = 0
+    memory: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Programs joined by pipes: `argvs` is one argument list for each. Never a shell string.
+
+    `directory` is where they run; `environment` what is set beyond the server's own rules, `pass_env` the names that
+    are passed on from the server's environment.
+    """
+
+    argvs: tuple[tuple[str, ...], ...]
+    directory: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
+    pass_env: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A vertex of a plan.
+
+    A `process` runs `command`, with its input from the node before it, if there is one; `producer`, `stage` and
+    `spool` are made by calling `spec.factory` with `values`; `file` reads the block at `path`; `concat` and `merge`
+    have several inputs (one after the other; interleaved as they come, with ids renumbered); `tee` copies what passes
+    to `path`, which appears only when all of it was written. `inputs` are places in the tuple of nodes, all before
+    this one.
+    """
+
+    name: str
+    kind: NodeKind
+    produces: StreamType
+    inputs: tuple[int, ...] = ()
+    spec: StageSpec | None = None
+    values: tuple[tuple[str, Value], ...] = ()
+    command: Command | None = None
+    path: str = ""
+
+
+Nodes = tuple[Node, ...]

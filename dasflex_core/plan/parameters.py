@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parameters of requests: their canonical names, how they are spelt elsewhere, and their typed values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dasflex_core.errors import QueryError
+from dasflex_core.times import parse_quantity, parse_range, parse_time, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dasflex_core.stages import ParamSpec, ParamType, Value
+
+__all__ = [
+    "CANONICAL",
+    "GOAL",
+    "Canonical",
+    "canonical_facts",
+    "canonical_name",
+    "canonical_pairs",
+    "check_range",
+    "is_trigger",
+    "typed_value",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """What everybody must know of a canonical parameter.
+
+    `trigger` tells what a default of it means: a trigger calls for the stage that consumes it, a modifier counts only
+    if its stage is there. The type, units and bounds are those of a command that mentions it; a stage declares its own.
+    """
+
+    title: str
+    trigger: bool = True
+    type: ParamType = "string"
+    units: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+#: The canonical parameters that the core itself names (plugins may consume others). Options are `read.NAME`.
+CANONICAL: dict[str, Canonical] = {
+    "read.time.min": Canonical("Begin of the time range, inclusive", type="time"),
+    "read.time.max": Canonical("End of the time range, exclusive; `forever` follows the present", type="time"),
+    "read.time.inter": Canonical("Interval between the values of a model, in seconds", type="real", units="s", low=0),
+    "read.opts": Canonical("The raw `params` string of das2"),
+    "read.data": Canonical("The data variables, a list between commas", type="list"),
+    "read.{coord}.min": Canonical("Lower edge of a coordinate, inclusive", type="real"),
+    "read.{coord}.max": Canonical("Upper edge of a coordinate, exclusive", type="real"),
+    "dft.length": Canonical("Points of each Fourier transform", type="integer", low=2),
+    "dft.slide": Canonical("Denominator of the slide: each transform begins length/slide points later", trigger=False),
+    "dft.window": Canonical("Window function of the transform", trigger=False),
+    "dft.detrend": Canonical("What is taken away before the transform", trigger=False),
+    "bin.{coord}.max": Canonical("Widest bin of a coordinate; for time, in seconds", type="real", low=0),
+    "bin.stats": Canonical("Which of mean, min, max, stddev, count, median", trigger=False),
+    "view.points": Canonical("About how many points a line may have", type="integer", low=1),
+    "format.type": Canonical("Format of the answer: das, csv, …"),
+    "format.version": Canonical("Version of the format: das 2 or 3"),
+    "format.serial": Canonical("`text` or `binary`"),
+    "format.secfrac": Canonical(
+        "Digits of the fraction of seconds, 0 to 9", trigger=False, type="integer", low=0, high=9
+    ),
+    "format.sigdigit": Canonical(
+        "Significant digits of numbers, 2 to 17", trigger=False, type="integer", low=2, high=17
+    ),
+    "format.delim": Canonical("Delimiter of text columns", trigger=False),
+    "format.headers": Canonical("Whether headers are written", trigger=False, type="boolean"),
+}
+#: The parameters that make the goal of the search, rather than being consumed by a stage.
+GOAL = ("format.type", "format.version", "format.serial")
+
+
+def canonical_facts(name: str) -> Canonical | None:
+    """What the core knows of a parameter, by its own name or by the pattern that it fits; None for any other."""
+    if name in CANONICAL:
+        return CANONICAL[name]
+    first, _, rest = name.partition(".")
+    middle, _, last = rest.rpartition(".")
+    return CANONICAL.get(f"{first}.{{coord}}.{last}") if middle else None
+
+
+def is_trigger(name: str) -> bool:
+    """Whether a default of the parameter calls for the stage that consumes it. What the core does not know does."""
+    facts = canonical_facts(name)
+    return facts is None or facts.trigger
+
+
+def canonical_name(name: str) -> str:
+    """The canonical spelling: names have no underscore, so `dft_length` is `dft.length`; case does not count.
+
+    An option keeps its underscore if it has one behind `read.`.
+
+    >>> canonical_name("dft_length"), canonical_name("Format.Type"), canonical_name("read.my_option")
+    ('dft.length', 'format.type', 'read.my_option')
+    """
+    lower = name.strip()
+    return lower if lower.startswith("read.") else lower.replace("_", ".").lower()
+
+
+def canonical_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The request that pairs of name and value write: canonical names, empty values absent, `time=A/B` expanded.
+
+    Raises `QueryError` for a parameter that is given twice with different values, and for a range that is none.
+    """
+    request: dict[str, str] = {}
+    for written, value in pairs:
+        if not value.strip():
+            continue
+        name = canonical_name(written)
+        for key, text in _expand(name, value.strip()):
+            if request.setdefault(key, text) != text:
+                raise QueryError(
+                    f"{key} is given twice, as {request[key]!r} and as {text!r}; give it once", kind="query.bad-value"
+                )
+    return request
+
+
+def _expand(name: str, value: str) -> list[tuple[str, str]]:
+    """The pair itself, or the two ends that `time=A/B` is short for."""
+    if name != "time":
+        return [(name, value)]
+    separator = " to " if " to " in value else "/"
+    begin, found, end = value.partition(separator)
+    if not found:
+        raise QueryError(f"time={value!r} is no range; write it like 2020-01-01/2020-01-02", kind="query.bad-range")
+    return [("read.time.min", begin.strip()), ("read.time.max", end.removesuffix(" UTC").strip())]
+
+
+def check_range(request: Mapping[str, str]) -> None:
+    """Raises `QueryError` where the time range is malformed, empty or reversed."""
+    begin, end = request.get("read.time.min"), request.get("read.time.max")
+    if begin is not None and end is not None:
+        parse_range(f"{begin}/{end}")
+    elif begin is not None or end is not None:
+        parse_time(begin or end or "")
+
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True, "t": True} | {
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+    "f": False,
+}
+
+
+def typed_value(spec: ParamSpec, name: str, text: str) -> Value:
+    """The value that `text` writes for the parameter, of the declared type and within the declared range.
+
+    Raises `QueryError` (`query.bad-value`, `query.bad-time`) which names the parameter, what was given, and what would
+    be right.
+    """
+    value: Value
+    match spec.type:
+        case "real" | "integer" | "duration":
+            value = _number(spec, name, text)
+        case "boolean":
+            if text.lower() not in _WORDS:
+                raise QueryError(f"{name}={text!r} is neither true nor false", kind="query.bad-value")
+            value = _WORDS[text.lower()]
+        case "time":
+            parse_time(text)
+            value = text
+        case "list":
+            value = tuple(each.strip() for each in text.split(",") if each.strip())
+            _check_values(spec, name, value)
+        case _:
+            value = text
+            _check_values(spec, name, (text,))
+    return value
+
+
+def _number(spec: ParamSpec, name: str, text: str) -> float | int:
+    """A number, with a unit of its own where it has one, within the bounds."""
+    unit = f" {spec.units}" if spec.units else ""
+    try:
+        number = float(text)
+    except ValueError:
+        number = _quantity(spec, name, text)
+    if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124  the test for NaN
+        raise QueryError(f"{name}={text!r} is no finite number", kind="query.bad-value")
+    if spec.type == "integer" and number != int(number):
+        raise QueryError(f"{name}={text!r} is no whole number", kind="query.bad-value")
+    if (spec.low is not None and number < spec.low) or (spec.high is not None and number > spec.high):
+        low = "" if spec.low is None else f" from {spec.low:g}"
+        high = "" if spec.high is None else f" to {spec.high:g}"
+        raise QueryError(f"{name}={text} is out of its range{low}{high}{unit}", kind="query.bad-value")
+    return int(number) if spec.type == "integer" else number
+
+
+def _quantity(spec: ParamSpec, name: str, text: str) -> float:
+    """A number with a unit, such as `60 ms`, in the units of the parameter."""
+    wanted = "a whole number" if spec.type == "integer" else "a number"
+    unit = f" (of {spec.units})" if spec.units else ""
+    try:
+        if spec.units == "s":
+            return seconds(text)
+        number, written = parse_quantity(text)
+    except QueryError:
+        written, number = "?", 0.0
+    if not spec.units or written != spec.units:
+        raise QueryError(f"{name}={text!r} is not {wanted}{unit}", kind="query.bad-value")
+    return number
+
+
+def _check_values(spec: ParamSpec, name: str, given: Iterable[str]) -> None:
+    """Raises `QueryError` where a value is not among the declared ones."""
+    known = [value for value, _title in spec.values]
+    for value in given:
+        if known and value not in known:
+            raise QueryError(f"{name}={value!r} is unknown; it may be {', '.join(known)}", kind="query.bad-value")

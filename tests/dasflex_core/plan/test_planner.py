@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A request over a definition becomes a plan, or an error that says what would be right."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from dasflex_core.catalog.model import (
+    Contacts,
+    Coord,
+    Definition,
+    Example,
+    ExternalStage,
+    Interval,
+    Option,
+    Reader,
+    Span,
+)
+from dasflex_core.errors import ConfigError, NotFoundError, QueryError
+from dasflex_core.hookspecs import Convention
+from dasflex_core.plan import explain
+from dasflex_core.plan.planner import Planner
+from dasflex_core.registry import CORE_CONVENTIONS, Registry
+from dasflex_core.stages import Cost, ParamSpec, StageSpec
+from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
+
+DAS2 = StreamType("das", "2")
+RANGE = [("time", "2020-01-01/2020-01-02")]
+
+
+def stage(name, accepts, produces, *params, cost=0.1, **more):
+    return StageSpec(
+        name,
+        f"The stage {name}",
+        accepts,
+        produces,
+        f"plugin:{name}",
+        params=params,
+        cost=Cost(cost),
+        bundled=True,
+        **more,
+    )
+
+
+BIN = stage(
+    "bin", ARRAYS, ARRAYS, ParamSpec("bin.time.max", type="real", units="s", low=0), ParamSpec("bin.stats", "modifier"),
+    needs=frozenset({"sampled"}),
+)  # fmt: skip
+PSD = stage("psd", ARRAYS, ARRAYS, ParamSpec("dft.length", type="integer", low=2), needs=frozenset({"waveform"}))
+CSV = stage("csv", ARRAYS, StreamType("csv"), ParamSpec("format.secfrac", "offered", "integer", low=0, high=9))
+DECODE = stage("das2-decoder", DAS2, ARRAYS)
+BINARY = stage("das2-binary", ARRAYS, StreamType("das", "2", "binary"))
+TEXT = stage("das2-text", ARRAYS, StreamType("das", "2", "text"), cost=0.2)
+TYPES = (
+    StreamTypeInfo(StreamType("das", "2", "binary"), "das2", "application/vnd.das2.das2stream", "d2s"),
+    StreamTypeInfo(StreamType("das", "2", "text"), "das2 text", "text/vnd.das2.das2stream", "d2t", text=True),
+    StreamTypeInfo(StreamType("csv"), "CSV", "text/csv", "csv", text=True, many=False),
+)
+LENIENT = Convention("old", "An old client", "", lenient=True, goal="das/2")
+SMALL = Registry(stages=(DECODE, BINARY, TEXT, CSV), stream_types=TYPES, conventions=(*CORE_CONVENTIONS, LENIENT))
+LARGE = Registry(stages=(*SMALL.stages, BIN, PSD), stream_types=TYPES, conventions=SMALL.conventions)
+
+
+def definition(name="Lab/Mag", command="cat #[read.time.min] #[read.time.max] data", **more):
+    facts = {
+        "contacts": Contacts("A <a@b.c>"),
+        "readers": (Reader("", command=command, writes="das/2"),),
+        "coords": {"time": Coord(cadence=1.0)},
+        "examples": (Example("One", (("read.time.min", "2020-01-01"), ("read.time.max", "2020-01-02"))),),
+        "directory": "/srv",
+    }
+    return Definition(name, "A magnetometer", **{**facts, **more})
+
+
+def planner(registry=LARGE, *others, **more):
+    known = {each.id: each for each in others}
+
+    def find(source):
+        if source not in known:
+            raise NotFoundError(f"no {source}")
+        return known[source]
+
+    return Planner(registry, find, python="/usr/bin/python3", environ={"DATA": "/data"}, **more)
+
+
+def names(solution):
+    return [step.spec.name for step in solution.path.steps]
+
+
+def test_without_a_format_the_answer_is_the_readers_own_stream():
+    solution = planner().solve(definition(), RANGE)
+    assert names(solution) == ["reader"]
+    assert solution.nodes[0].command.argvs == (("cat", "2020-01-01T00:00:00", "2020-01-02T00:00:00", "data"),)
+    assert solution.nodes[0].command.directory == "/srv"
+
+
+def test_a_format_and_a_reduction_make_a_path_of_four_stages():
+    pairs = [*RANGE, ("bin.time.max", "60"), ("format.type", "csv"), ("format.secfrac", "3")]
+    solution = planner().solve(definition(), pairs)
+    assert names(solution) == ["reader", "das2-decoder", "bin", "csv"]
+    assert dict(solution.nodes[2].values) == {"max": 60.0}
+    assert dict(solution.nodes[3].values) == {"secfrac": 3}
+
+
+def test_text_is_asked_with_format_serial_alone():
+    assert names(planner().solve(definition(), [*RANGE, ("format.serial", "text")])) == [
+        "reader",
+        "das2-decoder",
+        "das2-text",
+    ]
+
+
+def test_an_unknown_parameter_is_named_with_the_closest_legal_ones():
+    with pytest.raises(QueryError, match=r"bin\.tme\.max.*Did you mean bin\.time\.max") as caught:
+        planner().solve(definition(), [*RANGE, ("bin.tme.max", "60")])
+    assert caught.value.kind == "query.unknown-parameter"
+
+
+def test_a_canonical_parameter_that_nothing_installed_consumes_says_so():
+    with pytest.raises(QueryError, match=r"nothing that is installed or declared consumes dft\.length") as caught:
+        planner(SMALL).solve(definition(defaults=(("dft.length", "800"), ("dft.slide", "2"))), RANGE)
+    assert caught.value.kind == "query.unknown-parameter"
+
+
+@pytest.mark.parametrize(
+    ("pair", "text", "kind"),
+    [
+        (("bin.time.max", "soon"), r"bin\.time\.max='soon' is not a number \(of s\)", "query.bad-value"),
+        (("bin.time.max", "-1"), r"out of its range from 0", "query.bad-value"),
+        (("bin.time.max", "60 kg"), r"is not a number \(of s\)", "query.bad-value"),
+        (("format.secfrac", "12"), r"out of its range from 0 to 9", "query.bad-value"),
+        (("format.secfrac", "1.5"), r"no whole number", "query.bad-value"),
+        (("format.type", "bogus"), r"There are das, csv", "query.unreachable-type"),
+        (("format.serial", "loud"), r"neither text nor binary", "query.bad-value"),
+        (("read.time.max", "2019"), r"2020-01-0|twice", "query.bad-value"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_would_be_right(pair, text, kind):
+    extra = [("format.type", "csv")] if pair[0] == "format.secfrac" else []
+    with pytest.raises(QueryError, match=text) as caught:
+        planner().solve(definition(), [*RANGE, pair, *extra])
+    assert caught.value.kind == kind
+
+
+def test_a_reversed_range_is_refused():
+    with pytest.raises(QueryError, match="2020") as caught:
+        planner().solve(definition(), [("time", "2020-01-02/2020-01-01")])
+    assert caught.value.kind == "query.bad-range"
+
+
+def test_a_malformed_time_is_refused_with_a_right_one():
+    with pytest.raises(QueryError, match="yesterdayish") as caught:
+        planner().solve(definition(), [("read.time.min", "yesterdayish"), ("read.time.max", "2020")])
+    assert caught.value.kind == "query.bad-time"
+
+
+def test_a_missing_required_parameter_is_named_with_its_title():
+    with pytest.raises(QueryError, match=r"Lab/Mag needs read\.time\.max \(end of the time range") as caught:
+        planner().solve(definition(), [("read.time.min", "2020")])
+    assert caught.value.kind == "query.missing-parameter"
+
+
+def test_a_trait_that_the_data_lack_is_named():
+    with pytest.raises(QueryError, match=r"dft\.length cannot be used here: psd needs data with the trait waveform"):
+        planner().solve(definition(), [*RANGE, ("dft.length", "800")])
+
+
+def test_a_modifier_of_the_client_without_its_stage_says_what_else_is_needed():
+    with pytest.raises(QueryError, match=r"bin\.stats.*bin also needs bin\.time\.max"):
+        planner().solve(definition(), [*RANGE, ("bin.stats", "max")])
+
+
+def test_a_default_of_a_modifier_counts_only_if_its_stage_is_there():
+    source = definition(defaults=(("bin.stats", "min,max"),))
+    assert names(planner().solve(source, RANGE)) == ["reader"]
+    solution = planner().solve(source, [*RANGE, ("bin.time.max", "60")])
+    assert names(solution) == ["reader", "das2-decoder", "bin", "das2-binary"]
+    assert dict(solution.nodes[2].values)["stats"] == "min,max"
+
+
+def test_a_default_of_a_trigger_calls_for_its_stage_and_the_client_may_change_it():
+    base = definition(coords={"time": Coord(), "offset": Coord(of="time", units="s")})
+    view = Definition(
+        "Lab/Spectra", "Spectra", readers=(Reader("", source="Lab/Mag"),), defaults=(("dft.length", "800"),)
+    )
+    solve = planner(LARGE, base).solve
+    assert names(solve(view, RANGE)) == ["reader", "das2-decoder", "psd", "das2-binary"]
+    assert dict(solve(view, [*RANGE, ("dft.length", "16")]).request)["dft.length"] == "16"
+
+
+def test_a_view_of_itself_is_refused():
+    one = Definition("A", "A", readers=(Reader("", source="B"),))
+    two = Definition("B", "B", readers=(Reader("", source="A"),))
+    with pytest.raises(ConfigError, match="leads back to itself"):
+        planner(LARGE, one, two).solve(one, RANGE)
+
+
+def test_options_are_typed_and_their_defaults_fill_the_command():
+    source = definition(
+        command="read --frame=#[read.frame] #[read.gain # -g @ #] #[read.spikes # KEEP #] #[read.time.min] #[read.time.max]",
+        options={
+            "frame": Option(values=(("SIII", ""), ("JSO", "")), default="SIII"),
+            "gain": Option(type="integer", range=Span("0", "10")),
+            "spikes": Option(type="boolean", default="true"),
+        },
+    )
+    command = planner().solve(source, RANGE).nodes[0].command.argvs[0]
+    assert command[:3] == ("read", "--frame=SIII", "KEEP")
+    pairs = [*RANGE, ("read.frame", "JSO"), ("read.gain", "9"), ("read.spikes", "false")]
+    assert planner().solve(source, pairs).nodes[0].command.argvs[0][:4] == ("read", "--frame=JSO", "-g", "9")
+    for pair, text in ((("read.frame", "X"), "SIII, JSO"), (("read.gain", "10"), "from 0 to 9")):
+        with pytest.raises(QueryError, match=text):
+            planner().solve(source, [*RANGE, pair])
+
+
+def test_the_default_of_an_interval_is_used_and_told():
+    time = Coord(interval=Interval(default=600.0, min=0.1))
+    source = definition(command="orbit #[read.time.inter] #[read.time.min] #[read.time.max]", coords={"time": time})
+    solution = planner().solve(source, RANGE)
+    assert solution.nodes[0].command.argvs[0][1] == "600"
+    assert "read.time.inter=600 was not given: the default" in solution.remarks
+    with pytest.raises(QueryError, match=r"from 0\.1"):
+        planner().solve(source, [*RANGE, ("read.time.inter", "0.01")])
+    with pytest.raises(QueryError, match=r"bin\.time\.max cannot be used here: bin needs data with the trait sampled"):
+        planner().solve(source, [*RANGE, ("bin.time.max", "60")])
+
+
+def test_the_present_and_forever_tell_live_readers_from_archives():
+    source = definition(
+        readers=(
+            Reader("archive", command="old #[read.time.min] #[read.time.max]", writes="das/2"),
+            Reader("live", command="follow", writes="das/2", live=True),
+        )
+    )
+    assert names(planner().solve(source, RANGE)) == ["archive"]
+    forever = [("read.time.min", "now"), ("read.time.max", "forever")]
+    with pytest.raises(QueryError):
+        planner().solve(definition(), forever)
+    live = definition(
+        readers=(Reader("live", command="follow #[read.time.min] #[read.time.max]", writes="das/2", live=True),)
+    )
+    assert "live" in planner().solve(live, forever).produces.traits
+
+
+def test_a_list_is_consumed_only_by_a_command_that_knows_its_items():
+    source = definition(command="read #[read.time.min] #[read.time.max] #[read.data(,|LF) # LF #]")
+    assert planner().solve(source, [*RANGE, ("read.data", "LF")]).nodes[0].command.argvs[0][-1] == "LF"
+    with pytest.raises(QueryError, match=r"read\.data"):
+        planner().solve(source, [*RANGE, ("read.data", "LF,HF")])
+
+
+def admits_from_sixty(request, _source):
+    return "" if float(request.get("bin.time.max", 0)) >= 60 else "this level holds averages of 60 s"
+
+
+def asks_for_bins(request, _source):
+    return {"bin.time.max": "5"}
+
+
+def test_a_level_of_60_s_serves_120_and_not_10():
+    level = StageSpec(
+        "level-60s", "A cached level", None, DAS2, "p:c",
+        params=(ParamSpec("read.time.min"), ParamSpec("read.time.max"), ParamSpec("bin.time.max", type="real")),
+        admits=f"{__name__}:admits_from_sixty", cost=Cost(0.001),
+    )  # fmt: skip
+    import sys
+
+    sys.modules.setdefault(__name__, sys.modules[admits_from_sixty.__module__])
+    cached = Registry(stages=(*LARGE.stages, level), stream_types=TYPES)
+    cached = Registry(stages=cached.stages, stream_types=TYPES, conventions=CORE_CONVENTIONS)
+    assert names(planner(cached).solve(definition(), [*RANGE, ("bin.time.max", "120")])) == ["level-60s"]
+    fine = planner(cached).solve(definition(), [*RANGE, ("bin.time.max", "10")])
+    assert names(fine) == ["reader", "das2-decoder", "bin", "das2-binary"]
+    assert explain.why(fine, "level-60s") == "level-60s declined: this level holds averages of 60 s"
+
+
+def test_a_formatter_may_ask_for_a_coarser_answer():
+    picture = stage("picture", ARRAYS, StreamType("png"), asks=f"{__name__}:asks_for_bins")
+    types = (*TYPES, StreamTypeInfo(StreamType("png"), "PNG", "image/png", "png"))
+    import sys
+
+    sys.modules.setdefault(__name__, sys.modules[asks_for_bins.__module__])
+    drawing = Registry(stages=(*LARGE.stages, picture), stream_types=types, conventions=CORE_CONVENTIONS)
+    solution = planner(drawing).solve(definition(), [*RANGE, ("format.type", "png")])
+    assert names(solution) == ["reader", "das2-decoder", "bin", "picture"]
+    plain = definition(coords={})
+    assert names(planner(drawing).solve(plain, [*RANGE, ("format.type", "png")])) == [
+        "reader",
+        "das2-decoder",
+        "picture",
+    ]
+
+
+def test_a_lenient_convention_drops_what_nothing_can_use_and_says_so():
+    solution = planner().solve(definition(coords={}), [*RANGE, ("bin.time.max", "60"), ("odd", "1")], convention="old")
+    assert names(solution) == ["reader"]
+    assert sorted(solution.remarks) == [
+        "bin.time.max was ignored: nothing in this source can use it",
+        "odd was ignored: nothing in this source can use it",
+    ]
+
+
+def test_a_filter_of_the_definition_is_a_stage_of_this_source_only():
+    source = definition(stages=(ExternalStage("smooth", "smooth #[calc.width]", "das/2", "das/2"),))
+    solution = planner().solve(source, [*RANGE, ("calc.width", "5")])
+    assert names(solution) == ["reader", "smooth"]
+    assert solution.nodes[1].command.argvs == (("smooth", "5"),)
+    with pytest.raises(QueryError):
+        planner().solve(definition(), [*RANGE, ("calc.width", "5")])
+
+
+def test_never_forbids_a_stage_or_a_family():
+    for word in ("bin",):
+        with pytest.raises(QueryError):
+            planner().solve(definition(never=(word,)), [*RANGE, ("bin.time.max", "60")])
+
+
+def test_the_answer_id_is_of_what_and_the_plan_id_of_how():
+    solve = planner().solve
+    pairs = [*RANGE, ("format.type", "csv")]
+    one, again = solve(definition(), pairs), solve(definition(summary="Another text"), pairs[::-1])
+    assert (one.answer, one.plan) == (again.answer, again.plan)
+    other_program = solve(definition(command="zcat #[read.time.min] #[read.time.max]"), pairs)
+    assert other_program.answer == one.answer
+    assert other_program.plan != one.plan
+    assert solve(definition(), [*pairs, ("format.secfrac", "1")]).answer != one.answer
+
+
+def test_the_date_of_the_newest_file_is_the_date_of_the_data(tmp_path):
+    (tmp_path / "a.dat").write_bytes(b"")
+    reader = Reader("", command="cat #[read.time.min] #[read.time.max]", writes="das/2", changed="*.dat")
+    source = definition(readers=(reader,), directory=str(tmp_path))
+    before = planner().solve(source, RANGE)
+    assert before.changed == (tmp_path / "a.dat").stat().st_mtime
+    import os
+
+    os.utime(tmp_path / "a.dat", (time.time() + 100, time.time() + 100))
+    assert planner().solve(source, RANGE).answer != before.answer
+
+
+def test_the_explanation_shows_stages_prices_and_why_others_lost():
+    rival = stage("a-second-csv", ARRAYS, StreamType("csv"))
+    rivals = Registry(stages=(*LARGE.stages, rival), stream_types=TYPES, conventions=CORE_CONVENTIONS)
+    solution = planner(rivals).solve(definition(), [*RANGE, ("format.type", "csv"), ("format.secfrac", "2")])
+    text = explain.as_text(solution)
+    assert "das2-decoder" in text
+    assert "format.secfrac=2" in text
+    assert "cat" not in text.replace("category", "")
+    assert "cat 2020-01-01T00:00:00" in explain.as_text(solution, administrator=True)
+    facts = explain.as_json(solution)
+    assert json.loads(json.dumps(facts))["nodes"][2]["consumes"] == ["format.secfrac"]
+    assert "command" not in json.dumps(facts)
+    graph = explain.as_mermaid(solution)
+    assert graph.startswith("flowchart LR")
+    assert "n0 -->|das/2| n1" in graph
+    assert explain.why(solution, "format.secfrac") == "format.secfrac is consumed by csv (The stage csv)"
+    assert "does not give dft.length" in explain.why(solution, "psd")
+    assert "no stage and no parameter" in explain.why(solution, "nonsense")
+
+
+def test_an_alternative_of_equal_cost_lost_by_its_name():
+    rival = stage("rival-csv", ARRAYS, StreamType("csv"))
+    rivals = Registry(stages=(*LARGE.stages, rival), stream_types=TYPES, conventions=CORE_CONVENTIONS)
+    solution = planner(rivals).solve(definition(), [*RANGE, ("format.type", "csv")])
+    assert [(each.stages[-1], each.reason) for each in explain.alternatives(solution)] == [
+        ("rival-csv", "costs the same, and its name comes later")
+    ]
+
+
+def test_the_shell_line_is_the_command_and_then_filters():
+    solution = planner().solve(definition(), [*RANGE, ("format.type", "csv"), ("format.secfrac", "2")])
+    assert explain.shell_line(solution) == (
+        "(cd /srv && cat 2020-01-01T00:00:00 2020-01-02T00:00:00 data)"
+        " | dasflex filter das2-decoder --then csv secfrac=2"
+    )
