@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TOML files as they were read: their tables, and the lines of their keys; and what a directory passes on."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from dasflex_core.catalog.findings import Finding, Places
+from dasflex_core.catalog.locate import locate_keys
+from dasflex_core.errors import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from dasflex_core.catalog.findings import KeyPath
+
+__all__ = ["DIRECTORY_FILE", "Directories", "Document", "load_document", "merged", "parse_document", "place_in"]
+
+#: The file that describes a directory of definitions.
+DIRECTORY_FILE: Final = "_dirinfo_.toml"
+#: A definition takes a few kilobytes; what is longer than this many bytes is something else.
+_LONGEST: Final = 4 << 20
+
+
+@dataclass(frozen=True)  # no slots: the lines are only looked for when something is wrong
+class Document:
+    """A file of tables. `text` is its TOML, empty where it was none; `prefix` is where `tables` stand in it."""
+
+    file: str
+    tables: Mapping[str, object]
+    text: str = ""
+    prefix: KeyPath = ()
+
+    @cached_property
+    def lines(self) -> Mapping[KeyPath, int]:
+        """The line of each key."""
+        return locate_keys(self.text)
+
+
+def parse_document(text: str, file: str) -> Document | Finding:
+    """The document that is this TOML text, or what is wrong with it."""
+    unified = text.replace("\r\n", "\n").removeprefix("\ufeff")
+    try:
+        return Document(file, tomllib.loads(unified), unified)
+    except ValueError as error:  # of TOML, or of an integer with thousands of digits
+        found = re.search(r"\s*\(at (?:line (\d+), column \d+|(end of document))\)", str(error))
+        last = unified.count("\n") + 1
+        line = (int(found[1]) if found[1] else last) if found else 0
+        return Finding("config.unreadable", f"this is no TOML: {error}", Place(file, line))
+    except RecursionError:
+        return Finding("config.unreadable", "this is no definition: its tables lie too deep", Place(file))
+
+
+def load_document(path: Path) -> Document | Finding:
+    """The document that this file holds, or why there is none."""
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(_LONGEST + 1)
+        if len(data) > _LONGEST:
+            return Finding("config.unreadable", "this is too long for a definition", Place(str(path)))
+        return parse_document(data.decode(), str(path))
+    except OSError as error:
+        return Finding("config.unreadable", f"this file cannot be read: {error.strerror}", Place(str(path)))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return Finding("config.unreadable", "this is not UTF-8 text", Place(str(path), line))
+
+
+def place_in(path: Path, key: KeyPath) -> Place:
+    """Where a key stands in a file, as well as that can be told."""
+    document = load_document(path)
+    return document.place if isinstance(document, Finding) else Places((document,)).of(key)
+
+
+def merged(own: Mapping[str, object], below: Mapping[str, object]) -> dict[str, object]:
+    """The tables `own` with what they do not say taken from `below`. Tables are merged, all else is taken whole."""
+    both = {**below, **own}
+    for name, value in own.items():
+        under = below.get(name)
+        if isinstance(value, dict) and isinstance(under, dict):
+            both[name] = merged(value, under)
+    return both
+
+
+class Directories:
+    """The `_dirinfo_.toml` files from a root downwards, each read once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self._read: dict[Path, Document | Finding | None] = {}
+
+    def own(self, folder: Path) -> Document | Finding | None:
+        """What describes this directory; None where nothing does."""
+        if folder not in self._read:
+            path = folder / DIRECTORY_FILE
+            self._read[folder] = load_document(path) if path.exists() else None
+        return self._read[folder]
+
+    def inherited(self, folder: Path) -> tuple[Document | Finding, ...]:
+        """What the definitions in this directory inherit, the nearest first; or what is wrong with it."""
+        found: list[Document | Finding] = []
+        for each in (folder, *folder.parents):
+            if not each.is_relative_to(self.root):
+                break
+            document = self.own(each)
+            if isinstance(document, Document):
+                inherit = document.tables.get("inherit", {})
+                tables = inherit if isinstance(inherit, dict) else {}
+                document = Document(document.file, tables, document.text, ("inherit",))
+            found.extend([document] if document else [])
+        return tuple(found)

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalog of a root: the tree of definitions, the tree of compiled ones, and the index that finds these.
+
+Below a root, `definitions/<id>/source.toml` or `definitions/<id>.toml` defines a source. Below a directory that has a
+`source.toml`, other TOML files are the source's own business. Compiled, a definition is the file
+`sources/<id in lower case>.json`. These files and the index are replaced whole, so that a request sees either what was
+or what is.
+
+The index, `sources/index.json`, is a JSON object that has each source on a line of its own: one source is found by its
+line, however many there are, and an id from a request is only ever compared, never made part of a path. Nothing is kept
+from one call to the next, so that an install is seen at once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from dasflex_core.catalog.compiled import from_json
+from dasflex_core.catalog.identifiers import LONGEST, folded
+from dasflex_core.errors import ConfigError, NotFoundError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from dasflex_core.catalog.findings import Finding
+    from dasflex_core.catalog.model import Definition
+    from dasflex_core.catalog.walk import Vocabulary
+
+__all__ = ["Catalog", "Entry", "TreeReport", "compile_tree", "index_text"]
+
+_FIRST_LINE: Final = b'{"form": 1,'
+_FILE: Final = re.compile(r"[a-z0-9_+-][a-z0-9_.+-]*(?:/[a-z0-9_+-][a-z0-9_.+-]*)*\.json")
+_FIELDS: Final = ("id", "file", "title", "label", "summary", "range")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A source in the index; `file` is its compiled definition below `sources/`, and `range` is `A to B`."""
+
+    id: str
+    file: str
+    title: str
+    label: str = ""
+    summary: str = ""
+    range: str = ""
+    listed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TreeReport:
+    """What came of compiling a tree.
+
+    `installed` are the ids of the sources that are right, `kept` those whose definition is wrong now and that stay as
+    they were installed before, `removed` those whose definition is gone. `findings` are all that is wrong.
+    """
+
+    installed: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def compile_tree(root: Path, vocabulary: Vocabulary | None = None) -> TreeReport:
+    """Reads the definitions below `root`, and installs those that are right.
+
+    A definition that is wrong leaves what was installed of it as it was. All that is wrong is in the report; only an
+    `OSError` of the index itself is raised. `vocabulary` is what plugins add to the words of definitions.
+    """
+    from dasflex_core.catalog.making import install
+    from dasflex_core.catalog.walk import CORE
+
+    return install(root, vocabulary or CORE)
+
+
+def index_text(entries: Iterable[Entry], former: Mapping[str, str], directories: Mapping[str, str]) -> str:
+    """The text of an index.
+
+    `former` gives the present id for each former one; `directories` gives titles, by the directory's path.
+    """
+    by_id = {folded(entry.id): {name: getattr(entry, name) for name in (*_FIELDS, "listed")} for entry in entries}
+    names = {**{folded(name): {"now": folded(present)} for name, present in former.items()}, **by_id}
+    lines = ",\n".join(f'"{name}": {json.dumps(names[name], ensure_ascii=False)}' for name in sorted(names))
+    titles = json.dumps(dict(sorted(directories.items())), ensure_ascii=False)
+    return f'{_FIRST_LINE.decode()} "directories": {titles}, "sources": {{\n{lines}\n}}}}\n'
+
+
+class Catalog:
+    """The installed sources of a root; `root` holds `sources/`. A root where nothing was installed has none."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._sources = root / "sources"
+        self._index = self._sources / "index.json"
+
+    def find(self, identifier: str) -> Definition:
+        """The definition of a source, by its id or a former one, without regard to case; `.dsdf` may stand behind it.
+
+        Raises `NotFoundError` (`not-found.source`) with the nearest ids, and `ConfigError` (`config.unreadable`)
+        where the index or the compiled definition cannot be read.
+        """
+        index = self._read_index()
+        held = self._held(index, folded(identifier))
+        if isinstance(held, dict) and "now" in held:
+            held = self._held(index, str(held["now"]))
+        if held is None:
+            known = [entry.id for entry in self._entries(index) if entry.listed and len(identifier) <= 2 * LONGEST]
+            message = f"There is no source {identifier[: 2 * LONGEST]!r}.{did_you_mean(folded(identifier), known)}"
+            raise NotFoundError(message, kind="not-found.source")
+        return self.load(self._checked(held))
+
+    def load(self, entry: Entry) -> Definition:
+        """The definition of an entry of the index. Raises `ConfigError` where it cannot be read."""
+        path = self._sources / entry.file
+        return from_json(_read(path), file=str(path))
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all sources, in order, those that lists do not show included."""
+        return tuple(entry.id for entry in self.entries())
+
+    def entries(self) -> tuple[Entry, ...]:
+        """What the index says of each source, in the order of their ids."""
+        return tuple(self._entries(self._read_index()))
+
+    def search(self, words: str | Iterable[str]) -> tuple[str, ...]:
+        """The ids of the listed sources whose id, label, title or summary holds all the words, case aside."""
+        wanted = [word.lower() for word in (words.split() if isinstance(words, str) else words)]
+        return tuple(
+            entry.id
+            for entry in self.entries()
+            if entry.listed
+            and all(word in f"{entry.id} {entry.label} {entry.title} {entry.summary}".lower() for word in wanted)
+        )
+
+    def directories(self) -> Mapping[str, str]:
+        """The titles of directories, by path, with the case in which they were written."""
+        titles = self._loaded(self._read_index()).get("directories")
+        if not isinstance(titles, dict) or not all(isinstance(title, str) for title in titles.values()):
+            raise self._unusable("its titles of directories are no table of texts")
+        return titles
+
+    # -- the index
+
+    def _read_index(self) -> bytes:
+        """The index; a root without one has no sources."""
+        if not self._index.exists():
+            return index_text((), {}, {}).encode()
+        index = _read(self._index)
+        if not index.startswith(_FIRST_LINE):
+            raise self._unusable("another version of dasflex, or something else, wrote it")
+        return index
+
+    def _loaded(self, index: bytes) -> dict[str, object]:
+        try:
+            loaded = json.loads(index)
+        except (ValueError, RecursionError) as error:
+            raise self._unusable(str(error)) from error
+        if not isinstance(loaded, dict):
+            raise self._unusable("it is no object")
+        return loaded
+
+    def _entries(self, index: bytes) -> Iterable[Entry]:
+        sources = self._loaded(index).get("sources")
+        if not isinstance(sources, dict):
+            raise self._unusable("it has no sources")
+        for held in sources.values():
+            if not isinstance(held, dict) or "now" not in held:
+                yield self._checked(held)
+
+    def _held(self, index: bytes, identifier: str) -> object:
+        """What the index holds for an id, by its line; None where it has none."""
+        if not identifier.isascii() or not identifier.isprintable() or '"' in identifier:
+            return None
+        start = b'\n"%b": ' % identifier.encode()
+        at = index.find(start)
+        end = index.find(b"\n", at + 1)
+        try:
+            return json.loads(index[at + len(start) : end].rstrip(b",")) if at >= 0 else None
+        except (ValueError, RecursionError) as error:
+            raise self._unusable(str(error)) from error
+
+    def _checked(self, held: object) -> Entry:
+        if not isinstance(held, dict) or set(held) != {*_FIELDS, "listed"}:
+            raise self._unusable("an entry does not have the fields of one")
+        texts = [held[name] for name in _FIELDS]
+        if not all(isinstance(text, str) for text in texts) or not isinstance(held["listed"], bool):
+            raise self._unusable("a field of an entry has the wrong type")
+        if not _FILE.fullmatch(held["file"]):
+            raise self._unusable(f"an entry names the file {held['file']!r}")
+        return Entry(**held)
+
+    def _unusable(self, why: str) -> ConfigError:
+        message = f"{self._index}: this index cannot be used: {why}. Make it anew with `dasflex install`."
+        return ConfigError(message, kind="config.unreadable")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: this file cannot be read: {error.strerror}. Make it anew with `dasflex install`.",
+            kind="config.unreadable",
+        ) from error
