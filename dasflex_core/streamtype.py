@@ -81,7 +81,8 @@ class StreamTypeInfo:
     `media_type` and `suffix` (without its dot) are for HTTP and for file names; `text` says that a person can read
     it; `many` that it holds more than one dataset. `framer`, `problem` and `comment` are `module:name` of a `Framer`
     class, of a function `(kind, message) -> bytes` that writes a failure in-band, and of a function
-    `(type, source, text) -> bytes` that writes a comment; blank where the format has none.
+    `(type, source, text) -> bytes` that writes a comment; blank where the format has none. `failure` is like `problem`,
+    but writes a whole answer that holds nothing else.
     """
 
     type: StreamType
@@ -93,3 +94,4 @@ class StreamTypeInfo:
     framer: str = ""
     problem: str = ""
     comment: str = ""
+    failure: str = ""
