@@ -64,6 +64,10 @@ class _Meaning(NamedTuple):
     exponent: int = 1
 
 
+#: No unit of nature has a higher exponent, and a scale to a power is computed exactly.
+_HIGHEST: Final = 99
+
+
 def canonical(text: str) -> str:
     """The unit string in canonical form: synonyms, `**`, blanks; a whole that is a known inverse becomes one word.
 
@@ -129,9 +133,12 @@ def _factors(text: str) -> Factors:
 def _exponent(text: str, exponent: str | None) -> Fraction:
     """The number of an exponent; none is 1."""
     try:
-        return Fraction(exponent or 1)
+        number = Fraction(exponent or 1)
     except ZeroDivisionError as error:
         raise QueryError(f"{text!r} has an exponent divided by zero", kind="query.bad-value") from error
+    if abs(number) > _HIGHEST or number.denominator > _HIGHEST:
+        raise QueryError(f"{text[:100]!r} has an exponent beyond {_HIGHEST}", kind="query.bad-value")
+    return number
 
 
 def _put(factors: Factors, word: str, exponent: Fraction) -> None:

@@ -162,3 +162,8 @@ def test_every_unit_converts_to_itself(text):
 
 def test_the_examples_of_the_module_hold():
     assert doctest.testmod(dasflex_core.units).failed == 0
+
+
+def test_an_exponent_that_no_unit_has_is_refused_before_it_is_computed():
+    with pytest.raises(QueryError, match="beyond 99"):
+        convert_factor("ms**9999999", "s")

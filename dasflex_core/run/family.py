@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The programs of one run and all that they started: begun, guarded, and ended together."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import sys
+from threading import Lock
+from typing import TYPE_CHECKING, Final, Self
+
+from dasflex_core.errors import BusyError, DasflexError, SourceError
+from dasflex_core.run import guardian
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Family", "Guardian"]
+
+#: What the system says when it has no more processes, memory or descriptors to give.
+_SCARCE: Final = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+_REAPED: Final = 0.5
+#: All that the guardian inherits: an interpreter may need it to start. It must not look like a process of a run.
+_LIBRARIES: Final = ("LD_LIBRARY_PATH",)
+
+
+class Guardian:
+    """A small process that ends the programs of this process's runs if it should die without doing so.
+
+    It serves any number of runs, from any thread. It must be made after a server has forked its workers, each with
+    its own: whoever holds a copy of its pipe keeps it waiting. Raises `BusyError` where no process can be started.
+    """
+
+    def __init__(self, python: str = sys.executable, grace: float = 0.3) -> None:
+        reading, self._writing = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                (python, "-I", "-S", guardian.__file__, str(grace)),
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env={name: os.environ[name] for name in _LIBRARIES if name in os.environ},
+                start_new_session=True,
+            )
+        except OSError as error:
+            os.close(self._writing)
+            raise BusyError(
+                "The server can start no more programs now; try again later", kind="busy.limit", detail=str(error)
+            ) from error
+        finally:
+            os.close(reading)
+
+    def watch(self, token: str, pid: int) -> None:
+        """Adds a program, which leads a session of its own, to a run."""
+        self._tell(f"+{token} {pid}\n")
+
+    def forget(self, token: str, pid: int = 0) -> None:
+        """Says that the run is over or, with its number, that one of its programs has ended and was reaped."""
+        self._tell(f"-{token} {pid}\n" if pid else f"-{token}\n")
+
+    def close(self) -> None:
+        """Ends the guardian itself. Runs that are not over are then nobody's."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._writing)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self.close()
+
+    def _tell(self, line: str) -> None:
+        """Writes one line, whole, since it is short (pipe(7), PIPE_BUF)."""
+        with contextlib.suppress(BrokenPipeError):  # somebody killed it: runs go on unguarded
+            os.write(self._writing, line.encode("ascii"))
+
+
+class Family:
+    """The programs of one run, marked by its token."""
+
+    def __init__(self, token: str, *, python: str, grace: float, guardian: Guardian | None = None) -> None:
+        self.token = token
+        self._python = python
+        self._grace = grace
+        self._guardian = guardian
+        self._own: Guardian | None = None
+        self._programs: list[subprocess.Popen[bytes]] = []
+        self._lock = Lock()
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether `end` was called: nothing may be started any more, and what ran was killed."""
+        return self._ended
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        name: str,
+        directory: str,
+        environ: Mapping[str, str],
+        stdin: int,
+        stdout: int,
+        stderr: int,
+    ) -> subprocess.Popen[bytes]:
+        """Starts a program in a session of its own.
+
+        Raises `SourceError` (`source.start`), in which `name` is the stage's, or `BusyError`.
+        """
+        with self._lock:
+            if self._ended:
+                raise cancelled()
+            watcher = self._guardian or self._own
+            if watcher is None:
+                watcher = self._own = Guardian(self._python, self._grace)
+            try:
+                program = subprocess.Popen(
+                    argv,
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    cwd=directory or None,
+                    env=environ,
+                    start_new_session=True,
+                )
+            except (OSError, ValueError) as error:
+                raise _start_error(error, name, argv, directory) from error
+            watcher.watch(self.token, program.pid)
+            self._programs.append(program)
+            return program
+
+    def leave(self, programs: Sequence[subprocess.Popen[bytes]]) -> None:
+        """Reaps programs that have ended by themselves, after a signal to what they left in their groups.
+
+        The order matters: until a program is reaped, its number cannot become another group's.
+        """
+        with self._lock:
+            for program in programs:
+                if program.returncode is None:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.killpg(program.pid, signal.SIGTERM)
+                    program.wait()
+                watcher = self._guardian or self._own
+                if watcher is not None and not self._ended:
+                    watcher.forget(self.token, program.pid)
+
+    def stop(self, programs: Sequence[subprocess.Popen[bytes]]) -> None:
+        """Ends some programs of the run, with what is in their sessions, before the run is over."""
+        with self._lock:
+            self._end({program.pid for program in programs if program.returncode is None}, ())
+
+    def end(self) -> None:
+        """Ends all programs of the run and what they started, and waits until they are gone. May be called twice."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+            if self._programs:
+                self._end({program.pid for program in self._programs if program.returncode is None}, (self.token,))
+            if self._own is not None:
+                self._own.close()
+            elif self._guardian is not None:
+                self._guardian.forget(self.token)
+
+    def _end(self, sessions: set[int], tokens: tuple[str, ...]) -> None:
+        """Ends the processes with these marks, and reaps the programs among them."""
+        guardian.end(tokens, sessions, self._grace)
+        for program in self._programs:
+            if program.pid in sessions:
+                with contextlib.suppress(subprocess.TimeoutExpired):  # it waits for a device: not even SIGKILL helps
+                    program.wait(_REAPED)
+
+
+def cancelled() -> DasflexError:
+    """The error of a run that somebody ended from outside."""
+    return BusyError("The request was ended before it was answered", kind="busy.limit")
+
+
+def _start_error(error: Exception, name: str, argv: Sequence[str], directory: str) -> DasflexError:
+    """The error for a program that could not be started, by what the system said."""
+    if isinstance(error, OSError) and error.errno in _SCARCE:
+        return BusyError(
+            "The server can start no more programs now; try again later", kind="busy.limit", detail=str(error)
+        )
+    reason = "the system refuses it"
+    if isinstance(error, FileNotFoundError):
+        missing_directory = bool(directory) and not os.path.isdir(directory)  # noqa: PTH112  as it was given
+        reason = "its working directory is not there" if missing_directory else "its program is not there"
+    elif isinstance(error, PermissionError):
+        reason = "its program may not be executed"
+    elif isinstance(error, OSError) and error.errno == errno.ENOEXEC:
+        reason = "its program is no executable; a script needs a first line such as #!/usr/bin/env python3"
+    return SourceError(
+        f"The stage {name} could not be started: {reason}",
+        kind="source.start",
+        detail=f"{argv[0] if argv else 'no program'} in {directory or 'the directory of the server'}: {error}",
+    )

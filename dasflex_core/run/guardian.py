@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ends all the processes of a run; started as a program, it does so when the process that started it is gone.
+
+A reader may start others, and these may leave its process group, so the processes of a run are told by two marks:
+the session of each program that was started, and the run's token in the environment variable `DASFLEX_REQUEST`, which
+children inherit.
+
+As a program (`python -I -S guardian.py GRACE`) it reads lines from standard input: `+TOKEN PID` for a program that
+leads a session of its own, `-TOKEN PID` for one that has ended, and `-TOKEN` for a run that is over. Nobody but the
+process that started it holds the other end of that pipe, so the end of the input says that this process is gone,
+however it went: then all runs that are not over are ended. It imports nothing of dasflex, which keeps its start short.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from time import monotonic, sleep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+#: The environment variable that marks the processes of a run; readers may use its value, the request id, in messages.
+VARIABLE = "DASFLEX_REQUEST"
+_PROC = "/proc"
+_STEP = 0.01
+#: Seconds after which a process that survives SIGKILL (it waits for a device) is left alone.
+_PATIENCE = 1.0
+
+
+def members(tokens: Collection[str], sessions: Collection[int]) -> set[int]:
+    """The processes of these runs by their ids, zombies and this process left out; none where there is no /proc."""
+    try:
+        names = [name for name in os.listdir(_PROC) if name.isdigit()]  # noqa: PTH208  pathlib would triple the start
+    except OSError:
+        return set()
+    marks = {f"{VARIABLE}={token}".encode() for token in tokens}
+    found = {int(name) for name in names if _session(name) in sessions or not marks.isdisjoint(_environment(name))}
+    return {pid for pid in found if pid != os.getpid() and _alive(pid)}
+
+
+def end(tokens: Collection[str], sessions: Collection[int], grace: float) -> set[int]:
+    """Ends these runs: SIGTERM, and SIGKILL for what is still there after `grace` seconds. Gives what withstood."""
+    deadline = monotonic() + grace
+    found = _signal(members(tokens, sessions), signal.SIGTERM)
+    if not found:
+        return found
+    while found and monotonic() < deadline:
+        sleep(_STEP)
+        found = {pid for pid in found if _alive(pid)}
+    deadline = monotonic() + _PATIENCE
+    while (found := _signal(members(tokens, sessions), signal.SIGKILL)) and monotonic() < deadline:
+        sleep(_STEP)
+    return found
+
+
+def resident(sessions: Collection[int]) -> int:
+    """The bytes of memory in which the processes of these sessions reside; what two of them share counts twice."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    total = 0
+    for pid in members((), sessions):
+        fields = _read(f"{pid}/statm").split()
+        total += int(fields[1]) * page if len(fields) > 1 else 0
+    return total
+
+
+def _read(name: str) -> bytes:
+    """The first 256 KiB of a file of /proc; nothing where the process is gone or another user's."""
+    try:
+        descriptor = os.open(f"{_PROC}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, 1 << 18)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _stat(name: str | int) -> list[bytes]:
+    """State, parent, group, session and so on of a process (proc(5), /proc/PID/stat from its third field on)."""
+    return _read(f"{name}/stat").rpartition(b")")[2].split()
+
+
+def _session(name: str) -> int:
+    """The session that a process is in; 0 where it is gone."""
+    fields = _stat(name)
+    return int(fields[3]) if len(fields) > 3 else 0
+
+
+def _alive(pid: int) -> bool:
+    """Whether the process is there, and more than a zombie."""
+    return _stat(pid)[:1] not in ([], [b"Z"], [b"X"])
+
+
+def _environment(name: str) -> list[bytes]:
+    """The variables that a process was started with."""
+    return _read(f"{name}/environ").split(b"\0")
+
+
+def _signal(pids: Iterable[int], number: int) -> set[int]:
+    """Sends a signal to processes, and gives those that were there."""
+    reached = set()
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except (ProcessLookupError, PermissionError):
+            continue
+        reached.add(pid)
+    return reached
+
+
+def _listen() -> dict[str, set[int]]:
+    """What there is to end when the input ends: the sessions of each run that is not over."""
+    runs: dict[str, set[int]] = {}
+    held = b""
+    while chunk := os.read(0, 4096):
+        *lines, held = (held + chunk).split(b"\n")
+        for line in lines:
+            token, _blank, pid = line[1:].decode("ascii").partition(" ")
+            if line[:1] == b"+":
+                runs.setdefault(token, set()).add(int(pid))
+            elif pid:
+                runs.get(token, set()).discard(int(pid))
+            else:
+                runs.pop(token, None)
+    return runs
+
+
+def main() -> None:
+    """Waits until the process that started this one is gone, and ends what it left."""
+    runs = _listen()
+    if runs:
+        end(runs, {pid for pids in runs.values() for pid in pids}, float(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

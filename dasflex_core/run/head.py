@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Knows a byte stream by its two ends: checks it up to its first data packet, and tells where it stops.
+
+In between, bytes are copied unseen in large chunks.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Literal
+
+from dasflex_core.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dasflex_core.stages import Framer
+
+__all__ = ["Ends", "Stop"]
+
+#: Where a stream stops: between two packets, inside one, or nobody can say.
+Stop = Literal["between", "inside", "unknown"]
+
+#: Bytes given to the framer at a time, so that it does not frame many packets beyond the first.
+_STEP: Final = 4096
+#: Bytes of the end that are kept, or four packets, whichever is more.
+_TAIL: Final = 1 << 15
+#: Length of the tag by which data packets are found again (the das2 and das3 stream formats, framing).
+_TAG: Final = 4
+_TRIES: Final = 64
+
+
+class Ends:
+    """Follows a byte stream whose type has a framer; `create` makes a new one.
+
+    `found` says that a whole data packet has passed. Without a framer any bytes count as data.
+    """
+
+    def __init__(self, create: Callable[[], Framer | None]) -> None:
+        self.found = False
+        self._create = create
+        self._declarations = b""
+        self._tag = b""
+        self._kept = _TAIL
+        self._tail = b""
+
+    @cached_property
+    def _framer(self) -> Framer | None:
+        """The framer of the head, made when the first bytes are there: its code is loaded while the reader works."""
+        return self._create()
+
+    @property
+    def framed(self) -> bool:
+        """Whether packets can be told."""
+        return self._framer is not None
+
+    def see(self, chunk: bytes) -> None:
+        """Sees a chunk. Raises `SourceError` (`source.stream`) where it cannot belong to a stream of this type."""
+        if len(chunk) >= self._kept:
+            self._tail = chunk
+        else:
+            self._tail = (self._tail + chunk)[-self._kept :]
+        if not self.found:
+            self._check(chunk)
+
+    def finish(self) -> None:
+        """Raises `SourceError` where the stream has ended inside a packet, if that can be told."""
+        if self._framer is not None and not self.found:
+            for _frame in self._framer.finish():
+                pass
+        elif self.stop() == "inside":
+            raise SourceError("The stream ends inside a packet", kind="source.truncated")
+
+    def stop(self) -> Stop:
+        """Where the stream stops.
+
+        A new framer is shown the declarations of the head, then the end of the stream from where a tag of a data
+        packet seems to be. If whole packets follow one another from there, the place was right, since the tag of each
+        must stand where the one before it ends. Packets that were declared later, and compressed streams, cannot be
+        told.
+        """
+        if not self._tag:
+            return "unknown"
+        at = self._tail.find(self._tag)
+        for _try in range(_TRIES):
+            if at < 0:
+                break
+            verdict = self._follow(self._tail[at:])
+            if verdict != "unknown":
+                return verdict
+            at = self._tail.find(self._tag, at + 1)
+        return "unknown"
+
+    def _check(self, chunk: bytes) -> None:
+        """Frames a chunk up to the first data packet."""
+        if self._framer is None:
+            self.found = bool(chunk)
+            return
+        for start in range(0, len(chunk), _STEP):
+            for frame in self._framer.feed(chunk[start : start + _STEP]):
+                if frame.kind == "data":
+                    self.found = True
+                    self._tag = frame.data[:_TAG]
+                    self._kept = max(_TAIL, 4 * len(frame.data))
+                    break
+                if frame.kind in ("header", "dataset"):
+                    self._declarations += frame.data
+            if self.found:
+                return
+
+    def _follow(self, end: bytes) -> Stop:
+        """What framing the end of the stream says, if it holds at least one whole packet."""
+        framer = self._create()
+        if framer is None:
+            return "unknown"
+        try:
+            for _frame in framer.feed(self._declarations):
+                pass
+            whole = sum(1 for frame in framer.feed(end) if frame.kind == "data")
+        except SourceError:
+            return "unknown"
+        try:
+            for _frame in framer.finish():
+                pass
+        except SourceError as error:
+            return "inside" if whole and error.kind == "source.truncated" else "unknown"
+        return "between" if whole else "unknown"

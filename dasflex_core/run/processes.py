@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A command at work: one or more programs joined by pipes, watched by their limits, and what they write."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import select
+import signal
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Final
+
+from dasflex_core.errors import BusyError, ConfigError, DasflexError, SourceError
+from dasflex_core.run import guardian
+from dasflex_core.run.environment import environment
+from dasflex_core.run.family import cancelled
+from dasflex_core.run.feeding import Feeder
+from dasflex_core.run.messages import Messages
+from dasflex_core.run.settings import CHUNK
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+    from dasflex_core.plan.graph import Command
+    from dasflex_core.run.family import Family
+    from dasflex_core.run.settings import PumpSettings
+
+__all__ = ["Process"]
+
+#: The longest wait, in seconds, after which it is seen that the run was ended, and between two looks at memory.
+_LOOK: Final = 1.0
+#: Seconds in which the end of the messages is waited for after the end of the programs.
+_LAST_WORDS: Final = 0.5
+#: How an end by a signal is told: by the system, and by a shell whose child it was.
+_PIPE_CLOSED: Final = (-signal.SIGPIPE, 128 + signal.SIGPIPE)
+_CPU_SPENT: Final = (-signal.SIGXCPU, 128 + signal.SIGXCPU)
+
+
+class Process:
+    """A started command. Its programs run from now on, and end with the family at the latest.
+
+    With `feed`, a thread writes what it gives to standard input, else that is /dev/null. Raises `SourceError`
+    (`source.start`) or `BusyError` if a program cannot be started.
+    """
+
+    def __init__(
+        self, name: str, command: Command, family: Family, settings: PumpSettings, feed: Iterator[bytes] | None = None
+    ) -> None:
+        if not command.argvs or not all(command.argvs):
+            raise ConfigError(f"{name}: the command has no program", kind="config.bad-value")
+        self.name = name
+        self.limits = command.limits
+        self.written = 0
+        self._family = family
+        self._programs: list[subprocess.Popen[bytes]] = []
+        self._failure: DasflexError | None = None
+        self._done = Event()
+        self._feeder: Feeder | None = None
+        self._output = -1
+        self._last_sign = monotonic()
+        with contextlib.ExitStack() as pipes:
+            self._start(command, settings, feed, pipes)
+        if self.limits.memory:
+            Thread(target=self._watch_memory, name="dasflex-memory", daemon=True).start()
+
+    def chunks(self) -> Iterator[bytes]:
+        """What the last program writes, in chunks of up to 256 KiB, as they come.
+
+        Raises `SourceError` where a program fails (`source.exit`), is silent for too long (`source.silent`) or uses
+        more than it may (`source.limit`), after all that it wrote before.
+        """
+        try:
+            while chunk := self._read():
+                yield chunk
+            self._check()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stops reading. A program that still writes is ended by that, or with the family. May be called twice."""
+        self._done.set()
+        output, self._output = self._output, -1
+        if output >= 0:
+            os.close(output)
+
+    def _start(
+        self, command: Command, settings: PumpSettings, feed: Iterator[bytes] | None, pipes: contextlib.ExitStack
+    ) -> None:
+        """Starts the programs from the first to the last, each reading what the one before it writes."""
+        variables = environment(command, settings, self._family.token)
+        reading, feeding = _pipe(pipes) if feed is not None else (_null(pipes), -1)
+        complaints, complaining = _pipe(pipes)
+        for argv in command.argvs:
+            following, writing = _pipe(pipes)
+            program = self._family.start(
+                argv,
+                name=self.name,
+                directory=command.directory,
+                environ=variables,
+                stdin=reading,
+                stdout=writing,
+                stderr=complaining,
+            )
+            self._programs.append(program)
+            self._limit_cpu(program.pid)
+            reading = following
+        # From here on the ends that this process works with are its own to close; the others close with `pipes`.
+        self._output = os.dup(reading)
+        self._poll = select.poll()
+        self._poll.register(self._output, select.POLLIN)
+        self._messages = Messages(os.dup(complaints), settings.log)
+        if feed is not None:
+            self._feeder = Feeder(os.dup(feeding), feed, self._sign)
+
+    def _limit_cpu(self, pid: int) -> None:
+        """Sets the limit of CPU time, which children inherit: SIGXCPU at the limit, SIGKILL a second later."""
+        if not self.limits.cpu:
+            return
+        import resource
+
+        seconds = max(1, math.ceil(self.limits.cpu))
+        try:
+            resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 1))
+        except ProcessLookupError:  # it has ended already
+            return
+        except PermissionError as error:
+            text = f"The stage {self.name} has a limit of CPU time, which cannot be set for another user's program"
+            raise SourceError(text, kind="source.start", detail=str(error)) from error
+
+    def _sign(self) -> None:
+        """Notes that the programs were given something, so that their silence is counted from now."""
+        self._last_sign = monotonic()
+
+    def _read(self) -> bytes:
+        """The next bytes, or none at the end and after a failure."""
+        self._await_output()
+        chunk = b"" if self._failure else os.read(self._output, CHUNK)
+        self.written += len(chunk)
+        if self.limits.output and self.written > self.limits.output:
+            self._failure = self._over(f"has written more than {self.limits.output:,} bytes")
+            chunk = chunk[: max(0, len(chunk) - (self.written - self.limits.output))]
+        return chunk
+
+    def _await_output(self) -> None:
+        """Waits until there is something to read or the end; a wait that is too long is a failure."""
+        self._last_sign = monotonic()
+        while not self._failure and not self._poll.poll(self._patience() * 1000):
+            self._check_silence()
+
+    def _patience(self) -> float:
+        """The seconds to wait before the next look around."""
+        if not self.limits.silence:
+            return _LOOK
+        return max(0.001, min(_LOOK, self._last_sign + self.limits.silence - monotonic()))
+
+    def _check_silence(self) -> None:
+        """Notes a failure if the run was ended, or if nothing came for too long."""
+        if self._feeder is not None and self._feeder.waiting:
+            self._sign()
+        if self._family.ended:
+            self._failure = cancelled()
+        elif self.limits.silence and monotonic() - self._last_sign >= self.limits.silence:
+            text = f"The stage {self.name} was ended, since it wrote nothing for {self.limits.silence:g} s"
+            self._failure = SourceError(text, kind="source.silent")
+
+    def _watch_memory(self) -> None:
+        """Looks at the memory of the programs and their children once a second, in a thread of its own."""
+        sessions = {program.pid for program in self._programs}
+        while not self._done.wait(_LOOK):
+            if guardian.resident(sessions) > self.limits.memory:
+                self._failure = self._over(f"used more than {self.limits.memory:,} bytes of memory")
+                self._family.stop(self._programs)
+                return
+
+    def _over(self, what: str) -> SourceError:
+        """The error for a limit that was reached."""
+        return SourceError(f"The stage {self.name} was ended, since it {what}", kind="source.limit")
+
+    def _check(self) -> None:
+        """Raises what went wrong, if anything did, once the output has ended."""
+        if self._failure is None:
+            self._await_exit()
+        if self._failure is not None:
+            self._family.stop(self._programs)
+            raise self._failure
+        self._family.leave(self._programs)
+        self._done.set()
+        self._messages.wait(_LAST_WORDS)
+        if self._feeder is not None and self._feeder.failure is not None:
+            raise self._feeder.failure
+        if self._feeder is not None and self._feeder.nothing and not self.written:
+            return  # a filter may fail where there is nothing to filter; nothing in, nothing out
+        failed = self._culprit()
+        if failed is not None:
+            raise self._exit_error(failed)
+
+    def _await_exit(self) -> None:
+        """Waits until the programs have ended, without reaping them: a program may close its output and go on."""
+        self._last_sign = monotonic()
+        pause = 0.0005
+        for program in self._programs:
+            while not self._family.ended and _runs(program):
+                self._check_silence()
+                if self._failure is not None:
+                    return
+                sleep(pause)
+                pause = min(pause * 2, 0.02)
+        if self._family.ended:
+            self._failure = cancelled()
+
+    def _culprit(self) -> subprocess.Popen[bytes] | None:
+        """The first program that failed.
+
+        One that was ended because the next program, which succeeded, had read enough has not failed.
+        """
+        for program, follower in zip(self._programs, (*self._programs[1:], None), strict=True):
+            enough = program.returncode in _PIPE_CLOSED and follower is not None and follower.returncode == 0
+            if program.returncode and not enough:
+                return program
+        return None
+
+    def _exit_error(self, program: subprocess.Popen[bytes]) -> SourceError:
+        """The error for a program that failed: how, for everyone; which and its last words, for the administrator."""
+        which = str(program.args[0]) if isinstance(program.args, (list, tuple)) else ""
+        detail = f"{which}\n{self._messages.last_lines()}".strip()
+        status = program.returncode
+        if self.limits.cpu and status in _CPU_SPENT:
+            over = self._over(f"used more than {self.limits.cpu:g} s of CPU time")
+            return SourceError(over.message, kind=over.kind, detail=detail)
+        how = f"was ended by signal {-status}" if status < 0 else f"failed with exit status {status}"
+        when = "after part of its output" if self.written else "before any output"
+        return SourceError(f"The stage {self.name} {how} {when}", kind="source.exit", detail=detail)
+
+
+def _runs(program: subprocess.Popen[bytes]) -> bool:
+    """Whether a program has not ended yet; it is not reaped if it has."""
+    try:
+        return not os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except ChildProcessError:  # it was reaped as the run was ended
+        return False
+
+
+def _null(pipes: contextlib.ExitStack) -> int:
+    """/dev/null for reading."""
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    pipes.callback(os.close, descriptor)
+    return descriptor
+
+
+def _pipe(pipes: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe of 256 KiB, or of what the system grants; both ends close with `pipes`."""
+    import fcntl
+
+    try:
+        reading, writing = os.pipe()
+    except OSError as error:
+        raise BusyError(
+            "The server has too much to do; try again later", kind="busy.limit", detail=str(error)
+        ) from error
+    pipes.callback(os.close, reading)
+    pipes.callback(os.close, writing)
+    with contextlib.suppress(OSError):  # pipe(7): a user's buffers are limited in all
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, CHUNK)
+    return reading, writing

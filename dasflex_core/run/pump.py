@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The synchronous pump: runs a plan by pulling at its last node, and hands on what comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import monotonic, time
+from typing import TYPE_CHECKING, Self, cast
+
+from dasflex_core.errors import ConfigError, DasflexError
+from dasflex_core.run.context import Run
+from dasflex_core.run.delivery import Delivery
+from dasflex_core.run.head import Ends
+from dasflex_core.run.loading import load
+from dasflex_core.run.opening import Opener
+from dasflex_core.run.records import RequestRecord, iso_time, new_request_id, write_record
+from dasflex_core.run.settings import PumpSettings
+from dasflex_core.run.shape import check_shape, gives_items
+from dasflex_core.run.starting import Start
+from dasflex_core.run.stats import NodeStats, node_stats
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from dasflex_core.arrays import Item
+    from dasflex_core.plan.graph import Nodes
+    from dasflex_core.run.context import Piece
+    from dasflex_core.run.digest import Digest
+
+__all__ = ["Pump"]
+
+
+class Pump:
+    """One run of a plan.
+
+        with Pump(nodes, settings) as pump:
+            pump.start()
+            for chunk in pump.chunks():
+                ...
+
+    `about` is the request record as far as it is known before the run; it gives the request id. Whatever way the run
+    ends, its programs and their children are gone within a second, and the record is written.
+
+    A reader that fails before any data makes `start` raise, and nothing of the answer is seen. One that fails later
+    makes `chunks` or `items` raise after all that had come: in a stream whose format can tell a failure, that is told
+    first, and the caller then breaks the connection rather than ending it.
+    """
+
+    def __init__(self, nodes: Nodes, settings: PumpSettings | None = None, about: RequestRecord | None = None) -> None:
+        check_shape(nodes)
+        self.record = about or RequestRecord(id=new_request_id())
+        self._nodes = nodes
+        self._settings = settings or PumpSettings()
+        self._run = Run(self._settings, self.record.id)
+        self._opener = Opener(nodes, self._run)
+        self._start = Start(self._begin, self._has_data)
+        self._type = nodes[-1].produces
+        self._ends = Ends(lambda: self._settings.framer(self._type))
+        self._begun = (monotonic(), time())
+        self._delivered = 0
+        self._digest: Digest | None = None
+        self._settled = False
+
+    def start(self, patience: float | None = None) -> bool:
+        """Runs until the first data have come, or the end; holds what came before them.
+
+        With `patience`, at most so many seconds: false if that was not enough. The run then goes on in a thread, and
+        one may wait again, or begin to take what there is. Raises the failure of whatever failed before any data.
+        """
+        there = self._start.wait(patience)
+        if there and self._start.failure is not None:
+            failure = self._first_of(self._start.failure)
+            self._settle(failure)
+            self.close()
+            raise failure
+        return there
+
+    def chunks(self) -> Delivery[bytes]:
+        """The bytes of the answer. Starts the run if that was not done; the pump is closed at the end."""
+        if gives_items(self._nodes[-1]):
+            raise ConfigError("This plan ends in arrays: take its items", kind="config.bad-value")
+        if not self._start.begun:
+            self.start()
+        return Delivery(cast("Generator[bytes]", self._deliver()), self.close)
+
+    def items(self) -> Delivery[Item]:
+        """The items of the answer, for a plan that ends in arrays. Starts and closes as `chunks` does."""
+        if not gives_items(self._nodes[-1]):
+            raise ConfigError(f"This plan ends in {self._type}: take its chunks", kind="config.bad-value")
+        if not self._start.begun:
+            self.start()
+        return Delivery(cast("Generator[Item]", self._deliver()), self.close)
+
+    @property
+    def stats(self) -> tuple[NodeStats, ...]:
+        """What each node did so far."""
+        return node_stats(self._nodes, self._opener.meters)
+
+    def cancel(self) -> None:
+        """Ends the run from another thread: the one that pumps gets a `BusyError`, and must still close."""
+        self._run.cancel()
+
+    def close(self) -> None:
+        """Ends whatever still runs, and writes the record if that was not done. May be called twice."""
+        self._run.cancel()
+        self._start.join()
+        self._run.close()
+        self._settle(None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self.close()
+
+    def _begin(self) -> Iterator[Piece]:
+        """Opens the plan, and watches what comes out of it."""
+        flow = self._opener.open(len(self._nodes) - 1)
+        if gives_items(self._nodes[-1]):
+            return self._watched_items(cast("Iterator[Item]", flow))
+        return self._watched_bytes(cast("Iterator[bytes]", flow))
+
+    def _watched_bytes(self, flow: Iterator[bytes]) -> Iterator[bytes]:
+        """The same bytes. Raises `SourceError` where they begin or end as their type cannot."""
+        for chunk in flow:
+            self._ends.see(chunk)
+            yield chunk
+        self._ends.finish()
+
+    def _watched_items(self, flow: Iterator[Item]) -> Iterator[Item]:
+        """The same items."""
+        from dasflex_core.arrays import Records
+
+        for item in flow:
+            if isinstance(item, Records):
+                self._run.mark_data()
+            yield item
+
+    def _has_data(self) -> bool:
+        """Whether data have come: a data packet where packets can be told, else records that were written as bytes."""
+        if self._ends.framed or not self._waits_for_records():
+            return self._ends.found
+        return self._run.data
+
+    def _waits_for_records(self) -> bool:
+        """Whether records become bytes somewhere in the plan, or its answer is items."""
+        makers = [node for node in self._nodes if node.kind in ("stage", "spool") and not gives_items(node)]
+        from_items = any(gives_items(self._nodes[node.inputs[0]]) for node in makers)
+        return from_items or gives_items(self._nodes[-1])
+
+    def _deliver(self) -> Generator[Piece]:
+        """All pieces of the answer, counted, and the end of the run."""
+        try:
+            for piece in self._start.pieces():
+                self._count(piece)
+                yield piece
+        except DasflexError as error:
+            failure = self._first_of(error)
+            told = self._in_band(failure)
+            self._count(told)
+            self._settle(failure)
+            if told:
+                yield told
+            raise failure from failure.__cause__
+        except Exception as error:
+            self._settle(error)
+            raise
+        else:
+            self._settle(None, complete=True)
+        finally:
+            self.close()
+
+    def _first_of(self, failure: BaseException) -> BaseException:
+        """The failure that the stream tells, where it tells one: it came first, and others come of it."""
+        return self._run.failure or failure
+
+    def _count(self, piece: Piece) -> None:
+        """Counts and hashes bytes that are delivered."""
+        if not isinstance(piece, bytes) or not piece:
+            return
+        self._delivered += len(piece)
+        if self._settings.digest:
+            if self._digest is None:
+                from dasflex_core.run.digest import Digest
+
+                self._digest = Digest()
+            self._digest.update(piece)
+
+    def _in_band(self, failure: BaseException) -> bytes:
+        """What tells the failure in the stream itself, if its format can, and it is known that a packet may follow."""
+        info = self._settings.info(self._type)
+        if self._run.failure is not None or info is None or not info.problem or not self._delivered:
+            return b""
+        if not isinstance(failure, DasflexError) or self._ends.stop() != "between":
+            return b""
+        try:
+            packet: bytes = load(info.problem)(failure.kind, failure.message)
+        except ConfigError as error:
+            self._settings.note(error.message)
+            return b""
+        return packet
+
+    def _settle(self, failure: BaseException | None, *, complete: bool = False) -> None:
+        """Completes the record and writes it, once."""
+        if self._settled:
+            return
+        self._settled = True
+        begun, began = self._begun
+        seconds = monotonic() - begun
+        self.record = replace(
+            self.record,
+            started=iso_time(began),
+            ended=iso_time(began + seconds),
+            seconds=round(seconds, 3),
+            complete=complete,
+            bytes=self._delivered,
+            records=self._records(),
+            sha256=self._digest.finish() if self._digest is not None else "",
+            error_kind=failure.kind if isinstance(failure, DasflexError) else "error" if failure else "",
+            error=failure.message if isinstance(failure, DasflexError) else type(failure).__name__ if failure else "",
+        )
+        if self._settings.records:
+            write_record(self.record, self._settings.records, self._settings.note)
+
+    def _records(self) -> int | None:
+        """How many records came out of the last node that gives items."""
+        counted = [meter for node, meter in zip(self._nodes, self._opener.meters, strict=True) if gives_items(node)]
+        return counted[-1].records if counted else None

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Request records: what was asked, and what became of it. One small file of JSON each, written when the run ends."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING, Final
+
+from dasflex_core.errors import ConfigError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["RequestRecord", "iso_time", "new_request_id", "read_record", "write_record"]
+
+_DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID: Final = re.compile(r"[0-9a-z]{22}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """A request and its end.
+
+    `request` are the canonical parameters, `plan` and `answer` the two ids of the plan. `started` and `ended` are in
+    UTC. `complete` says that all was delivered and nothing failed; `bytes` and `sha256` are of what was delivered
+    (blank where it was not hashed, since the stream was faster than the hash); `records` counts those of the last
+    items in the plan, None where bytes were passed through. `error_kind` and `error` are a failure's kind and text; both
+    are blank where the client left early.
+    """
+
+    id: str
+    source: str = ""
+    request: tuple[tuple[str, str], ...] = ()
+    plan: str = ""
+    answer: str = ""
+    started: str = ""
+    ended: str = ""
+    seconds: float = 0.0
+    complete: bool = False
+    bytes: int = 0
+    records: int | None = None
+    sha256: str = ""
+    error_kind: str = ""
+    error: str = ""
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.id):
+            raise ConfigError(f"{self.id!r} is no request id; new_request_id() makes one", kind="config.bad-value")
+
+
+def new_request_id() -> str:
+    """A new id: 22 lower-case letters and digits that sort by time and cannot be guessed.
+
+    The first 9 are the milliseconds since 1970, the others 65 random bits, 5 bits to a letter. There is no i, l, o
+    and u, so that none is misread.
+    """
+    number = (int(time() * 1000) << 65) | (int.from_bytes(os.urandom(9)) >> 7)
+    return "".join(_DIGITS[number >> shift & 31] for shift in range(105, -1, -5))
+
+
+def iso_time(seconds: float) -> str:
+    """Seconds since 1970 as UTC text, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def write_record(record: RequestRecord, directory: str, note: Callable[[str], None]) -> None:
+    """Writes the record to `directory/ID.json`, whole or not at all.
+
+    A disk that is full or not there does not fail the request, which is answered by now: `note` is told.
+    """
+    import json
+
+    from dasflex_core.run.filing import replaced
+
+    shown = {each.name: getattr(record, each.name) for each in fields(record)}
+    text = json.dumps(shown | {"request": dict(record.request)}, ensure_ascii=False, indent=1)
+    try:
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        replaced(folder / f"{record.id}.json", text.encode())
+    except OSError as error:
+        note(f"the record of request {record.id} cannot be written: {error}")
+
+
+def read_record(identifier: str, directory: str) -> RequestRecord:
+    """The record of a request. Raises `NotFoundError` (`not-found.request`) where there is none, or none any more."""
+    import json
+
+    missing = NotFoundError(
+        f"There is no record of a request {identifier[:40]!r}; records are kept for a while after a request has ended",
+        kind="not-found.request",
+    )
+    if not _ID.fullmatch(identifier):
+        raise missing
+    try:
+        shown = json.loads((Path(directory) / f"{identifier}.json").read_bytes())
+        return RequestRecord(**{**shown, "request": tuple(shown["request"].items())})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise missing from error

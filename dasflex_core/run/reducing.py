@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs a reducer over a stream: one object for each dataset that it suits, while others pass by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dasflex_core.arrays import Dataset, Records, StreamHeader, traits_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from dasflex_core.arrays import Item
+    from dasflex_core.stages import Reducer, StageSpec
+
+__all__ = ["PerDataset"]
+
+#: Traits of a whole stream, which the planner has checked and which no declaration of a dataset shows.
+_OF_STREAMS: Final = frozenset({"finite", "live", "sampled", "one"})
+
+
+class PerDataset:
+    """A `Stage` of items around a `Reducer`.
+
+    An object is made for each dataset that has the traits which the reducer needs, and made anew when the dataset is
+    declared anew: the old one is finished first. Other datasets, comments and the rest pass as they are. The stream's
+    header is given to an object of its own.
+    """
+
+    def __init__(self, spec: StageSpec, create: Callable[[], Reducer]) -> None:
+        self._needs = spec.needs - _OF_STREAMS
+        self._create = create
+        self._active: dict[int, Reducer] = {}
+
+    def feed(self, item: Item, /) -> Iterator[Item]:
+        """What comes out because of this item."""
+        if isinstance(item, Records):
+            reducer = self._active.get(item.dataset.id)
+            yield from (item,) if reducer is None else _several(reducer.records(item))
+        elif isinstance(item, Dataset):
+            yield from self._redefine(item)
+        elif isinstance(item, StreamHeader):
+            yield self._create().header(item)
+        else:
+            yield item
+
+    def finish(self) -> Iterator[Item]:
+        """What the reducers of all datasets have left, in the order in which these were first declared."""
+        while self._active:
+            reducer = self._active.pop(next(iter(self._active)))
+            yield from reducer.finish()
+
+    def _redefine(self, dataset: Dataset) -> Iterator[Item]:
+        """Finishes what worked under this id, and starts afresh if the dataset suits."""
+        earlier = self._active.pop(dataset.id, None)
+        if earlier is not None:
+            yield from earlier.finish()
+        if self._needs <= traits_of((dataset,)):
+            reducer = self._active[dataset.id] = self._create()
+            yield reducer.dataset(dataset)
+        else:
+            yield dataset
+
+
+def _several(batches: Records | Iterable[Records]) -> Iterable[Records]:
+    """What a reducer gave for a batch, one or many."""
+    return (batches,) if isinstance(batches, Records) else batches

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a pump is told by whoever makes it: where things are, what is registered, and the server's rules."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import BinaryIO
+
+    from dasflex_core.run.family import Guardian
+    from dasflex_core.stages import Framer
+    from dasflex_core.streamtype import StreamType, StreamTypeInfo
+
+__all__ = ["CHUNK", "PumpSettings"]
+
+#: Bytes that are read at a time, and the capacity of pipes. More is no faster, and Linux grants one user 64 MiB of
+#: pipe buffers in all before it gives him small ones (pipe(7), pipe-user-pages-soft).
+CHUNK: Final = 1 << 18
+
+
+def _no_framer(type_: StreamType) -> Framer | None:  # noqa: ARG001  nothing is registered
+    return None
+
+
+def _no_info(type_: StreamType) -> StreamTypeInfo | None:  # noqa: ARG001  nothing is registered
+    return None
+
+
+def _discard(text: str) -> None:
+    """Where nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PumpSettings:
+    """The surroundings of a run.
+
+    `framer` gives a new `Framer` for a stream type, `info` what is registered of it; both give None for an unknown
+    one. `headerless` are byte types that may be concatenated as they are. `bin_path` and `library_path` go in front
+    of `PATH` and `LD_LIBRARY_PATH` of programs; `environ` is the server's environment, free of what a request put
+    there; `python` the interpreter that runs dasflex. `grace` is how many seconds a program has between SIGTERM and
+    SIGKILL. A server that runs many pumps shares one `guardian`.
+
+    Spools fill files in a directory of their own below `scratch` (blank: that for temporary files), of at most `quota`
+    bytes for one request. `records` is the directory for request records (blank: none are written), `log` takes the
+    standard error of programs, and `note` a sentence for the administrator about what went wrong beside the request.
+    Without `digest`, bytes are not hashed; with it, a stream that is faster than the hash is not, either.
+    """
+
+    framer: Callable[[StreamType], Framer | None] = _no_framer
+    info: Callable[[StreamType], StreamTypeInfo | None] = _no_info
+    headerless: tuple[StreamType, ...] = ()
+    bin_path: tuple[str, ...] = ()
+    library_path: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    python: str = sys.executable
+    grace: float = 0.3
+    guardian: Guardian | None = None
+    scratch: str = ""
+    quota: int = 10 << 30
+    records: str = ""
+    log: BinaryIO | None = None
+    note: Callable[[str], None] = _discard
+    digest: bool = True

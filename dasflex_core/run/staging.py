@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs stages over items: what is fed to them, and how a failure before them reaches the end of the stream."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from dasflex_core.arrays import NoData, Problem, Records
+from dasflex_core.errors import DasflexError, QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dasflex_core.arrays import Item
+    from dasflex_core.run.context import Run
+    from dasflex_core.stages import Stage
+
+__all__ = ["decoded", "formatted", "never_empty", "told", "transformed"]
+
+
+def decoded(stage: Stage[bytes, Item], source: Iterator[bytes]) -> Iterator[Item]:
+    """The items that a decoder makes of bytes. No bytes at all are no data, which is no error."""
+    nothing = True
+    for chunk in source:
+        nothing = nothing and not chunk
+        yield from stage.feed(chunk)
+    if nothing:
+        yield NoData()
+    else:
+        yield from stage.finish()
+
+
+def transformed(stage: Stage[Item, Item], source: Iterator[Item]) -> Iterator[Item]:
+    """The items that a stage makes of items."""
+    for item in source:
+        yield from stage.feed(item)
+    yield from stage.finish()
+
+
+def formatted(stage: Stage[Item, bytes], source: Iterator[Item], mark: Callable[[], None]) -> Iterator[bytes]:
+    """The bytes that a formatter makes of items. `mark` is called before the bytes of the first records.
+
+    If the source fails, the formatter has been given the `Problem` by then; it may still write what it holds.
+    """
+    try:
+        for item in source:
+            if isinstance(item, Records):
+                mark()
+            yield from stage.feed(item)
+    except DasflexError:
+        with contextlib.suppress(DasflexError):  # the first failure counts
+            yield from stage.finish()
+        raise
+    yield from stage.finish()
+
+
+def told(source: Iterator[Item], run: Run) -> Iterator[Item]:
+    """The same items; if the source fails, a `Problem` first says so, unless another node has said it."""
+    try:
+        yield from source
+    except DasflexError as error:
+        if run.first(error):
+            yield Problem("QueryError" if isinstance(error, QueryError) else "ServerError", error.message)
+        raise
+
+
+def never_empty(source: Iterator[Item]) -> Iterator[Item]:
+    """The same items, or `NoData` where there are none at all."""
+    nothing = True
+    for item in source:
+        nothing = False
+        yield item
+    if nothing:
+        yield NoData()
