@@ -29,8 +29,8 @@ class RequestRecord:
     `request` are the canonical parameters, `plan` and `answer` the two ids of the plan. `started` and `ended` are in
     UTC. `complete` says that all was delivered and nothing failed; `bytes` and `sha256` are of what was delivered
     (blank where it was not hashed, since the stream was faster than the hash); `records` counts those of the last
-    items in the plan, None where bytes were passed through. `error_kind` and `error` are a failure's kind and text; both
-    are blank where the client left early.
+    items in the plan, None where bytes were passed through. `error_kind` and `error` are a failure's kind and text;
+    both are blank where the client left early.
     """
 
     id: str

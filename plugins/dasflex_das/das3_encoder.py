@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Items to das3 packets, in the binary and in the text form. Das2 datasets are converted on the way."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dasflex_core.errors import SourceError
+from dasflex_core.stages import Formatter, param
+from dasflex_das.das3_messages import MAX_PACKET, comment_packet, problem_packet
+from dasflex_das.das3_wire import binary_wire, check_packet, end_line, text_wire
+from dasflex_das.das3_writing import dataset_packet, stream_packet
+from dasflex_das.to_das3 import dataset_to_das3, header_to_das3
+
+if TYPE_CHECKING:
+    from dasflex_core.arrays import Comment, Dataset, NoData, Problem, Records, StreamHeader, Variable
+    from dasflex_das.das3_wire import Wire
+
+__all__ = ["Das3BinaryEncoder", "Das3TextEncoder"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How the records of a dataset are written: the tag of each packet, its size, and the form of each column."""
+
+    tag: bytes
+    size: int
+    columns: tuple[tuple[Variable, Wire], ...]
+
+
+class _Das3Encoder(Formatter):
+    """What both forms share."""
+
+    def __init__(self, **values: str | float | bool | tuple[str, ...] | None) -> None:
+        super().__init__(**values)
+        self._header: StreamHeader | None = None
+        self._forms: dict[int, _Form] = {}
+
+    @abstractmethod
+    def wire(self, variable: Variable) -> Wire:
+        """The form in which the column of a variable is written."""
+
+    def finish_rows(self, rows: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> None:
+        """Changes what must be changed in whole packets."""
+
+    def header(self, header: StreamHeader) -> bytes:
+        """The packet `|Sx|`."""
+        self._header = header
+        return stream_packet(header_to_das3(header))
+
+    def dataset(self, dataset: Dataset) -> bytes:
+        """The packet `|Hx|`. Raises `SourceError` where its records would be too large for a packet."""
+        head = self._lead()
+        if self._header is not None:
+            dataset = dataset_to_das3(self._header, dataset)
+        wires = {variable.name: self.wire(variable) for variable in dataset.columns}
+        columns = tuple((variable, wires[variable.name]) for variable in dataset.columns)
+        size = sum(prod(variable.shape) * wire.width for variable, wire in columns)
+        tag = b"|Pd|%d|%d|" % (dataset.id, size)
+        check_packet(len(tag) + size, dataset.name, MAX_PACKET)
+        self._forms[dataset.id] = _Form(tag, size, columns)
+        return head + dataset_packet(dataset, wires)
+
+    def records(self, batch: Records) -> bytes:
+        """One packet `|Pd|` for each record."""
+        form = self._forms.get(batch.dataset.id)
+        if form is None:
+            raise SourceError(f"Records of {batch.dataset.name} came before its declaration", kind="source.stream")
+        body = len(form.tag)
+        rows = np.empty((len(batch), body + form.size), dtype=np.uint8)
+        rows[:, :body] = np.frombuffer(form.tag, dtype=np.uint8)
+        start = body
+        for variable, wire in form.columns:
+            stop = start + prod(variable.shape) * wire.width
+            wire.write(variable, batch[variable.name], rows[:, start:stop])
+            start = stop
+        self.finish_rows(rows)
+        return rows.tobytes()
+
+    def comment(self, comment: Comment) -> bytes:
+        """The packet `|Cx|`."""
+        return self._lead() + comment_packet(comment.type, comment.source, comment.text)
+
+    def problem(self, problem: Problem) -> bytes:
+        """The packet `|Ex|`."""
+        return self._lead() + problem_packet(problem.type or "Unknown", problem.message)
+
+    def no_data(self, nothing: NoData) -> bytes:
+        """The packet `|Ex|` of type NoMatchingData."""
+        return self._lead() + problem_packet("NoMatchingData", nothing.message)
+
+    def _lead(self) -> bytes:
+        """A bare stream header, where none has come: a stream starts with one."""
+        if self._header is not None:
+            return b""
+        from dasflex_core.arrays import StreamHeader
+
+        return self.header(StreamHeader())
+
+
+class Das3BinaryEncoder(_Das3Encoder, name="das3-binary", accepts="arrays", produces="das/3/binary"):
+    """Arrays to das3 in the binary form: encodings stay as they were, times in text become TT2000."""
+
+    def wire(self, variable: Variable) -> Wire:
+        """The binary form of a column."""
+        return binary_wire(variable)
+
+
+class Das3TextEncoder(_Das3Encoder, name="das3-text", accepts="arrays", produces="das/3/text", per_gb=8.0):
+    """Arrays to das3 in the text form, which people can read."""
+
+    secfrac: int | None = param(
+        "format.secfrac",
+        mode="offered",
+        low=0,
+        high=9,
+        title="Digits of seconds",
+        help="Digits behind the second of times",
+    )
+    sigdigit: int | None = param(
+        "format.sigdigit", mode="offered", low=2, high=17, title="Significant digits", help="Digits of real numbers"
+    )
+
+    def wire(self, variable: Variable) -> Wire:
+        """The text form of a column."""
+        return text_wire(variable, self.secfrac, self.sigdigit)
+
+    def finish_rows(self, rows: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> None:
+        """Ends each packet with a line end."""
+        end_line(rows)

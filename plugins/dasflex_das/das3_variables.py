@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Variables of das3 headers read: `<scalar>` and `<vector>` with their type, shape, fill and encoding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from dasflex_core.arrays import VARIES, Encoding, Sequence, Variable, Vector
+from dasflex_core.errors import SourceError
+from dasflex_das.das3_framing import MAX_RECORD
+from dasflex_das.das3_layout import Place
+from dasflex_das.das3_properties import read_properties
+from dasflex_das.das3_values import (
+    MAX_ITEMS,
+    STORAGE,
+    count_of,
+    evaluate,
+    full_rank,
+    header_values,
+    is_number,
+    moment,
+    sequence_type,
+    typed_fill,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dasflex_core.arrays import Dimension, Properties
+    from dasflex_das.elements import Element
+
+__all__ = ["binary_type", "check_scope", "read_variable"]
+
+_SEMANTICS: Final = ("bool", "datetime", "integer", "real", "string")
+#: Kind and byte order of the binary encodings, and the widths that they may have (das 3.0 schema, `EncodingType`).
+_BINARY: Final = {
+    "byte": ("i", "", (1,)),
+    "ubyte": ("u", "", (1,)),
+    "BEint": ("i", ">", (1, 2, 4, 8)),
+    "LEint": ("i", "<", (1, 2, 4, 8)),
+    "BEuint": ("u", ">", (1, 2, 4, 8)),
+    "LEuint": ("u", "<", (1, 2, 4, 8)),
+    "BEreal": ("f", ">", (4, 8)),
+    "LEreal": ("f", "<", (4, 8)),
+}
+#: What an index says beside extents; `^` is how das2C writes `*` for sequences.
+_MARKS: Final = {"-": None, "*": VARIES, "^": VARIES}
+#: Text reals up to this width are float where the header names no storage (the das3 stream format, storage).
+_FLOAT_WIDTH: Final = 15
+
+
+def binary_type(name: str, width: int) -> np.dtype[Any] | None:
+    """The type of a binary encoding of that width, or None where there is none."""
+    kind, order, widths = _BINARY.get(name, ("", "", ()))
+    return np.dtype(f"{order}{kind}{width}") if width in widths else None
+
+
+def check_scope(dataset: Element, where: str) -> None:
+    """Raises `SourceError` for the first variable whose packets have no fixed size, saying why it is not read."""
+    for name, variable, packet in _packets(dataset):
+        index = variable.get("index")
+        items, width, encoding = packet.get("numItems"), packet.get("itemBytes"), packet.get("encoding", "utf8")
+        inner = index.partition(";")[2]
+        if items == "*" or "*" in inner or "^" in inner:
+            feature = f"ragged values (index {index}, numItems {items})"
+        elif packet.get("mime"):
+            feature = f"embedded files ({packet.get('mime')})"
+        elif encoding in ("blob", "base64") or variable.get("semantic") == "blob":
+            feature = f"blobs (encoding {encoding})"
+        elif width == "*":
+            feature = "values of variable width (itemBytes *)"
+        else:
+            continue
+        raise SourceError(
+            f"{where}, variable {name}: {feature} are not read; each value must have a fixed size", kind="source.stream"
+        )
+
+
+def _packets(dataset: Element) -> Iterator[tuple[str, Element, Element]]:
+    """The variables that stand in packets, with their name for errors and their `<packet>`."""
+    for dimension in dataset.all("coord", "data"):
+        name = dimension.get("name") or dimension.get("physDim")
+        for variable in dimension.all("scalar", "vector"):
+            role = variable.get("use", "center").lower()
+            for packet in variable.all("packet"):
+                yield name if role == "center" else f"{name}.{role}", variable, packet
+
+
+def read_variable(
+    element: Element, dimension: Dimension, name: str, extents: tuple[int, ...], most: int, where: str
+) -> tuple[Variable, Place]:
+    """One variable of a dataset with these extents, and its place in data packets; at most `most` values in the header.
+
+    A sequence that depends on the record becomes a column like any other, with a binary encoding: its values stay
+    right when records are left out.
+    """
+    where = f"{where}, variable {name}"
+    semantic = {"pixel": "integer"}.get(element.get("semantic"), element.get("semantic"))
+    if semantic not in _SEMANTICS:
+        known = ", ".join(_SEMANTICS)
+        raise SourceError(f"{where}: the semantic {semantic!r} is none of {known}", kind="source.stream")
+    properties = read_properties(element)
+    variable = Variable(
+        name=name,
+        role=element.get("use", "center").strip().lower(),
+        semantic=semantic,
+        units=element.get("units").strip(),
+        index=_index(element.get("index"), extents, where),
+        dtype=np.dtype("f8"),
+        label=properties.text("label") or dimension.properties.text("label"),
+        vector=_vector(element, where) if element.tag == "vector" else None,
+        properties=properties,
+    )
+    _bounded(variable, most if element.first("packet") is None else prod(variable.shape), where)
+    fill = _fill_text(element, (properties, dimension.properties))
+    for child in element.children:
+        if child.tag == "packet":
+            return _from_packet(variable, child, element.get("storage"), fill, where)
+        if child.tag == "values":
+            return _from_values(variable, child, element.get("storage"), fill, where), Place(None, 0, 0)
+        if child.tag == "sequence":
+            return _from_sequences(variable, element, where)
+    raise SourceError(f"{where} has neither <packet> nor <values> nor <sequence>", kind="source.stream")
+
+
+def _index(text: str, extents: tuple[int, ...], where: str) -> tuple[int | None, ...]:
+    """The index of a variable, one entry per index of the dataset."""
+    entries = [entry.strip() for entry in text.split(";")]
+    found: list[int | None] = []
+    for entry in entries:
+        if not (entry in _MARKS or count_of(entry)):
+            raise SourceError(f"{where} has the index {text!r}; one is written like *;-;128", kind="source.stream")
+        found.append(_MARKS[entry] if entry in _MARKS else count_of(entry))
+    fits = len(found) == len(extents) and all(
+        own in (None, VARIES, extent) or extent == VARIES for own, extent in zip(found, extents, strict=True)
+    )
+    if not fits:
+        whole = ";".join("*" if extent == VARIES else str(extent) for extent in extents)
+        raise SourceError(f"{where} has the index {text}, and its dataset {whole}", kind="source.stream")
+    return tuple(VARIES if place == 0 and own else own for place, own in enumerate(found))
+
+
+def _bounded(variable: Variable, most: int, where: str) -> None:
+    """Raises `SourceError` for more values than are read, before anything of that size is made."""
+    if variable.ragged:
+        raise SourceError(f"{where}: ragged values are not read; each index needs an extent", kind="source.stream")
+    if prod(variable.shape) > most:
+        raise SourceError(
+            f"{where} has {prod(variable.shape):,} values in the header; those of a dataset may have {MAX_ITEMS:,}",
+            kind="source.stream",
+        )
+
+
+def _vector(element: Element, where: str) -> Vector:
+    """The geometry of a vector; `vecClass` and `refSurface` are what release candidates wrote."""
+    count, order = element.get("components"), element.get("sysorder")
+    slots = [slot.strip() for slot in order.split(";")] if order else []
+    if count not in ("1", "2", "3") or any(slot not in ("0", "1", "2") for slot in slots):
+        raise SourceError(
+            f"{where} has components {count!r} and sysorder {order!r}; a vector has 1 to 3 components, and its order"
+            " is written like 0;1;2",
+            kind="source.stream",
+        )
+    return Vector(
+        components=int(count),
+        system=element.get("system") or element.get("vecClass") or "cartesian",
+        order=tuple(int(slot) for slot in slots),
+        surface=element.get("surface") or element.get("refSurface"),
+        frame=element.get("frame"),
+    )
+
+
+def _fill_text(element: Element, properties: tuple[Properties, ...]) -> str:
+    """The fill as text: that of the packet, else the property `fill` of the variable or its dimension."""
+    packet = element.first("packet")
+    if packet is not None and packet.has("fill"):
+        return packet.get("fill")
+    return next((each.text("fill") for each in properties if each.get("fill")), "")
+
+
+def _from_packet(variable: Variable, packet: Element, storage: str, fill: str, where: str) -> tuple[Variable, Place]:
+    """The variable whose values stand in data packets."""
+    if not variable.per_record:
+        raise SourceError(
+            f"{where} stands in packets, and its index does not depend on the record", kind="source.stream"
+        )
+    encoding = _encoding(packet, where)
+    count = count_of(packet.get("numItems"))
+    if count != prod(variable.shape):
+        written = packet.get("numItems")
+        raise SourceError(
+            f"{where} has numItems {written!r}; by its index a packet holds {prod(variable.shape)}",
+            kind="source.stream",
+        )
+    dtype = _packet_type(variable, encoding, storage, where)
+    made = replace(
+        variable,
+        units="UTC" if dtype.kind == "M" else variable.units,
+        dtype=dtype,
+        fill=typed_fill(fill, dtype, variable.semantic, where),
+        encoding=encoding,
+    )
+    return made, Place(made, encoding.width, count)
+
+
+def _encoding(packet: Element, where: str) -> Encoding:
+    """The encoding, with the names of release candidates for its attributes."""
+    width = count_of(packet.get("itemBytes"))
+    if not 0 < width <= MAX_RECORD:
+        written = packet.get("itemBytes")
+        raise SourceError(f"{where} has itemBytes {written!r}; it is a number of 1 or more", kind="source.stream")
+    return Encoding(
+        name=packet.get("encoding", "utf8"),
+        width=width,
+        value_term=packet.get("valTerm") or packet.get("valSep"),
+        trim=packet.get("trim", "true") not in ("false", "0"),
+    )
+
+
+def _packet_type(variable: Variable, encoding: Encoding, storage: str, where: str) -> np.dtype[Any]:
+    """The type of a column, by encoding, semantic and storage (the das3 stream format, storage)."""
+    if encoding.name == "utf8":
+        return _text_type(variable, encoding.width, storage)
+    found = binary_type(encoding.name, encoding.width)
+    if found is None or variable.semantic == "string":
+        known = ", ".join((*_BINARY, "utf8"))
+        raise SourceError(
+            f"{where}: {variable.semantic} values in the encoding {encoding.name!r} with {encoding.width} bytes cannot"
+            f" be read; the encodings are {known}",
+            kind="source.stream",
+        )
+    return found
+
+
+def _text_type(variable: Variable, width: int, storage: str) -> np.dtype[Any]:
+    """The type of a text column. An integer without storage gets a type that holds all that its width can say."""
+    if variable.semantic == "string":
+        return np.dtype(f"S{width}")
+    if variable.semantic == "datetime" and storage not in STORAGE:
+        return np.dtype("M8[ns]")
+    if variable.semantic == "bool":
+        return np.dtype("i1")
+    if storage in STORAGE:
+        return STORAGE[storage]
+    if variable.semantic == "integer":
+        return np.dtype("i2") if width < 5 else np.dtype("i4") if width < 10 else np.dtype("i8")
+    return np.dtype("f4") if width <= _FLOAT_WIDTH else np.dtype("f8")
+
+
+def _from_values(variable: Variable, values: Element, storage: str, fill: str, where: str) -> Variable:
+    """The variable whose values stand in the header."""
+    if variable.per_record:
+        raise SourceError(f"{where}: values in the header for each record are not read", kind="source.stream")
+    calendar = variable.semantic == "datetime" and variable.units == "UTC"
+    natural = {"integer": "i8", "bool": "i1", "string": "S1"}.get(variable.semantic, "M8[ns]" if calendar else "f8")
+    dtype = STORAGE.get(storage, np.dtype(natural))
+    typed = typed_fill(fill, dtype, variable.semantic, where)
+    term = values.get("valTerm") or values.get("valSep")
+    found = header_values(values.text, term, variable.shape, dtype, typed, where)
+    return replace(variable, dtype=found.dtype, fill=typed, values=found)
+
+
+def _from_sequences(variable: Variable, element: Element, where: str) -> tuple[Variable, Place]:
+    """The variable whose values follow a rule."""
+    sequences = []
+    for entry in element.all("sequence"):
+        minimum = entry.get("minval").strip()
+        if not is_number(minimum):
+            moment(minimum, where)
+        sequences.append(Sequence(minimum, full_rank(entry.get("interval").split(";"), variable.index, where)))
+    components = variable.vector.components if variable.vector else 1
+    if len(sequences) != components:
+        raise SourceError(
+            f"{where} has {len(sequences)} sequences; it needs one per component, {components} in all",
+            kind="source.stream",
+        )
+    rule = tuple(sequences)
+    dtype = sequence_type(rule, element.get("storage"), variable.semantic)
+    variable = replace(variable, dtype=dtype, units="UTC" if dtype.kind == "M" else variable.units)
+    if variable.per_record:
+        encoding = Encoding("utf8", 30) if dtype.kind == "M" else Encoding(f"LE{_KIND[dtype.kind]}", dtype.itemsize)
+        made = replace(variable, encoding=encoding)
+        return made, Place(made, 0, 0, rule)
+    return replace(variable, values=evaluate(rule, variable.index, dtype), sequences=rule), Place(None, 0, 0)
+
+
+_KIND: Final = {"f": "real", "i": "int", "u": "uint"}

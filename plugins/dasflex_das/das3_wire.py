@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How variables are written into das3 packets: the binary and the text form of each, and columns to bytes.
+
+The widths and the rules are those of classic das3_text (the das3 stream format, utilities): with its separator a
+float takes 13 bytes, a double 22, integers 22, 13, 8 and 5, a state 2, a time 21 and its digits. Text stays text,
+and keeps its width; in the binary form times become TT2000, and text numbers become little-endian numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from dasflex_core import epochs
+from dasflex_core.arrays import Ragged, is_fill
+from dasflex_core.digits import FILL_TIME, fixed_e, integers, iso_times, iso_width
+from dasflex_core.errors import QueryError, SourceError
+from dasflex_das.das3_values import default_fill, natural_type, storage_name
+from dasflex_das.das3_variables import binary_type
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dasflex_core.arrays import Column, Fill, Variable
+
+    Bytes = NDArray[np.uint8]
+
+__all__ = ["Wire", "binary_wire", "text_wire"]
+
+_INTEGER_WIDTHS: Final = {1: 5, 2: 8, 4: 13, 8: 22}
+_TIME_DIGITS: Final = 3
+#: Text reals in this range of widths keep it: `%{N-1}.{N-8}e` then has 2 to 17 significant digits.
+_KEPT_WIDTHS: Final = range(9, 25)
+_SECONDS: Final = 20  # bytes of a time to the second, with its separator
+_BLANK: Final = 32
+_NEWLINE: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The form in which a variable is written: what its header says, and the type or the digits of its values.
+
+    `dtype` is the type of a binary value; None for text.
+    """
+
+    encoding: str
+    width: int
+    storage: str
+    units: str
+    fill: str
+    dtype: np.dtype[Any] | None = None
+
+    def write(self, variable: Variable, column: Column, out: Bytes) -> None:
+        """Writes a column into `out`, the bytes of its variable in each packet, of shape (packets, count · width)."""
+        if isinstance(column, Ragged):
+            raise QueryError(f"{variable.name} is ragged, which is not written", kind="query.unreachable-type")
+        values = column.reshape(len(out), prod(variable.shape))
+        places = out.reshape(*values.shape, self.width)
+        if self.dtype is not None:
+            _write_binary(self.dtype, values, places)
+        elif self.units == "UTC":
+            _write_times(variable, values, places)
+        elif variable.semantic == "string":
+            _write_strings(values, places)
+        elif variable.semantic == "bool":
+            _write_states(variable, values, places)
+        elif values.dtype.kind in "iu":
+            _write_integers(values, places)
+        else:
+            fixed_e(values, self.width - 8, out=places[..., :-1])
+            places[..., -1] = _BLANK
+
+
+def binary_wire(variable: Variable) -> Wire:
+    """The binary form: the encoding that the variable has, or the natural one of its type."""
+    if variable.dtype.kind == "S":
+        return _string_wire(variable)
+    if variable.dtype.kind == "M":
+        return Wire("LEint", 8, "long", "TT2000", str(epochs.FILL_INTEGER), np.dtype("<i8"))
+    dtype = _kept(variable) or natural_type(variable.dtype)
+    kind, width = dtype.kind, dtype.itemsize
+    order = "" if width == 1 else "BE" if dtype.byteorder == ">" else "LE"
+    names = {"i": "int", "u": "uint", "f": "real"} if order else {"i": "byte", "u": "ubyte"}
+    return Wire(order + names[kind], width, storage_name(dtype), variable.units, fill_text(variable), dtype)
+
+
+def _kept(variable: Variable) -> np.dtype[Any] | None:
+    """The type of the encoding of the variable, if that is binary and can hold what the column holds."""
+    encoding = variable.encoding
+    dtype = binary_type(encoding.name, encoding.width) if encoding else None
+    if dtype is None or dtype.kind == "f":
+        return dtype
+    return dtype if dtype.kind == variable.dtype.kind and dtype.itemsize >= variable.dtype.itemsize else None
+
+
+def text_wire(variable: Variable, time_digits: int | None, real_digits: int | None) -> Wire:
+    """The text form. `time_digits` of a second and `real_digits` significant digits count for all, where given."""
+    encoding, dtype = variable.encoding, variable.dtype
+    kept = encoding.width if encoding is not None and encoding.name == "utf8" else 0
+    if dtype.kind == "S":
+        return _string_wire(variable)
+    if dtype.kind == "M" or (variable.semantic == "datetime" and epochs.is_epoch(variable.units)):
+        width = _time_width(kept if dtype.kind == "M" else 0, time_digits)
+        return Wire("utf8", width, "struct", "UTC", _time_fill(variable))
+    fill, storage = fill_text(variable), storage_name(natural_type(dtype))
+    if variable.semantic == "bool":
+        return Wire("utf8", 2, storage, variable.units, "*")
+    if dtype.kind in "iub":
+        return Wire("utf8", max(kept, _INTEGER_WIDTHS[dtype.itemsize]), storage, variable.units, fill)
+    if real_digits is not None:
+        width = real_digits + 7
+    elif kept in _KEPT_WIDTHS:
+        width = kept
+    else:
+        width = 13 if dtype.itemsize <= 4 else 22
+    return Wire("utf8", width, storage, variable.units, fill)
+
+
+def _string_wire(variable: Variable) -> Wire:
+    """The form of fixed-width strings, which is the same in both."""
+    width = max(variable.dtype.itemsize, variable.encoding.width if variable.encoding else 1, 1)
+    return Wire("utf8", width, "", variable.units, fill_text(variable))
+
+
+def _time_width(kept: int, time_digits: int | None) -> int:
+    """The bytes of a time: 20 to the second, one more for the point, one for each digit."""
+    if time_digits is None:
+        return kept if kept >= _SECONDS else _SECONDS + 1 + _TIME_DIGITS
+    return _SECONDS + (1 + time_digits if time_digits else 0)
+
+
+def _time_fill(variable: Variable) -> str:
+    """The fill of a time as text."""
+    return str(variable.fill) if isinstance(variable.fill, np.datetime64) else FILL_TIME
+
+
+def fill_text(variable: Variable) -> str:
+    """The fill as a header writes it; that of the type where the variable has none."""
+    fill: Fill = default_fill(variable.dtype) if variable.fill is None else variable.fill
+    if isinstance(fill, bytes):
+        return fill.decode("utf-8", errors="replace")
+    if isinstance(fill, float):
+        return "NaN" if np.isnan(fill) else f"{fill:.15g}"
+    return "" if fill is None else str(fill)
+
+
+def _write_binary(dtype: np.dtype[Any], values: NDArray[Any], places: Bytes) -> None:
+    """Numbers as they are, calendar times as TT2000."""
+    if values.dtype.kind == "M":
+        nothing = np.isnat(values)
+        values = epochs.from_datetime64(values, "TT2000")
+        values[nothing] = epochs.FILL_INTEGER
+    places[...] = values.astype(dtype)[..., np.newaxis].view(np.uint8)
+
+
+def _write_times(variable: Variable, values: NDArray[Any], places: Bytes) -> None:
+    """ISO times with as many digits as there is room for, and blanks behind them; NaT is the fill of the variable."""
+    if values.dtype.kind != "M":
+        nothing = is_fill(values, variable.fill)
+        values = epochs.to_datetime64(values, variable.units)
+        values[nothing] = np.datetime64("NaT")
+    if isinstance(variable.fill, np.datetime64):
+        values = np.where(np.isnat(values), variable.fill, values)
+    seconds = min(9, max(0, places.shape[-1] - _SECONDS - 1))
+    text = iso_width(seconds)
+    iso_times(values, seconds, out=places[..., :text])
+    places[..., text:] = _BLANK
+
+
+def _write_strings(values: NDArray[Any], places: Bytes) -> None:
+    """Strings with blanks behind them."""
+    width = places.shape[-1]
+    text = np.ascontiguousarray(values.astype(f"S{width}"))[..., np.newaxis].view(np.uint8)
+    places[...] = np.where(text == 0, _BLANK, text)
+
+
+def _write_states(variable: Variable, values: NDArray[Any], places: Bytes) -> None:
+    """States as T and F, fill as `*`."""
+    places[..., 0] = np.where(values != 0, ord("T"), ord("F"))
+    places[..., 0][is_fill(values, variable.fill)] = ord("*")
+    places[..., 1:] = _BLANK
+
+
+def _write_integers(values: NDArray[Any], places: Bytes) -> None:
+    """Integers, right-justified before a blank."""
+    width = places.shape[-1] - 1
+    places[..., :-1] = integers(values, width=width)
+    places[..., -1] = _BLANK
+
+
+def end_line(rows: Bytes) -> None:
+    """Makes the last byte of each packet a line end, where it is a blank."""
+    last = rows[:, -1]
+    last[last == _BLANK] = _NEWLINE
+
+
+def check_packet(size: int, name: str, largest: int) -> None:
+    """Raises `SourceError` where the data packets of a dataset are larger than classic tools read."""
+    if size > largest:
+        raise SourceError(
+            f"Dataset {name} has records of {size:,} bytes; data packets of das3 hold at most {largest:,}",
+            kind="source.limit",
+        )

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the plugin provides: das2 and das3 stream types, the stages that read and write them, the `das2` convention.
+
+The declarations are written out here, so that finding the plugins imports neither numpy nor a codec. Tests compare
+them with what the classes themselves declare.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dasflex_core.hookspecs import Convention, hookimpl
+from dasflex_core.stages import Cost, ParamSpec, StageSpec
+from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SECFRAC = ParamSpec(
+    "format.secfrac",
+    mode="offered",
+    type="integer",
+    low=0,
+    high=9,
+    title="Digits of seconds",
+    help="Digits behind the second of times",
+    attribute="secfrac",
+)
+_SIGDIGIT = ParamSpec(
+    "format.sigdigit",
+    mode="offered",
+    type="integer",
+    low=2,
+    high=17,
+    title="Significant digits",
+    help="Digits of real numbers",
+    attribute="sigdigit",
+)
+
+STAGES = (
+    StageSpec(
+        name="das2-decode",
+        title="Das2 streams, binary and text, to arrays",
+        accepts=StreamType("das", "2"),
+        produces=ARRAYS,
+        factory="dasflex_das.das2_decoder:Das2Decoder",
+        cost=Cost(per_gb=1.0),
+    ),
+    StageSpec(
+        name="das2-binary",
+        title="Arrays to das2 in the binary form",
+        accepts=ARRAYS,
+        produces=StreamType("das", "2", "binary"),
+        factory="dasflex_das.das2_encoder:Das2BinaryEncoder",
+        cost=Cost(per_gb=1.0),
+    ),
+    StageSpec(
+        name="das2-text",
+        title="Arrays to das2 in the text form, which people can read",
+        accepts=ARRAYS,
+        produces=StreamType("das", "2", "text"),
+        factory="dasflex_das.das2_encoder:Das2TextEncoder",
+        params=(_SECFRAC, _SIGDIGIT),
+        cost=Cost(per_gb=6.0),
+    ),
+    StageSpec(
+        name="das3-decode",
+        title="Das3 streams, binary and text, to arrays",
+        accepts=StreamType("das", "3"),
+        produces=ARRAYS,
+        factory="dasflex_das.das3_decoder:Das3Decoder",
+        cost=Cost(per_gb=1.0),
+    ),
+    StageSpec(
+        name="das3-binary",
+        title="Arrays to das3 in the binary form: encodings stay as they were, times in text become TT2000",
+        accepts=ARRAYS,
+        produces=StreamType("das", "3", "binary"),
+        factory="dasflex_das.das3_encoder:Das3BinaryEncoder",
+        cost=Cost(per_gb=1.0),
+    ),
+    StageSpec(
+        name="das3-text",
+        title="Arrays to das3 in the text form, which people can read",
+        accepts=ARRAYS,
+        produces=StreamType("das", "3", "text"),
+        factory="dasflex_das.das3_encoder:Das3TextEncoder",
+        params=(_SECFRAC, _SIGDIGIT),
+        cost=Cost(per_gb=8.0),
+    ),
+)
+
+
+def _stream_type(version: str, variant: str, media_type: str, suffix: str, messages: str) -> StreamTypeInfo:
+    """One das stream type; `messages` is the module that writes its problems and comments."""
+    return StreamTypeInfo(
+        StreamType("das", version, variant),
+        f"das{version} stream" + (" as text" if variant == "text" else ""),
+        media_type,
+        suffix,
+        text=variant == "text",
+        framer=f"dasflex_das.das{version}_framing:Das{version}Framer",
+        problem=f"dasflex_das.{messages}:problem_packet",
+        comment=f"dasflex_das.{messages}:comment_packet",
+        failure=f"dasflex_das.{messages}:error_document",
+    )
+
+
+#: Media types and suffixes as clients know them (the das stream formats, MIME types).
+STREAM_TYPES = (
+    _stream_type("2", "binary", "application/vnd.das2.das2stream", "d2s", "das2_messages"),
+    _stream_type("2", "text", "text/vnd.das2.das2stream; charset=utf-8", "d2t", "das2_messages"),
+    _stream_type("3", "binary", "application/vnd.das.stream", "d3b", "das3_messages"),
+    _stream_type("3", "text", "text/vnd.das.stream; charset=utf-8", "d3t", "das3_messages"),
+)
+
+DAS2_CONVENTION = Convention(
+    name="das2",
+    title="das2 clients: start_time, end_time, resolution, interval, params, ascii",
+    translate="dasflex_das.convention:translate",
+    lenient=True,
+    goal="das/2",
+)
+
+
+@hookimpl
+def dasflex_stages(register: Callable[[StageSpec | type], None]) -> None:
+    """Registers decoders and encoders of both generations."""
+    for stage in STAGES:
+        register(stage)
+
+
+@hookimpl
+def dasflex_stream_types(register: Callable[[StreamTypeInfo], None]) -> None:
+    """Registers das2 and das3, binary and text."""
+    for info in STREAM_TYPES:
+        register(info)
+
+
+@hookimpl
+def dasflex_conventions(register: Callable[[Convention], None]) -> None:
+    """Registers the `das2` convention."""
+    register(DAS2_CONVENTION)
