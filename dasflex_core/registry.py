@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
 import pluggy
 
 from dasflex_core import hookspecs
 from dasflex_core.errors import ConfigError
+from dasflex_core.loading import load
 from dasflex_core.stages import Framer, StageSpec, spec_of
 from dasflex_core.streamtype import StreamType, StreamTypeInfo, check_traits
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import click
 
-__all__ = ["CORE_FAMILIES", "PluginInfo", "Registry", "discover", "load"]
+__all__ = ["CORE_FAMILIES", "PluginInfo", "Registry", "discover"]
 
 T = TypeVar("T")
 GROUP = "dasflex"
@@ -113,23 +113,6 @@ class Registry:
         if self.manager is not None:
             _call(self.manager, "dasflex_mounts", found.append)
         return found
-
-
-def load(path: str) -> Callable[..., object]:
-    """The object that `module:name` names. Raises `ConfigError` which says what is missing."""
-    module, _, name = path.partition(":")
-    try:
-        found = import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except ImportError as error:
-        missing = error.name or module
-        raise ConfigError(f"{path} cannot be used: {missing} is not installed", kind="config.missing-extra") from error
-    except AttributeError as error:
-        raise ConfigError(f"{module} has no {name}", kind="config.plugin") from error
-    if not callable(found):
-        raise ConfigError(f"{path} cannot be called", kind="config.plugin")
-    return found
 
 
 def _call(manager: pluggy.PluginManager, hook: str, register: Callable[[T], object]) -> dict[str, str]:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import QueryError, did_you_mean
+from dasflex_core.loading import load
 from dasflex_core.plan.binding import Bound, BoundStage, bind, canonical_time, gigabytes
 from dasflex_core.plan.diagnosis import claimants, explain_failure
 from dasflex_core.plan.graph import Command, Limits, Node, Nodes
 from dasflex_core.plan.identity import answer_id, plan_id
 from dasflex_core.plan.parameters import GOAL, canonical_pairs, check_range, is_trigger, typed_value
 from dasflex_core.plan.solver import Path, StageIndex, Step, Task, binds, solve
-from dasflex_core.registry import Registry, load
 from dasflex_core.streamtype import StreamType
 from dasflex_core.times import Time, parse_time
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dasflex_core.catalog.model import Definition, ExternalStage
+    from dasflex_core.registry import Registry
     from dasflex_core.stages import StageSpec, Value
 
 __all__ = ["Planner", "Solution"]
@@ -112,7 +113,7 @@ class Planner:
         """
         how = self.registry.convention(convention)
         if how.translate:
-            pairs = load(how.translate)(list(pairs), definition)  # type: ignore[assignment]
+            pairs = load(how.translate)(list(pairs), definition)
         asked = canonical_pairs(pairs)
         check_range(asked)
         bound = bind(definition, asked, find=self.find, external=self.external, environ=self.environ)

@@ -12,8 +12,8 @@ __all__ = ["Digest"]
 
 #: Bytes that are hashed at once; a stream that is longer gets a thread.
 _AT_ONCE: Final = 1 << 22
-#: Chunks of 256 kB that may wait for the hash: 16 MiB. A stream that is further ahead than that does not wait for it.
-_WAITING: Final = 64
+#: Chunks of 256 kB that may wait for the hash: 6 MiB. A stream that is further ahead than that does not wait for it.
+_WAITING: Final = 24
 
 
 class Digest:

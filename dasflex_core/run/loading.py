@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The code behind a stage: imported when a plan uses it, and called with the values of its parameters."""
+"""Makes the object that does the work of a node: its code imported now, called with the values of its parameters."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from dasflex_core.errors import ConfigError, DasflexError
+from dasflex_core.errors import ConfigError
+from dasflex_core.loading import load
 from dasflex_core.stages import Reducer
 
 if TYPE_CHECKING:
@@ -15,18 +14,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.plan.graph import Node
 
-__all__ = ["load", "make"]
-
-
-def load(reference: str) -> Any:  # noqa: ANN401  it may be any class or function
-    """What `module:name` names. Raises `ConfigError` (`config.plugin`) where it is not there or cannot be imported."""
-    module, _colon, name = reference.partition(":")
-    try:
-        return attrgetter(name)(import_module(module))
-    except DasflexError:  # such as a missing extra, which the module names itself
-        raise
-    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
-        raise ConfigError(f"{reference} cannot be loaded: {error}", kind="config.plugin") from error
+__all__ = ["make"]
 
 
 def make(node: Node, scratch: Path | None = None) -> Any:  # noqa: ANN401  what the kind of the node says

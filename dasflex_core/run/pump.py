@@ -8,12 +8,13 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, Self, cast
 
 from dasflex_core.errors import ConfigError, DasflexError
+from dasflex_core.loading import load
 from dasflex_core.run.context import Run
 from dasflex_core.run.delivery import Delivery
 from dasflex_core.run.head import Ends
-from dasflex_core.run.loading import load
 from dasflex_core.run.opening import Opener
 from dasflex_core.run.records import RequestRecord, iso_time, new_request_id, write_record
+from dasflex_core.run.remarking import REMARK, SOURCE, remarked_bytes, remarked_items
 from dasflex_core.run.settings import PumpSettings
 from dasflex_core.run.shape import check_shape, gives_items
 from dasflex_core.run.starting import Start
@@ -116,9 +117,21 @@ class Pump:
     def _begin(self) -> Iterator[Piece]:
         """Opens the plan, and watches what comes out of it."""
         flow = self._opener.open(len(self._nodes) - 1)
+        remarks = self._settings.remarks
         if gives_items(self._nodes[-1]):
-            return self._watched_items(cast("Iterator[Item]", flow))
-        return self._watched_bytes(cast("Iterator[bytes]", flow))
+            items = cast("Iterator[Item]", flow)
+            return self._watched_items(remarked_items(items, remarks) if remarks else items)
+        chunks = cast("Iterator[bytes]", flow)
+        return self._watched_bytes(self._remarked(chunks) if remarks else chunks)
+
+    def _remarked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The same bytes with the remarks of the settings in them, if their format has comments."""
+        info, framer = self._settings.info(self._type), self._settings.framer(self._type)
+        if info is None or not info.comment or framer is None:
+            return chunks
+        write = load(info.comment)
+        comments = b"".join(write(REMARK, SOURCE, text) for text in self._settings.remarks)
+        return remarked_bytes(chunks, framer, comments)
 
     def _watched_bytes(self, flow: Iterator[bytes]) -> Iterator[bytes]:
         """The same bytes. Raises `SourceError` where they begin or end as their type cannot."""

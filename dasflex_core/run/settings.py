@@ -48,7 +48,8 @@ class PumpSettings:
     Spools fill files in a directory of their own below `scratch` (blank: that for temporary files), of at most `quota`
     bytes for one request. `records` is the directory for request records (blank: none are written), `log` takes the
     standard error of programs, and `note` a sentence for the administrator about what went wrong beside the request.
-    Without `digest`, bytes are not hashed; with it, a stream that is faster than the hash is not, either.
+    Without `digest`, bytes are not hashed; with it, a stream that is faster than the hash is not, either. `remarks` are
+    told to the client as comments, where the format has any.
     """
 
     framer: Callable[[StreamType], Framer | None] = _no_framer
@@ -66,3 +67,4 @@ class PumpSettings:
     log: BinaryIO | None = None
     note: Callable[[str], None] = _discard
     digest: bool = True
+    remarks: tuple[str, ...] = ()
