@@ -42,7 +42,7 @@ def open_site(root: str | Path | None = None) -> Site:
     from dasflex_core.roots import ensure_user_root
 
     named = root or os.environ.get("DASFLEX_CONFIG")
-    if named is None:
+    if not named:
         config = ensure_user_root()
     else:
         path = Path(named)
@@ -310,6 +310,7 @@ class Plan:
             environ=self.request.source.site.planner.environ,
             records=str(config.log_path / "requests"),
             note=_noted,
+            remarks=solution.remarks if registry.convention(solution.convention).lenient else (),
         )
         about = RequestRecord(
             id=new_request_id(),

@@ -146,3 +146,12 @@ def test_planning_imports_no_numpy_no_toml_no_pages(site):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environ)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environ)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_client_that_sends_extras_is_told_in_the_stream(site):
+    """das2 clients send `resolution` for every source; what nothing can use is dropped with a comment."""
+    pairs = [("start_time", "2017-01-01"), ("end_time", "2017-01-02"), ("resolution", "60"), ("interval", "9")]
+    data = b"".join(site.request("Examples/Random", pairs, "das2").plan().run())
+    assert b'<comment type="log:info" source="dasflex" value="read.time.inter was ignored' in data
+    assert data.startswith(b"[00]")
+    assert b"was ignored" not in b"".join(site["Examples/Random"]["2017-01-01":"2017-01-02"].plan().run())

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`dasflex check`: a linter for definitions that also asks and runs what they promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dasflex_core.cli.completion import complete_source
+from dasflex_core.cli.exit_codes import FAILED
+from dasflex_core.cli.verbs import Verb, root_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dasflex_core.cli.checking import Checker
+    from dasflex_core.site import Site
+
+__all__ = ["check"]
+
+
+@click.command("check", cls=Verb)
+@click.argument("what", nargs=-1, metavar="[SOURCE|FILE]...", shell_complete=complete_source)
+@click.option("--no-run", is_flag=True, help="Do not run the examples.")
+@click.option("--learn", is_flag=True, help="Print the tables of coordinates and data that the stream implies.")
+@root_option
+@click.pass_context
+def check(context: click.Context, what: tuple[str, ...], no_run: bool, learn: bool, root: str | None) -> None:  # noqa: FBT001  click
+    """Validate definitions, solve their requests, run their examples.
+
+    Without an argument, all definitions of the site are checked. What is wrong is told with file and line, and the
+    exit code is then 1. A warning is worth a look and changes no exit code.
+    """
+    import dasflex_core
+    from dasflex_core.cli.checking import Checker
+
+    site = dasflex_core.open(root)
+    checker = Checker(site, run=not no_run)
+    paths = list(_paths(site, what))
+    if learn:
+        for path in paths:
+            _learn(checker, path)
+        return
+    wrong = warned = 0
+    for odd in site.config.remarks:
+        click.echo(odd)
+    for path in paths:
+        for remark in checker.check(path):
+            click.echo(str(remark))
+            wrong += remark.wrong
+            warned += not remark.wrong
+    click.echo(f"{_count(len(paths), 'file')}, {_count(wrong, 'error')}, {_count(warned, 'warning')}", err=True)
+    if wrong:
+        context.exit(FAILED)
+
+
+def _paths(site: Site, what: Sequence[str]) -> Iterator[Path]:
+    """The files that are to be checked."""
+    from dasflex_core.catalog.documents import DIRECTORY_FILE
+    from dasflex_core.catalog.making import definition_files
+    from dasflex_core.catalog.read_toml import DEFINITION_FILE
+
+    if not what:
+        yield from sorted(site.config.definitions.rglob(DIRECTORY_FILE))
+        yield from definition_files(site.config.definitions)
+    for each in what:
+        path = Path(each)
+        if path.is_dir() and (path / DEFINITION_FILE).is_file():
+            yield path / DEFINITION_FILE
+        elif path.suffix == ".toml" or path.is_file():
+            yield path
+        else:
+            yield Path(site[each].definition.file)
+
+
+def _learn(checker: Checker, path: Path) -> None:
+    """Prints what the stream of the first example says of itself."""
+    from dasflex_core.cli.learning import learned_tables
+
+    trial = checker.try_example(checker.definition(path))
+    click.echo(learned_tables(trial.datasets.values()))
+
+
+def _count(number: int, noun: str) -> str:
+    """A number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

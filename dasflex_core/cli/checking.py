@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `dasflex check` verifies of a definition: what it says, that its requests have plans, that its examples run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from threading import Timer
+from typing import TYPE_CHECKING, Final
+
+from dasflex_core.catalog.documents import DIRECTORY_FILE, place_in
+from dasflex_core.catalog.read_toml import DEFINITION_FILE, problems, read_definition
+from dasflex_core.catalog.walk import Vocabulary
+from dasflex_core.errors import BusyError, DasflexError, Place, QueryError, did_you_mean
+from dasflex_core.plan.binding import source_traits, view_chain
+from dasflex_core.plan.explain import alternatives
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from dasflex_core.arrays import Dataset, Item
+    from dasflex_core.catalog.findings import KeyPath
+    from dasflex_core.catalog.model import Definition, Pairs
+    from dasflex_core.plan.planner import Planner, Solution
+    from dasflex_core.site import Site
+
+__all__ = ["Checker", "Remark", "Trial"]
+
+#: How long an example may run, in seconds, and how many bytes of it are looked at.
+LONGEST: Final = 30.0
+MOST: Final = 64_000_000
+_TIMES: Final = ("read.time.min", "read.time.max")
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing that a check has to say: where, what, and whether it is wrong or only worth a look."""
+
+    place: Place
+    message: str
+    wrong: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.place}: {'' if self.wrong else 'warning: '}{self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A request that a definition writes: where, what is asked, and whether it is an example."""
+
+    key: KeyPath
+    pairs: Pairs
+    example: bool = False
+
+
+@dataclass(slots=True)
+class Trial:
+    """What came of running an example: the datasets, records and bytes (`size`); `bounded` says that it was stopped."""
+
+    datasets: dict[int, Dataset] = field(default_factory=dict)
+    records: int = 0
+    size: int = 0
+    bounded: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether there were no data: no records, or no bytes of a stream that nothing decodes."""
+        return not self.records and (bool(self.datasets) or not self.size)
+
+    def watch(self, pieces: Iterable[bytes | Item]) -> None:
+        """Counts what comes, up to `MOST` bytes."""
+        from dasflex_core.arrays import Dataset, Records
+
+        for piece in pieces:
+            if isinstance(piece, Dataset):
+                self.datasets[piece.id] = piece
+            elif isinstance(piece, Records):
+                self.records += len(piece)
+                self.size += sum(getattr(piece[name], "nbytes", 0) for name in piece.dataset.wire)
+            elif isinstance(piece, bytes):
+                self.size += len(piece)
+            if self.size > MOST:
+                self.bounded = True
+                break
+
+
+class Checker:
+    """Checks definitions of a site, installed or not. Views see what was checked before, then what is installed."""
+
+    def __init__(self, site: Site, *, run: bool = True) -> None:
+        self._site = site
+        self._run = run
+        self._known: dict[str, Definition] = {}
+        self._vocabulary = Vocabulary(site.registry.families, site.registry.tables)
+
+    def check(self, path: Path) -> Iterator[Remark]:
+        """All that is to be said of a definition file, or of a `_dirinfo_.toml`."""
+        root = self._root(path)
+        found = problems(path, root=root, vocabulary=self._vocabulary)
+        yield from (Remark(each.place, each.message) for each in found)
+        if found or path.name == DIRECTORY_FILE:
+            return
+        yield from self._requests(self.definition(path), path)
+
+    def definition(self, path: Path) -> Definition:
+        """The definition in a file. Raises `ConfigError`."""
+        definition = read_definition(path.absolute(), root=self._root(path), vocabulary=self._vocabulary)
+        self._known[definition.id.lower()] = definition
+        return definition
+
+    def try_example(self, definition: Definition, number: int = 0) -> Trial:
+        """Runs an example towards arrays, for `LONGEST` seconds and `MOST` bytes at most."""
+        return self._try(definition, definition.examples[number].request)
+
+    def _root(self, path: Path) -> Path:
+        """The tree of definitions that a file is in: that of the site, or the directory around the source."""
+        path = path.absolute()
+        if path.is_relative_to(self._site.config.definitions):
+            return self._site.config.definitions
+        return path.parent.parent if path.name == DEFINITION_FILE else path.parent
+
+    def _find(self, identifier: str) -> Definition:
+        """A definition that was checked, or one that is installed. Raises `NotFoundError`."""
+        return self._known.get(identifier.lower()) or self._site.catalog.find(identifier)
+
+    @property
+    def _planner(self) -> Planner:
+        return replace(self._site.planner, find=self._find)
+
+    def _requests(self, definition: Definition, path: Path) -> Iterator[Remark]:
+        """What is wrong with the requests that a definition writes."""
+        said: set[str] = set()
+        for wish in _wishes(definition):
+            place = place_in(path, wish.key)
+            try:
+                solution = self._planner.solve(definition, wish.pairs)
+            except DasflexError as error:
+                if error.message not in said:  # a fault of a default shows in each request that stands over it
+                    yield Remark(place, error.message)
+                said.add(error.message)
+                continue
+            yield from self._unknown_type(solution, path)
+            yield from _ties(solution, place)
+            if wish.example and self._run:
+                yield from self._runs(definition, wish, path, place)
+
+    def _unknown_type(self, solution: Solution, path: Path) -> Iterator[Remark]:
+        """Where nobody knows what the source gives: it then has no media type and no suffix."""
+        types = self._site.registry.stream_types
+        if not any(info.type.serves(solution.produces) for info in types):
+            known = dict.fromkeys(str(info.type) for info in types)
+            hint = did_you_mean(str(solution.produces), known) or f" There are {', '.join(known)}."
+            message = f"no installed plugin knows the stream type {solution.produces}.{hint}"
+            yield Remark(place_in(path, ("reader", 0, "writes")), message)
+
+    def _runs(self, definition: Definition, wish: _Wish, path: Path, place: Place) -> Iterator[Remark]:
+        """What is wrong with what an example gives."""
+        try:
+            trial = self._try(definition, wish.pairs)
+        except DasflexError as error:
+            detail = f" It said: {error.detail.splitlines()[-1]}" if error.detail.strip() else ""
+            yield Remark(place, f"the example fails: {error.message}.{detail}")
+            return
+        if trial.empty:
+            late = f" within {LONGEST:.0f} s" if trial.bounded else ""
+            yield Remark(place, f"the example gives no data{late}")
+            return
+        if trial.datasets and view_chain(definition, self._find)[-1] is definition:
+            yield from _promises(definition, trial, path)
+
+    def _try(self, definition: Definition, pairs: Pairs) -> Trial:
+        """Runs a request towards arrays, whatever format it asks for; as it comes, where nothing decodes it."""
+        from dasflex_core.site import Plan, Request, Source
+        from dasflex_core.streamtype import ARRAYS
+
+        plain = tuple(pair for pair in pairs if not pair[0].startswith("format."))
+        try:
+            solution = self._planner.solve(definition, plain, goal=ARRAYS)
+        except QueryError:
+            solution = self._planner.solve(definition, plain)
+        trial = Trial()
+        with Plan(Request(Source(self._site, definition), plain), solution).open() as pump:
+            timer = Timer(LONGEST, pump.cancel)
+            timer.daemon = True
+            timer.start()
+            try:
+                trial.watch(pump.items() if solution.produces.kind == ARRAYS.kind else pump.chunks())
+            except BusyError:
+                if not timer.finished.is_set():
+                    raise
+                trial.bounded = True
+            finally:
+                timer.cancel()
+        return trial
+
+
+def _wishes(definition: Definition) -> Iterator[_Wish]:
+    """The requests that a definition writes; those without a range get that of the first example."""
+    first = definition.examples[0].request if definition.examples else ()
+    time = {name: text for name, text in first if name in _TIMES}
+    if definition.defaults:
+        yield _Wish(("default",), tuple(time.items()))
+    for place, example in enumerate(definition.examples):
+        yield _Wish(("example", place), example.request, example=True)
+    partial: list[tuple[KeyPath, Pairs]] = [
+        (("hapi", place), each.request) for place, each in enumerate(definition.hapi)
+    ]
+    partial += [(("cache", "level", place), each.request) for place, each in enumerate(definition.cache.levels)]
+    partial += [((each.name,), each.request) for each in definition.tables]
+    for key, pairs in partial:
+        yield _Wish(key, tuple({**time, **dict(pairs)}.items()))
+
+
+def _ties(solution: Solution, place: Place) -> Iterator[Remark]:
+    """Where only the names of stages settle which plan is taken."""
+    for other in alternatives(solution):
+        if other.reason.endswith("its name comes later"):
+            mine = " → ".join(step.spec.name for step in solution.path.steps)
+            theirs = " → ".join(other.stages)
+            message = f"{mine} and {theirs} cost the same, and only the name decides; say which one in stages.prefer"
+            yield Remark(place, message, wrong=False)
+
+
+def _promises(definition: Definition, trial: Trial, path: Path) -> Iterator[Remark]:
+    """Where the stream is not what the definition says of it."""
+    datasets = list(trial.datasets.values())
+    variables = {name: each for dataset in datasets for name, each in dataset.variables.items()}
+    for name, item in definition.data.items():
+        place = place_in(path, ("data", name))
+        held = variables.get(item.source or name)
+        if held is None:
+            written = ", ".join(each.name for dataset in datasets for each in dataset.data())
+            yield Remark(place, f"the stream has no {item.source or name}; it has {written}", wrong=False)
+        elif item.units is not None and held.units != item.units:
+            yield Remark(place, f"the stream has the units {held.units!r}, not {item.units!r}", wrong=False)
+    for trait in sorted(source_traits(definition) & {"waveform", "spectra"}):
+        if not any(_has(dataset, trait) for dataset in datasets):
+            message = f"coords and data say that these are {trait}, and the stream holds none"
+            yield Remark(place_in(path, ("coords",)), message)
+
+
+def _has(dataset: Dataset, trait: str) -> bool:
+    """Whether a dataset has the trait."""
+    try:
+        dataset.first(trait)
+    except DasflexError:
+        return False
+    return True

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`dasflex get`: runs the plan of a request and writes what comes."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dasflex_core.cli.completion import complete_parameter, complete_source
+from dasflex_core.cli.progress import Progress, size_text
+from dasflex_core.cli.verbs import OutputError, Verb, root_option
+from dasflex_core.errors import DasflexError, QueryError
+
+if TYPE_CHECKING:
+    from dasflex_core.run import Pump
+    from dasflex_core.site import Plan
+
+__all__ = ["get"]
+
+
+@click.command("get", cls=Verb)
+@click.argument("source", shell_complete=complete_source)
+@click.argument("words", nargs=-1, metavar="[A/B] [KEY=VALUE]...", shell_complete=complete_parameter)
+@click.option("-o", "--output", metavar="FILE", help="Write to this file. Its suffix gives the format.")
+@click.option("--every", metavar="STEP", help="The bin width, or the interval of a model, such as 1s or '10 min'.")
+@click.option("--stats", is_flag=True, help="Show afterwards what the run cost.")
+@root_option
+def get(
+    source: str,
+    words: tuple[str, ...],
+    output: str | None,
+    every: str | None,
+    stats: bool,  # noqa: FBT001  click
+    root: str | None,
+) -> None:
+    """Write the data of a source to a file or to standard output.
+
+    A/B is the range of time; B does not belong to it. Other parameters are written KEY=VALUE. Without a format the
+    answer is what the reader of the source writes.
+    """
+    import dasflex_core
+    from dasflex_core.cli.words import request_of
+
+    request = request_of(dasflex_core.open(root), source, words, every)
+    target = None if output in (None, "-") else Path(str(output))
+    plan = (request.as_suffix(target.suffix) if target else request).plan()
+    if target is None and sys.stdout.isatty() and not (plan.type and plan.type.text):
+        raise _not_for_a_terminal(plan, source, words, every)
+    for remark in plan.solution.remarks:
+        click.echo(f"dasflex: note: {remark}", err=True)
+    with plan.open() as run:
+        run.start()
+        if target is None:
+            _print(run)
+        else:
+            _save(run, target)
+        if stats:
+            click.echo(_account(run, plan), err=True)
+
+
+def _not_for_a_terminal(plan: Plan, source: str, words: tuple[str, ...], every: str | None) -> QueryError:
+    """The refusal to write binary data to a terminal, with a line that would do."""
+    step = ["--every", every] if every else []
+    line = shlex.join(["dasflex", "get", source, *words, *step, "-o", plan.file_name()])
+    return QueryError(f"{plan.solution.produces} is not for a terminal; write it to a file: {line}")
+
+
+def _print(run: Pump) -> None:
+    """The answer on standard output. Progress is shown where the output goes elsewhere than to the terminal."""
+    output = sys.stdout.buffer
+    if sys.stdout.isatty():
+        for chunk in run.chunks():
+            output.write(chunk)
+            output.flush()
+        return
+    with Progress(sys.stderr) as progress:
+        for chunk in progress.watch(run.chunks()):
+            output.write(chunk)
+        output.flush()
+
+
+def _save(run: Pump, target: Path) -> None:
+    """The answer in a file, which appears when it is whole; what came of a broken answer stays in `FILE.part`."""
+    partial = target.with_name(target.name + ".part")
+    progress = Progress(sys.stderr)
+    try:
+        with progress, partial.open("wb") as file:
+            for chunk in progress.watch(run.chunks()):
+                file.write(chunk)
+        partial.replace(target)
+    except DasflexError as error:
+        kept = f"What came before that ({size_text(progress.bytes)}) is in {partial}"
+        raise type(error)(f"{error.message}. {kept}", kind=error.kind, detail=error.detail) from error
+    except OSError as error:
+        raise OutputError(f"{partial} cannot be written: {error.strerror}") from error
+
+
+def _account(run: Pump, plan: Plan) -> str:
+    """What the run cost, and what each stage did."""
+    record = run.record
+    records = "" if record.records is None else f", {record.records:,} records"
+    lines = [f"{record.bytes:,} bytes{records} in {record.seconds:.3g} s; the plan said {plan.seconds:.2g} s"]
+    width = max(len(each.name) for each in run.stats)
+    for each in run.stats:
+        did = size_text(each.bytes) if each.bytes else f"{each.records:,} records"
+        lines.append(f"  {each.name:<{width}}  {each.kind:<8}  {each.seconds:8.3f} s  {did}")
+    lines.append(f"request {record.id}" + (f"  sha256 {record.sha256}" if record.sha256 else ""))
+    return "\n".join(lines)

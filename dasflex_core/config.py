@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`dasflex.conf`: what the administrator of a root says about it, as typed values.
+
+The file has lines `KEY = "value"` and comments behind `#`, so that it is valid TOML once its values are quoted. Keys
+are read without regard to case. Values without quotes, as old files have them, are understood with a warning. All that
+is wrong with a file is said at once.
+
+Every process reads this file first, so nothing here is slow to import, and what is slow is imported where it is needed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from dasflex_core.config_lines import Findings, config_lines, config_text
+from dasflex_core.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from ipaddress import IPv4Network, IPv6Network
+
+    from dasflex_core.catalog.model import ExternalStage
+
+    Network: TypeAlias = IPv4Network | IPv6Network
+
+__all__ = ["CONFIG_FILE", "KEYS", "STAGES_FILE", "Config", "ConfigKey", "config_file", "external_stages", "read_config"]
+
+#: The configuration of a root, and the filters of all its sources, below the root.
+CONFIG_FILE: Final = "etc/dasflex.conf"
+STAGES_FILE: Final = "etc/stages.toml"
+
+KeyType = Literal["text", "identifier", "flag", "port", "path", "paths", "networks", "queue"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigKey:
+    """One key: what it means, what it is without being set (as it would be written), its type, and its chapter.
+
+    A `path` is relative to the root; `paths` are several with `:` between them; `networks` are address ranges with
+    blanks or commas between them; a `queue` is `redis` or blank. What cannot be blank has its default instead.
+    """
+
+    title: str
+    default: str = ""
+    type: KeyType = "text"
+    chapter: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The value that the key has without being set, as a line of the file would write it."""
+        return f'"{self.default}"'
+
+
+def _chapter(name: str, **keys: ConfigKey) -> dict[str, ConfigKey]:
+    """Keys of one chapter."""
+    return {key: ConfigKey(each.title, each.default, each.type, name) for key, each in keys.items()}
+
+
+#: Every key of the file by its name, in the order in which a new file lists them.
+KEYS: Final[Mapping[str, ConfigKey]] = {
+    **_chapter(
+        "Who this is",
+        SITE_TITLE=ConfigKey("The name of the institution or project"),
+        SITE_URL=ConfigKey("Its web page"),
+        SERVER_NAME=ConfigKey("The name of this server", "dasflex"),
+        SERVER_ID=ConfigKey("The same as an identifier: lower case, no blanks", "dasflex", "identifier"),
+        SERVER_URL=ConfigKey("The public address of the server, which catalog nodes publish", "http://127.0.0.1:8080/"),
+        SITE_CATALOG_TAG=ConfigKey("The site's tag in the federated catalog, such as tag:physics.example.edu,2006"),
+        SITE_ID=ConfigKey("The id of the site in the federated catalog"),
+    ),
+    **_chapter(
+        "Pages",
+        CONTACT_EMAIL=ConfigKey("Whom visitors may write to; HTML entities are allowed"),
+        CONTACT_URL=ConfigKey("A page about how to get in touch"),
+        STYLE_SHEET=ConfigKey("The style sheet of the pages"),
+        RESOURCE_PATH=ConfigKey("The directory of logos and style sheets", "static", "path"),
+        SAMPLE_DSDF=ConfigKey("The source that the introduction shows"),
+        SAMPLE_START=ConfigKey("The beginning of its range"),
+        SAMPLE_END=ConfigKey("The end of its range"),
+    ),
+    **_chapter(
+        "Data",
+        DATASRC_ROOT=ConfigKey("The catalog tree", "catalog", "path"),
+        DATASRC_INC=ConfigKey("The directory of files that imported definitions may include", "include", "path"),
+        BIN_PATH=ConfigKey("Directories in front of PATH for reader programs", "", "paths"),
+        LIB_PATH=ConfigKey("Directories in front of LD_LIBRARY_PATH for reader programs", "", "paths"),
+        CACHE_ROOT=ConfigKey("The directory of cache blocks", "cache", "path"),
+        MIME_FILE=ConfigKey("The file of media types", "etc/mime.json", "path"),
+        PEERS_FILE=ConfigKey("The file of other servers", "etc/peers.json", "path"),
+        IGNORE_REDIRECT=ConfigKey("Serve a source here although its definition names another server", "false", "flag"),
+        ENABLE_HAPI_SUBSYS=ConfigKey("HAPI, for the sources that opt in", "true", "flag"),
+    ),
+    **_chapter(
+        "Who may what",
+        USER_PASSWD=ConfigKey("The file of users and hashed passwords", "etc/passwd", "path"),
+        USER_GROUP=ConfigKey("The file of groups", "etc/group", "path"),
+        ALLOW_TEST_FROM=ConfigKey("Address ranges that are never asked for a password", "", "networks"),
+        ENABLE_VERIFIER=ConfigKey("The page that verifies streams", "true", "flag"),
+        ALLOW_VALIDATE_FROM=ConfigKey("Address ranges that may use it", "127.0.0.0/8 ::1", "networks"),
+    ),
+    **_chapter(
+        "Logs",
+        LOG_PATH=ConfigKey("The directory of logs", "log", "path"),
+        VIEW_LOG_URL=ConfigKey("Where the log program is", "log"),
+        MAIN_SRV_URL=ConfigKey("Where the main program is, for the log program", "stream"),
+        VIEW_LOG_ALLOW=ConfigKey("Address ranges that may see logs", "127.0.0.0/8 ::1", "networks"),
+    ),
+    **_chapter(
+        "WebSocket",
+        WEBSOCKET_URI=ConfigKey("The public address of the daemon"),
+        WEBSOCKET_IFACE=ConfigKey("The interface that it listens on", "localhost"),
+        WEBSOCKET_PORT=ConfigKey("Its port", "52242", "port"),
+        WEBSOCKET_SSL=ConfigKey("Whether it speaks TLS itself", "false", "flag"),
+        WEBSOCKET_KEY=ConfigKey("The key file for that", "", "path"),
+        WEBSOCKET_CERT=ConfigKey("The certificate for that", "", "path"),
+    ),
+    **_chapter(
+        "Background work",
+        WORK_QUEUE_BROKER=ConfigKey("redis, or nothing: background tasks are then off", "", "queue"),
+        WORK_QUEUE_CONN=ConfigKey("host:port:db of the broker", "localhost:6379:0"),
+    ),
+}
+
+#: The beginnings of keys by which older servers replaced their own parts, and what takes their place.
+_REPLACED: Final[Mapping[str, str]] = {
+    "HANDLE_": "plugins (`dasflex plugins`)",
+    "MODULE_PATH": "plugins, which are found where Python finds packages",
+    "D2S_": "the formatters of plugins, and filters in etc/stages.toml",
+    "QDS_": "the formatters of plugins, and filters in etc/stages.toml",
+    "DAS1_TO_DAS2": "the converters of plugins, and filters in etc/stages.toml",
+    "DAS_TO_PNG": "the formatters of plugins, and filters in etc/stages.toml",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The configuration of a root: each key as a value of its type, under its name in lower case.
+
+    Relative paths are below `root`; a path that is nowhere by default may be None. `file` is what was read, `remarks`
+    what the administrator should know about it.
+    """
+
+    root: Path
+    file: Path
+    remarks: tuple[str, ...] = ()
+    site_title: str
+    site_url: str
+    server_name: str
+    server_id: str
+    server_url: str
+    site_catalog_tag: str
+    site_id: str
+    contact_email: str
+    contact_url: str
+    style_sheet: str
+    resource_path: Path
+    sample_dsdf: str
+    sample_start: str
+    sample_end: str
+    datasrc_root: Path
+    datasrc_inc: Path
+    bin_path: tuple[Path, ...]
+    lib_path: tuple[Path, ...]
+    cache_root: Path
+    mime_file: Path
+    peers_file: Path
+    ignore_redirect: bool
+    enable_hapi_subsys: bool
+    user_passwd: Path
+    user_group: Path
+    allow_test_from: tuple[Network, ...]
+    enable_verifier: bool
+    allow_validate_from: tuple[Network, ...]
+    log_path: Path
+    view_log_url: str
+    main_srv_url: str
+    view_log_allow: tuple[Network, ...]
+    websocket_uri: str
+    websocket_iface: str
+    websocket_port: int
+    websocket_ssl: bool
+    websocket_key: Path | None
+    websocket_cert: Path | None
+    work_queue_broker: str
+    work_queue_conn: str
+
+    @property
+    def definitions(self) -> Path:
+        """The directory of the definitions of sources."""
+        return self.root / "definitions"
+
+    @property
+    def runtime(self) -> Path:
+        """The directory of sockets."""
+        return self.root / "run"
+
+    @property
+    def requests(self) -> Path:
+        """The directory of the records of requests."""
+        return self.log_path / "requests"
+
+
+def config_file(place: Path) -> Path:
+    """The configuration file that a root directory, or the path of the file itself, means."""
+    return place / CONFIG_FILE if place.is_dir() else place
+
+
+def read_config(file: Path) -> Config:
+    """The configuration in a file.
+
+    The root is the directory around its `etc`. Raises one `ConfigError` that lists all that is wrong:
+    `config.unreadable`, `config.unknown-key` or `config.bad-value`, each with file, line and key.
+    """
+    file = file.absolute()
+    root = file.parent.parent if file.parent.name == "etc" else file.parent
+    found = Findings(str(file))
+    texts = _texts(config_text(file), found)
+    values: dict[str, Any] = {name.lower(): _value(name, texts, root, found) for name in KEYS}
+    if found.wrong:
+        kind, _message = found.wrong[0]
+        raise ConfigError("\n".join(message for _kind, message in found.wrong), kind=kind)
+    return Config(root=root, file=file, remarks=tuple(found.remarks), **values)
+
+
+def external_stages(config: Config) -> tuple[ExternalStage, ...]:
+    """The filters of all sources: `[[stage]]` in `etc/stages.toml`. Raises `ConfigError` for what is wrong there."""
+    file = config.root / STAGES_FILE
+    if not file.exists():
+        return ()
+    from dasflex_core.catalog.site_stages import read_stages
+
+    return read_stages(file)
+
+
+_Texts: TypeAlias = "dict[str, tuple[str, int]]"
+
+
+def _texts(text: str, found: Findings) -> _Texts:
+    """The texts of the known keys, with their lines."""
+    texts: _Texts = {}
+    for line, key, value in config_lines(text, found):
+        if key in texts:
+            found.error(line, key, f"is set in line {texts[key][1]} already; once is enough")
+        elif key in KEYS:
+            texts[key] = (value, line)
+        elif instead := next((words for start, words in _REPLACED.items() if key.startswith(start)), ""):
+            found.remark(line, key, f"has no effect any more; in its place there are {instead}")
+        else:
+            hint = did_you_mean(key, KEYS) or " The keys are listed in the reference, Configuration."
+            found.error(line, key, f"there is no key {key}.{hint}", "config.unknown-key")
+    return texts
+
+
+_NEVER_BLANK: Final = ("identifier", "flag", "port", "path")
+_Value: TypeAlias = "str | bool | int | Path | tuple[Path, ...] | tuple[Network, ...] | None"
+_FLAGS: Final = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+
+
+def _value(name: str, texts: _Texts, root: Path, found: Findings) -> _Value:
+    """The value of a key, of its type; None, with a finding, where it cannot be."""
+    key = KEYS[name]
+    text, line = texts.get(name, (key.default, 0))
+    try:
+        return _MAKE[key.type](text.strip() or (key.default if key.type in _NEVER_BLANK else ""), root)
+    except ValueError as error:
+        found.error(line, name, str(error))
+        return None
+
+
+def _identifier(text: str, _root: Path) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.+-]*", text):
+        raise ValueError(f"{text!r} is no identifier: lower case letters, digits and _ - . without blanks")
+    return text
+
+
+def _flag(text: str, _root: Path) -> bool:
+    if text.lower() not in _FLAGS:
+        raise ValueError(f"{text!r} is neither true nor false")
+    return _FLAGS[text.lower()]
+
+
+def _port(text: str, _root: Path) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise ValueError(f"{text!r} is no port: a number from 1 to 65535")
+    return int(text)
+
+
+def _paths(text: str, root: Path) -> tuple[Path, ...]:
+    return tuple(root / Path(each.strip()).expanduser() for each in text.split(":") if each.strip())
+
+
+def _queue(text: str, _root: Path) -> str:
+    if text.lower() not in ("", "redis", "none"):
+        raise ValueError(f"{text!r} is no broker; there is redis, or leave the key out")
+    return "" if text.lower() == "none" else text.lower()
+
+
+def _networks(text: str, _root: Path) -> tuple[Network, ...]:
+    return tuple(_network(each) for each in re.split(r"[\s,;]+", text) if each)
+
+
+def _network(text: str) -> Network:
+    """An address range: CIDR of IPv4 or IPv6, or short, as in `129.255/16`. Bits behind the length do not count."""
+    from ipaddress import ip_network
+
+    address, slash, length = text.partition("/")
+    if ":" not in address and slash:
+        address = ".".join([*address.rstrip(".").split("."), "0", "0", "0"][: max(4, address.count(".") + 1)])
+    try:
+        return ip_network(f"{address}{slash}{length}", strict=False)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no range of addresses; one is written like 129.255.0.0/16 or ::1") from error
+
+
+_MAKE: Final[Mapping[KeyType, Callable[[str, Path], _Value]]] = {
+    "text": lambda text, _root: text,
+    "identifier": _identifier,
+    "flag": _flag,
+    "port": _port,
+    "path": lambda text, root: root / Path(text).expanduser() if text else None,
+    "paths": _paths,
+    "networks": _networks,
+    "queue": _queue,
+}
