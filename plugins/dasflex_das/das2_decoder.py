@@ -57,8 +57,9 @@ class Das2Decoder(Decoder, name="das2-decode", accepts="das/2", produces="arrays
 
     def finish(self) -> Iterator[Item]:
         """Nothing, or a `SourceError` (`source.truncated`) where the stream ends inside a packet."""
-        if self._held:
-            raise truncated(b"".join(self._pieces), self._offset)
+        left = b"".join(self._pieces).lstrip(b"\n")  # das2java allows a newline behind the last packet too
+        if left:
+            raise truncated(left, self._offset + self._held - len(left))
         if self._inflater is not None:
             self._inflater.finish()
         return iter(())

@@ -77,8 +77,9 @@ class Das2Framer:
 
     def finish(self) -> Iterator[Frame]:
         """Nothing, or a `SourceError` (`source.truncated`) where the stream ends inside a packet."""
-        if self._held:
-            raise truncated(b"".join(self._pieces), self._offset)
+        left = b"".join(self._pieces).lstrip(b"\n")  # das2java allows a newline behind the last packet too
+        if left:
+            raise truncated(left, self._offset + self._held - len(left))
         if self._inflater is not None:
             self._inflater.finish()
         return iter(())
@@ -168,9 +169,11 @@ def _uncompressed(packet: bytes) -> bytes:
 
 
 def truncated(left: bytes, offset: int) -> SourceError:
-    """The error for a stream that ends inside a packet: `left` is what there is of it."""
+    """The error for a stream that ends with `left`, which is a part of a packet, or starts none."""
+    if left[:1] not in (b"[", b":"):
+        return garbage(left, offset)
     return SourceError(
-        f"The stream ends inside the packet that starts at byte {offset:,} with {bytes(left[:12])!r}:"
+        f"The stream ends inside the packet that starts at byte {offset:,} with {left[:12]!r}:"
         f" {len(left):,} bytes of it are there",
         kind="source.truncated",
     )

@@ -64,7 +64,7 @@ def test_what_has_no_plan_says_why(examples):
 )
 def test_the_pipeline_of_a_real_shell_gives_the_same_bytes(examples, program, words):
     line = examples.run("plan", *words, "--sh").stdout
-    assert "dasflex filter" in line or words == BOW_SHOCK
+    assert ("dasflex filter" in line) is any(word.startswith("format.") for word in words)
     environment = examples.environment()
     environment["PATH"] = f"{program.parent}:{environment['PATH']}"
     shell = subprocess.run(["/bin/sh", "-c", line], env=environment, capture_output=True, check=True, timeout=60)
