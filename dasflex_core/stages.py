@@ -88,8 +88,8 @@ class StageSpec:
 
     `accepts` is None for a reader. A blank part of a type is unknown in `produces` and any in `accepts`. `needs` are
     traits that must be there; `adds` and `drops` change them. `params` are consumed, `reads` are parameters that the
-    stage looks at while another stage consumes them. `admits` names a pure function `(request, source) -> str`, whose
-    answer is empty or the reason to decline; `asks` one `(request, source) -> dict of parameters` that the stage asks
+    stage looks at while another stage consumes them. `admits` names a pure function `(request, source)`, which answers
+    true, or false, or the reason to decline; `asks` one `(request, source) -> dict of parameters` that the stage asks
     of those before it. `algorithm` grows when the output changes. `factory` names a class that is called with the
     values of the parameters by attribute; `protocol` says what it makes. `origin` is the plugin or the source.
     """

@@ -184,9 +184,9 @@ class Planner:
         declined: list[tuple[str, str]] = []
         for spec in (*task.index.stages, *task.stages):
             if spec.admits and spec.name not in task.banned:
-                reason = load(spec.admits)(dict(task.request), definition)
-                if reason:
-                    declined.append((spec.name, str(reason)))
+                verdict = load(spec.admits)(dict(task.request), definition)
+                if verdict is False or (isinstance(verdict, str) and verdict):
+                    declined.append((spec.name, verdict or "it does not serve this request"))
         banned = task.banned | {name for name, _reason in declined}
         return replace(task, banned=banned), tuple(declined)
 

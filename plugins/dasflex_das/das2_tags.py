@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -88,8 +89,8 @@ def numbers_of(text: str) -> NDArray[np.float64]:
 def tags_of(plane: Plane, *, offset: bool, where: str) -> Tags:
     """The tags of a `<yscan>` plane; `offset` says that they are times to add to x.
 
-    Raises `SourceError` for tags that are no numbers, whose count is not `nitems`, or whose interval is not positive.
-    The names `yOffsets`, `yOffsetInterval` and `yOffsetMin` of the das 2.3 draft are read too.
+    Raises `SourceError` for tags that are no numbers, whose count is not `nitems`, or whose interval is not positive,
+    and for a rule that leads beyond the range of numbers. The names `yOffsets`, `yOffsetInterval` and `yOffsetMin` of the das 2.3 draft are read too.
     """
     element, count = plane.element, plane.items
     own = f"{where}: <yscan> {element.get('name')}".rstrip()
@@ -109,9 +110,11 @@ def tags_of(plane: Plane, *, offset: bool, where: str) -> Tags:
         if not minimum:
             maximum = element.get("yTagMax").strip()
             minimum = number_text(float(maximum) - (count - 1) * step) if maximum else "0"
-        float(minimum)
+        last = float(minimum) + (count - 1) * step
     except ValueError:
         raise SourceError(f"{own} has tags that are no numbers", kind="source.stream") from None
     if not step > 0:
         raise SourceError(f"{own} has yTagInterval={interval!r}; it must be above zero", kind="source.stream")
+    if not isfinite(last):
+        raise SourceError(f"{own} has tags beyond the range of numbers", kind="source.stream")
     return Tags(units, count, "", minimum, interval, offset)
