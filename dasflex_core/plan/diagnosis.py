@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dasflex_core.errors import QueryError, did_you_mean
+from dasflex_core.errors import QueryError, did_you_mean, listing
 from dasflex_core.plan.parameters import GOAL, canonical_facts
 from dasflex_core.plan.solver import StageIndex, Task, binds, solve
+from dasflex_core.streamtype import ARRAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +42,8 @@ def explain_failure(
     """The error that says why the task has no path to any of the goals."""
     goal = next(iter(goals))
     return (
-        _unclaimed(source, task, declined)
+        _unserved(source, task, declined)
+        or _unclaimed(source, task, declined)
         or _missing(source, task)
         or _unreachable(source, task, goal)
         or _culprit(source, task, goal)
@@ -49,6 +51,14 @@ def explain_failure(
             f"{source}: no plan consumes {_listing(sorted(task.must))} together and gives {goal}", kind="query.no-plan"
         )
     )
+
+
+def _unserved(source: str, task: Task, declined: Iterable[tuple[str, str]]) -> QueryError | None:
+    """That all readers of the source declined, and why: then nothing else that is wrong can be told."""
+    if any(stage.accepts is None for stage in _stages(task)):
+        return None
+    reasons = "; ".join(f"{stage}: {reason}" for stage, reason in declined)
+    return QueryError(f"{source} has no reader that serves this request. {reasons}".rstrip(), kind="query.no-plan")
 
 
 def _unclaimed(source: str, task: Task, declined: Iterable[tuple[str, str]]) -> QueryError | None:
@@ -68,7 +78,7 @@ def _unclaimed(source: str, task: Task, declined: Iterable[tuple[str, str]]) -> 
 
 def _hint(name: str, legal: list[str]) -> str:
     """What would be legal: the closest names, and the whole list."""
-    return f".{did_you_mean(name, legal)} There are {_listing(sorted(legal))}"
+    return f".{did_you_mean(name, legal)} There are {listing(sorted(legal))}"
 
 
 def _missing(source: str, task: Task) -> QueryError | None:
@@ -82,8 +92,6 @@ def _missing(source: str, task: Task) -> QueryError | None:
         ]
         for stage in readers
     ]
-    if not readers:
-        return QueryError(f"{source} has no reader that serves this request", kind="query.no-plan")
     if not all(lacking):
         return None
     needed = min(lacking, key=len)
@@ -96,7 +104,8 @@ def _unreachable(source: str, task: Task, goal: StreamType) -> QueryError | None
     bare = _bare(task, goal)
     if solve(bare) is not None:
         return None
-    formats = sorted({str(stage.produces) for stage in _stages(task) if solve(_bare(task, stage.produces))})
+    types = {stage.produces for stage in _stages(task)} - {ARRAYS}
+    formats = sorted(str(each) for each in types if solve(_bare(task, each)))
     lacking = _lacking_traits(bare)
     if lacking is not None:
         stage, traits = lacking

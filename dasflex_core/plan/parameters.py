@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dasflex_core.errors import QueryError
+from dasflex_core.errors import QueryError, did_you_mean, listing, shown
 from dasflex_core.times import parse_quantity, parse_range, parse_time, seconds
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ CANONICAL: dict[str, Canonical] = {
     "format.delim": Canonical("Delimiter of text columns", trigger=False),
     "format.headers": Canonical("Whether headers are written", trigger=False, type="boolean"),
 }
+#: The longest name of a parameter: an id's own limit, twice.
+_LONGEST_NAME = 126
 #: The parameters that make the goal of the search, rather than being consumed by a stage.
 GOAL = ("format.type", "format.version", "format.serial")
 
@@ -105,17 +107,21 @@ def canonical_name(name: str) -> str:
 def canonical_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The request that pairs of name and value write: canonical names, empty values absent, `time=A/B` expanded.
 
-    Raises `QueryError` for a parameter that is given twice with different values, and for a range that is none.
+    Raises `QueryError` for a name that no parameter has, for a parameter that is given twice with different values,
+    and for a range that is none.
     """
     request: dict[str, str] = {}
     for written, value in pairs:
         if not value.strip():
             continue
         name = canonical_name(written)
+        if len(name) > _LONGEST_NAME or not name.isprintable():
+            raise QueryError(f"There is no parameter {shown(name)}", kind="query.unknown-parameter")
         for key, text in _expand(name, value.strip()):
             if request.setdefault(key, text) != text:
                 raise QueryError(
-                    f"{key} is given twice, as {request[key]!r} and as {text!r}; give it once", kind="query.bad-value"
+                    f"{key} is given twice, as {shown(request[key])} and as {shown(text)}; give it once",
+                    kind="query.bad-value",
                 )
     return request
 
@@ -127,17 +133,30 @@ def _expand(name: str, value: str) -> list[tuple[str, str]]:
     separator = " to " if " to " in value else "/"
     begin, found, end = value.partition(separator)
     if not found:
-        raise QueryError(f"time={value!r} is no range; write it like 2020-01-01/2020-01-02", kind="query.bad-range")
+        raise QueryError(
+            f"time={shown(value)} is no range; write it like 2020-01-01/2020-01-02", kind="query.bad-range"
+        )
     return [("read.time.min", begin.strip()), ("read.time.max", end.removesuffix(" UTC").strip())]
 
 
 def check_range(request: Mapping[str, str]) -> None:
     """Raises `QueryError` where the time range is malformed, empty or reversed."""
-    begin, end = request.get("read.time.min"), request.get("read.time.max")
-    if begin is not None and end is not None:
-        parse_range(f"{begin}/{end}")
-    elif begin is not None or end is not None:
-        parse_time(begin or end or "")
+    for name in _ENDS:
+        if name in request:
+            _check_time(name, request[name])
+    if all(name in request for name in _ENDS):
+        parse_range(" to ".join(request[name] for name in _ENDS))
+
+
+_ENDS = ("read.time.min", "read.time.max")
+
+
+def _check_time(name: str, text: str) -> None:
+    """Raises `QueryError` (`query.bad-time`), which names the parameter, where its text is no time."""
+    try:
+        parse_time(text)
+    except QueryError as error:
+        raise QueryError(f"{name}: {error.message}", kind=error.kind) from error
 
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "t": True} | {
@@ -161,10 +180,10 @@ def typed_value(spec: ParamSpec, name: str, text: str) -> Value:
             value = _number(spec, name, text)
         case "boolean":
             if text.lower() not in _WORDS:
-                raise QueryError(f"{name}={text!r} is neither true nor false", kind="query.bad-value")
+                raise QueryError(f"{name}={shown(text)} is neither true nor false", kind="query.bad-value")
             value = _WORDS[text.lower()]
         case "time":
-            parse_time(text)
+            _check_time(name, text)
             value = text
         case "list":
             value = tuple(each.strip() for each in text.split(",") if each.strip())
@@ -179,17 +198,17 @@ def _number(spec: ParamSpec, name: str, text: str) -> float | int:
     """A number, with a unit of its own where it has one, within the bounds."""
     unit = f" {spec.units}" if spec.units else ""
     try:
-        number = float(text)
+        number = float(text if text.isascii() and "_" not in text else "")
     except ValueError:
         number = _quantity(spec, name, text)
     if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124  the test for NaN
-        raise QueryError(f"{name}={text!r} is no finite number", kind="query.bad-value")
+        raise QueryError(f"{name}={shown(text)} is no finite number", kind="query.bad-value")
     if spec.type == "integer" and number != int(number):
-        raise QueryError(f"{name}={text!r} is no whole number", kind="query.bad-value")
+        raise QueryError(f"{name}={shown(text)} is no whole number", kind="query.bad-value")
     if (spec.low is not None and number < spec.low) or (spec.high is not None and number > spec.high):
         low = "" if spec.low is None else f" from {spec.low:g}"
         high = "" if spec.high is None else f" to {spec.high:g}"
-        raise QueryError(f"{name}={text} is out of its range{low}{high}{unit}", kind="query.bad-value")
+        raise QueryError(f"{name}={text:.40} is out of its range{low}{high}{unit}", kind="query.bad-value")
     return int(number) if spec.type == "integer" else number
 
 
@@ -204,7 +223,7 @@ def _quantity(spec: ParamSpec, name: str, text: str) -> float:
     except QueryError:
         written, number = "?", 0.0
     if not spec.units or written != spec.units:
-        raise QueryError(f"{name}={text!r} is not {wanted}{unit}", kind="query.bad-value")
+        raise QueryError(f"{name}={shown(text)} is not {wanted}{unit}", kind="query.bad-value")
     return number
 
 
@@ -213,4 +232,7 @@ def _check_values(spec: ParamSpec, name: str, given: Iterable[str]) -> None:
     known = [value for value, _title in spec.values]
     for value in given:
         if known and value not in known:
-            raise QueryError(f"{name}={value!r} is unknown; it may be {', '.join(known)}", kind="query.bad-value")
+            raise QueryError(
+                f"{name}={shown(value)} is unknown.{did_you_mean(value, known)} It may be {listing(known)}",
+                kind="query.bad-value",
+            )

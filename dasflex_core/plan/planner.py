@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dasflex_core.errors import QueryError, did_you_mean
+from dasflex_core.errors import QueryError, did_you_mean, shown
 from dasflex_core.loading import load
 from dasflex_core.plan.binding import Bound, BoundStage, bind, canonical_time, gigabytes
 from dasflex_core.plan.diagnosis import claimants, explain_failure
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from dasflex_core.stages import StageSpec, Value
 
 __all__ = ["Planner", "Solution"]
+
+_LONGEST_VERSION = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +167,13 @@ class Planner:
         if kind and kind not in known:
             hint = did_you_mean(kind, known)
             raise QueryError(
-                f"format.type={kind!r} is unknown.{hint} There are {', '.join(known)}", kind="query.unreachable-type"
+                f"format.type={shown(kind)} is unknown.{hint} There are {', '.join(known)}",
+                kind="query.unreachable-type",
             )
+        if version and not (version.isalnum() and len(version) <= _LONGEST_VERSION):
+            raise QueryError(f"format.version={shown(version)} is no version; one is 2 or 3", kind="query.bad-value")
         if serial not in ("", "text", "binary"):
-            raise QueryError(f"format.serial={serial!r} is neither text nor binary", kind="query.bad-value")
+            raise QueryError(f"format.serial={shown(serial)} is neither text nor binary", kind="query.bad-value")
         if kind:
             return [StreamType(kind, version, serial)]
         if default:

@@ -68,6 +68,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SubParam", "Template", "TemplateParam", "expand_environment", "parse_template", "shell_text"]
 
+#: Bytes of the longest value that a command takes; Linux refuses arguments of 128 kB (execve(2)).
+_LONGEST_VALUE = 1 << 16
 _NEGATIVE_NUMBER = re.compile(r"-(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -273,6 +275,12 @@ def _checked(name: str, value: str) -> str:
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise QueryError(
             f"The value of {name} holds a character that is none (a NUL or half of a pair); leave it out.",
+            kind="query.bad-value",
+        )
+    size = len(value.encode())
+    if size > _LONGEST_VALUE:
+        raise QueryError(
+            f"The value of {name} has {size:,} bytes; a reader takes at most {_LONGEST_VALUE:,}.",
             kind="query.bad-value",
         )
     return value
