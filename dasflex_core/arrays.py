@@ -11,7 +11,7 @@ Records are columns: one numpy array per variable, axis 0 is the record.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -172,6 +172,19 @@ class Variable:
     text: str = ""
     axes: tuple[Variable, ...] = field(default=(), compare=False, repr=False)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Variable):
+            return NotImplemented
+        mine, theirs = self.values, other.values
+        if mine is None or theirs is None:
+            same = mine is theirs
+        else:
+            same = mine.dtype == theirs.dtype and np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
+        return same and all(_alike(getattr(self, name), getattr(other, name)) for name in _COMPARED)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.role, self.units, self.index))
+
     @property
     def per_record(self) -> bool:
         """Whether each record has a value of its own."""
@@ -194,6 +207,16 @@ class Variable:
             if coordinate.units == units:
                 return coordinate
         raise QueryError(f"{self.name} has no axis in {units}", kind="query.unreachable-type")
+
+
+#: The fields of a variable that make it equal to another, beside its values.
+_COMPARED = tuple(each.name for each in fields(Variable) if each.compare and each.name != "values")
+
+
+def _alike(mine: object, theirs: object) -> bool:
+    """Whether two facts are equal; a fill of NaN or NaT is equal to another."""
+    both_nan = isinstance(mine, (float, np.datetime64)) and mine != mine and theirs != theirs  # noqa: PLR0124  the test for NaN
+    return both_nan or mine == theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,10 +372,11 @@ def is_fill(values: NDArray[Any], fill: Fill) -> NDArray[np.bool_]:
         found = np.asarray(values == fill)
     elif np.isnan(fill):
         found = np.isnan(values)
-    elif fill == 0:
-        found = np.asarray(values == 0)
+    elif fill == 0 or np.isinf(fill):
+        found = np.asarray(values == fill)
     else:
-        found = np.abs(values - values.dtype.type(fill)) < abs(fill) * 1e-5
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is far from the fill
+            found = np.abs(values - values.dtype.type(fill)) < abs(fill) * 1e-5
     return found
 
 

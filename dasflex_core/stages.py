@@ -288,9 +288,25 @@ class _Declaring:
 
     def __init__(self, **values: Value | None) -> None:
         for each in self.spec.params:
-            setattr(self, each.attribute, values.pop(each.attribute, each.default))
+            given = values.pop(each.attribute, None)
+            setattr(self, each.attribute, _default(each) if given is None else given)
         if values:
             raise TypeError(f"{type(self).__name__} has no parameter {', '.join(values)}")
+
+
+def _default(spec: ParamSpec) -> Value | None:
+    """The typed value of a parameter's default; None where it has none."""
+    text = spec.default
+    if text is None:
+        return None
+    made: dict[str, Callable[[str], Value]] = {
+        "real": float,
+        "duration": float,
+        "integer": int,
+        "boolean": lambda word: word.lower() == "true",
+        "list": lambda words: tuple(each.strip() for each in words.split(",") if each.strip()),
+    }
+    return made.get(spec.type, str)(text)
 
 
 def _dashed(name: str) -> str:

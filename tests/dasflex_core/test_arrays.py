@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,6 +47,9 @@ def test_fill_is_found_although_float32_cannot_hold_it_exactly():
     assert is_fill(values, -1e31).tolist() == [True, False, False]
     assert is_fill(values, float("nan")).tolist() == [False, False, True]
     assert is_fill(np.array([0.0, 1e-30]), 0).tolist() == [True, False]
+    assert is_fill(np.array([np.inf, -3e38], dtype=np.float32), np.inf).tolist() == [True, False]
+    assert not is_fill(np.array([np.inf, -3e38], dtype=np.float32), 3e38).any()
+    assert not is_fill(np.array([np.inf, 0], dtype=np.float32), 1e300).any()
     assert is_fill(np.array([255, 1], dtype=np.uint8), 255).tolist() == [True, False]
     assert is_fill(np.array(["NaT", "2020-01-01"], dtype="M8[ns]"), np.datetime64("NaT")).tolist() == [True, False]
     assert not is_fill(values, None).any()
@@ -98,3 +103,14 @@ def test_a_replaced_property_moves_to_the_end():
     assert [(each.name, each.text) for each in properties] == [("b", "2"), ("a", "3")]
     assert properties.text("c", "none") == "none"
     assert len(properties.without("a")) == 1
+
+
+def test_variables_are_equal_by_what_they_say_and_by_their_values():
+    same = replace(FREQUENCY, values=FREQUENCY.values.copy(), axes=(TIME,))
+    assert same == FREQUENCY
+    assert hash(same) == hash(FREQUENCY)
+    assert replace(FREQUENCY, values=FREQUENCY.values + 1) != FREQUENCY
+    assert replace(FREQUENCY, values=None) != FREQUENCY
+    assert replace(PSD, fill=float("nan")) == replace(PSD, fill=float("nan"))
+    assert PSD != "psd"
+    assert replace(SPECTRA) == SPECTRA

@@ -68,6 +68,11 @@ class TestDeclaration:
         with pytest.raises(TypeError, match="width"):
             BandPower(width=3.0)
 
+    def test_a_parameter_that_is_not_given_has_its_default_typed(self):
+        lines = Lines(kinds=("a",))
+        assert (lines.digits, lines.kinds) == (6, ("a",))
+        assert BandPower(low=1.0).high is None
+
     def test_an_unknown_trait_is_refused_when_declared(self):
         with pytest.raises(ConfigError, match="no trait 'spectrum'"):
             type("Bad", (Reducer,), {}, needs="spectrum")

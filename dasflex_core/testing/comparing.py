@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tells whether two streams of items say the same, whatever the batches in which their records come."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from dasflex_core.arrays import Dataset, Ragged, Records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dasflex_core.arrays import Column, Item
+
+    #: A declaration of a dataset and what follows it: the records, in one batch per declaration.
+    Merged: TypeAlias = tuple[list[Item], list[Records]]
+
+__all__ = ["difference", "in_pieces", "joined", "merged", "misfit"]
+
+
+def in_pieces(items: Iterable[Item], size: int) -> Iterator[Item]:
+    """The same items, with batches of at most `size` records."""
+    for item in items:
+        if isinstance(item, Records) and len(item) > size:
+            yield from (item.slice(slice(first, first + size)) for first in range(0, len(item), size))
+        else:
+            yield item
+
+
+def merged(items: Iterable[Item]) -> Merged:
+    """The items that are no records, in order, and the records of each declaration in one batch.
+
+    Two streams are the same where both are: the order of records is kept within a dataset, and batches of different
+    datasets may come in any turn.
+    """
+    others: list[Item] = []
+    batches: dict[int, list[Records]] = {}
+    current: dict[int, int] = {}
+    for item in items:
+        if isinstance(item, Records):
+            batches.setdefault(current.get(item.dataset.id, -1), []).append(item)
+        else:
+            if isinstance(item, Dataset):
+                current[item.id] = len(others)
+            others.append(item)
+    return others, [joined(batches[place]) for place in sorted(batches)]
+
+
+def joined(batches: list[Records]) -> Records:
+    """One batch of all records, in order."""
+    names = batches[0].columns
+    return Records(batches[0].dataset, {name: _concatenated([batch[name] for batch in batches]) for name in names})
+
+
+def _concatenated(columns: list[Column]) -> Column:
+    """Columns one after another."""
+    arrays = [column for column in columns if not isinstance(column, Ragged)]
+    if len(arrays) == len(columns):
+        return np.concatenate(arrays)
+    ragged = [column for column in columns if isinstance(column, Ragged)]
+    shifts = np.cumsum([0, *(int(column.offsets[-1]) for column in ragged)])
+    offsets = [column.offsets[1:] + shift for column, shift in zip(ragged, shifts, strict=False)]
+    first = np.zeros(1, dtype=np.int64)
+    return Ragged(_concatenated([column.values for column in ragged]), np.concatenate([first, *offsets]))
+
+
+def difference(one: object, other: object, *, rtol: float = 0.0, where: str = "") -> str:
+    """What first differs between two values, lists of items or whole streams; empty where nothing does.
+
+    NaN equals NaN and NaT equals NaT. `rtol` is the relative difference that reals may have. Types of arrays count,
+    their byte order does not.
+    """
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return _array_difference(one, other, rtol, where)
+    if type(one) is not type(other):
+        return f"{where}: {one!r} is not {other!r}"
+    if isinstance(one, dict) and isinstance(other, dict):
+        if list(one) != list(other):
+            return f"{where}: {list(one)} are not {list(other)}"
+        pairs = [(f"{where}[{key!r}]", one[key], other[key]) for key in one]
+    elif isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        if len(one) != len(other):
+            return f"{where}: {len(one)} are not {len(other)}: {one!r:.200}, {other!r:.200}"
+        pairs = [(f"{where}[{place}]", *pair) for place, pair in enumerate(zip(one, other, strict=True))]
+    elif is_dataclass(one) and is_dataclass(other):
+        name = type(one).__name__
+        pairs = [
+            (f"{where}{'.' if where else name + '.'}{each.name}", getattr(one, each.name), getattr(other, each.name))
+            for each in fields(one)
+            if each.compare
+        ]
+    else:
+        return "" if _equal(one, other) else f"{where}: {one!r} is not {other!r}"
+    return next(filter(None, (difference(a, b, rtol=rtol, where=place) for place, a, b in pairs)), "")
+
+
+def _equal(one: Any, other: Any) -> bool:  # noqa: ANN401  scalars of any kind
+    """Whether two scalars are equal, or are both not equal to themselves: NaN, NaT."""
+    return bool(one == other) or bool(one != one and other != other)  # noqa: PLR0124
+
+
+def _array_difference(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], rtol: float, where: str) -> str:
+    """What differs between two arrays."""
+    if one.shape != other.shape or one.dtype.newbyteorder("=") != other.dtype.newbyteorder("="):
+        return f"{where}: {one.dtype} of {one.shape} is not {other.dtype} of {other.shape}"
+    if one.dtype.kind in "fc" and rtol:
+        same = np.isclose(one, other, rtol=rtol, atol=0.0, equal_nan=True)
+    else:
+        same = one == other
+        if one.dtype.kind in "fcM":
+            same |= (one != one) & (other != other)  # noqa: PLR0124  NaN and NaT
+    if same.all():
+        return ""
+    place = np.unravel_index(int(np.argmin(same)), one.shape)
+    return f"{where}{[int(index) for index in place]}: {one[place]!r} is not {other[place]!r}"
+
+
+def misfit(batch: Records) -> str:
+    """How a batch does not fit the declaration of its dataset; empty where it does. Byte order may be another."""
+    dataset = batch.dataset
+    if set(batch.columns) != set(dataset.wire):
+        return f"{dataset.name} declares the columns {dataset.wire}, and a batch has {tuple(batch.columns)}"
+    for variable in dataset.columns:
+        column = batch[variable.name]
+        if isinstance(column, Ragged):
+            if not variable.ragged:
+                return f"{variable.name} is declared with the shape {variable.shape}, and a batch has ragged values"
+            continue
+        if variable.ragged or column.shape != (len(batch), *variable.shape):
+            return f"{variable.name} is declared with the shape {variable.shape}, and a batch has {column.shape}"
+        if column.dtype.newbyteorder("=") != variable.dtype.newbyteorder("="):
+            return f"{variable.name} is declared as {variable.dtype}, and a batch has {column.dtype}"
+    return ""
