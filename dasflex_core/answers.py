@@ -138,10 +138,14 @@ class Answer(Mapping[str, Table]):
 
 
 def gather(items: Iterable[Item]) -> Answer:
-    """The answer that a stream of items makes. Raises `SourceError` where the stream tells of a failure."""
+    """The answer that a stream of items makes.
+
+    Raises `SourceError` where the stream tells of a failure, or the failure itself where it comes right behind.
+    """
     from dasflex_core.errors import SourceError
 
-    declared: dict[str, Dataset] = {}
+    items = iter(items)
+    layouts = _Names()
     batches: dict[str, list[Records]] = {}
     names: dict[int, str] = {}
     header, comments = StreamHeader(), []
@@ -150,27 +154,53 @@ def gather(items: Iterable[Item]) -> Answer:
             case StreamHeader():
                 header = item
             case Dataset():
-                names[item.id] = _name(item, declared)
-                declared[names[item.id]] = item
+                names[item.id] = layouts.name(item)
             case Records():
                 batches.setdefault(names[item.dataset.id], []).append(item)
             case Comment():
                 comments.append(item)
             case Problem():
+                next(items, None)  # raises what was told, with its kind and detail, if it was no word of the reader's
                 raise SourceError(item.message, kind="source.stream")
             case NoData():
                 comments.append(Comment("log:info", item.message or "nothing was found in the range"))
-    tables = {name: _table(declared[name], found) for name, found in batches.items()}
+    tables = {name: _table(found[0].dataset, found) for name, found in batches.items()}
     return Answer(tables, header.properties, tuple(comments))
 
 
-def _name(dataset: Dataset, declared: Mapping[str, Dataset]) -> str:
-    """The name of a dataset in the answer: its own, with a number where another layout has it already."""
-    name, count = dataset.name, 1
-    while name in declared and replace(declared[name], id=0) != replace(dataset, id=0):
-        count += 1
-        name = f"{dataset.name}_{count}"
-    return name
+class _Names:
+    """The names of datasets in an answer: their own, with a number where another layout has it already.
+
+    A stream may declare an id anew before each record, so layouts are looked up by what tells most of them apart.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[object, list[tuple[Dataset, str]]] = {}
+        self._taken: set[str] = set()
+        self._last: dict[str, int] = {}
+
+    def name(self, dataset: Dataset) -> str:
+        """The name of a dataset: that of the same layout where it was declared before."""
+        plain = replace(dataset, id=0)
+        alike = self._known.setdefault(_fingerprint(dataset), [])
+        for known, name in alike:
+            if known == plain:
+                return name
+        name, count = dataset.name, self._last.get(dataset.name, 1)
+        while name in self._taken:
+            count += 1
+            name = f"{dataset.name}_{count}"
+        self._last[dataset.name] = count
+        self._taken.add(name)
+        alike.append((plain, name))
+        return name
+
+
+def _fingerprint(dataset: Dataset) -> object:
+    """What is the same for the same layout, and seldom for another: names, units, shapes, and fixed values."""
+    variables = dataset.variables.values()
+    fixed = tuple(b"" if each.values is None else each.values.tobytes() for each in variables)
+    return dataset.name, dataset.index, tuple((each.name, each.units, each.index) for each in variables), hash(fixed)
 
 
 def _table(dataset: Dataset, batches: list[Records]) -> Table:

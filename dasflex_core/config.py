@@ -250,7 +250,7 @@ def _texts(text: str, found: Findings) -> _Texts:
             found.remark(line, key, f"has no effect any more; in its place there are {instead}")
         else:
             hint = did_you_mean(key, KEYS) or " The keys are listed in the reference, Configuration."
-            found.error(line, key, f"there is no key {key}.{hint}", "config.unknown-key")
+            found.error(line, key, f"there is no key {key:.80}.{hint}", "config.unknown-key")
     return texts
 
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import re
+import stat
 from dataclasses import dataclass, field
+from errno import EINVAL
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import ConfigError, Place
@@ -38,17 +40,31 @@ class Findings:
 def config_text(file: Path) -> str:
     """The text of the file. Raises `ConfigError`."""
     try:
-        if file.stat().st_size > _LARGEST:
-            raise ConfigError(f"{file}: this is too large for a configuration file", kind="config.unreadable")
-        return file.read_text(encoding="utf-8-sig")
+        data = _content(file)
+    except (OSError, ValueError) as error:  # the path may hold what no path can
+        raise _unreadable(file, getattr(error, "strerror", "") or str(error)) from error
+    if len(data) > _LARGEST:
+        raise ConfigError(f"{file}: this is too large for a configuration file", kind="config.unreadable")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: this is not UTF-8 text", kind="config.unreadable") from error
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise ConfigError(
-            f"{file}: the configuration cannot be read: {why}. `dasflex root DIR NAME` makes a new root",
-            kind="config.unreadable",
-        ) from error
+
+
+def _content(file: Path) -> bytes:
+    """What is in a file, up to a byte more than it may hold. Raises `OSError`."""
+    if not stat.S_ISREG(file.stat().st_mode):  # a device never ends, and a pipe waits
+        raise OSError(EINVAL, "it is no plain file")
+    with file.open("rb") as opened:
+        return opened.read(_LARGEST + 1)
+
+
+def _unreadable(file: Path, why: str) -> ConfigError:
+    """The error for a file that is none."""
+    return ConfigError(
+        f"{file}: the configuration cannot be read: {why}. `dasflex root DIR NAME` makes a new root",
+        kind="config.unreadable",
+    )
 
 
 _LINE = re.compile(r"\s*(?P<key>[A-Za-z_][\w-]*)\s*=\s*(?P<value>.*?)\s*")
@@ -72,6 +88,9 @@ def config_lines(text: str, found: Findings) -> Iterator[tuple[int, str, str]]:
             value, quoted = _unquoted(match["value"])
         except ValueError as error:
             found.error(number, key, str(error), "config.unreadable")
+            continue
+        if "\0" in value:
+            found.error(number, key, "the value holds a NUL, which is no character", "config.unreadable")
             continue
         if not quoted:
             found.remark(number, key, f'write the value in quotes: {key} = "{value}"')

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+#: Characters of a text that quotes a stream.
+_MESSAGE = 1_000
+
+
 class DasflexError(Exception):
     """Any failure that dasflex names itself.
 
@@ -69,10 +73,15 @@ class SourceError(DasflexError, RuntimeError):
     """A reader failed, or wrote what is no valid stream.
 
     Kinds: `source.start` (not there, or not executable), `source.exit` (non-zero), `source.stream` (not a valid
-    stream), `source.truncated`, `source.silent`, `source.limit`.
+    stream), `source.truncated`, `source.silent`, `source.limit`. A text of more than 1,000 characters is cut, since it
+    may quote a stream, in which anything can stand.
     """
 
     default_kind = "source"
+
+    def __init__(self, message: str, *, kind: str = "", detail: str = "") -> None:
+        cut = message if len(message) <= _MESSAGE else f"{message[: _MESSAGE - 1]}…"
+        super().__init__(cut, kind=kind, detail=detail)
 
 
 class ConfigError(DasflexError, ValueError):
@@ -104,8 +113,27 @@ class Place:
         return f"{where}: {self.key}" if self.key else where
 
 
+#: Characters of a client's text, and words of a list, that an error quotes; a hostile one may have a million.
+_QUOTED = 80
+_LISTED = 60
+
+
+def shown(text: str) -> str:
+    """What a client wrote, as an error quotes it: in quotes, on one line, and cut where it is long."""
+    return repr(text if len(text) <= _QUOTED else f"{text[: _QUOTED - 1]}…")
+
+
+def listing(words: Iterable[str]) -> str:
+    """Words with commas between them, for an error's text; of a long list the first, and how many more there are."""
+    each = list(words)
+    more = f" and {len(each) - _LISTED:,} more" if len(each) > _LISTED else ""
+    return ", ".join(each[:_LISTED]) + more
+
+
 def nearest(word: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known words closest to `word`, the closest first, without regard to case."""
+    if len(word) > _QUOTED:
+        return []
     by_lower = {name.lower(): name for name in known}
     return [by_lower[name] for name in get_close_matches(word.lower(), list(by_lower), n=count, cutoff=0.6)]
 

@@ -9,6 +9,7 @@ and nobody else may write it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -53,7 +54,7 @@ def load_registry(root: Path) -> Registry:
             kept = json.loads(path.read_bytes())
             if kept.get("stamp") == stamp:
                 return _from_json(kept)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             # A damaged manifest is only a stale one: what it held can be made anew.
             pass
     registry = discover()
@@ -90,7 +91,8 @@ def _keep(path: Path, content: dict[str, Any]) -> None:
         partial.replace(path)
     except OSError:
         # A read-only root works, only slower: each request then asks the plugins themselves.
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _to_json(registry: Registry) -> dict[str, Any]:

@@ -58,6 +58,10 @@ class Site:
     registry: Registry
     external: tuple[ExternalStage, ...] = ()
 
+    def __repr__(self) -> str:
+        """What it is, in short: where its root lies."""
+        return f"<Site {self.config.root}>"
+
     @cached_property
     def catalog(self) -> Catalog:
         """The catalog of the root."""
@@ -99,8 +103,12 @@ class Site:
 class Source:
     """What a site offers data from. `source[begin:end]` and `source[begin:end:every]` are requests."""
 
-    site: Site = field(repr=False)
-    definition: Definition = field(repr=False)
+    site: Site
+    definition: Definition
+
+    def __repr__(self) -> str:
+        """What it is, in short: the id."""
+        return f"<Source {self.id}>"
 
     @property
     def id(self) -> str:
@@ -127,6 +135,9 @@ class Source:
 
         Ends are texts (`"2017-001"`, `"now-PT10M"`), datetimes or datetime64; the step is seconds or `"10 min"`.
         """
+        if not isinstance(span, slice):
+            what = f"{span!r:.80} is no range of time; write one like source['2017-01-01':'2017-01-02']"
+            raise QueryError(what, kind="query.bad-range")
         pairs = [
             (name, _moment(end)) for name, end in (("read.time.min", span.start), ("read.time.max", span.stop)) if end
         ]
@@ -205,18 +216,23 @@ class Request:
             return gather(pump.items())
 
     def save(self, path: str | Path) -> Path:
-        """Writes the answer to a file, in the format of its suffix. An answer that breaks leaves no file."""
-        target = Path(path)
-        partial = target.with_name(target.name + ".part")
-        plan = self.as_suffix(target.suffix).plan()
+        """Writes the answer to a file, in the format of its suffix. An answer that breaks leaves the file as it was.
+
+        What is no plain file, such as a pipe or a device, is written to and not replaced.
+        """
+        named = Path(path)
+        plan = self.as_suffix(named.suffix).plan()
+        if named.exists() and not named.is_file():
+            _write(plan, named)
+            return named
+        target = named.resolve()
+        partial = target.with_name(f".dasflex-{os.urandom(6).hex()}.part")
         try:
-            with partial.open("wb") as file, plan.open() as pump:
-                for chunk in pump.chunks():
-                    file.write(chunk)
+            _write(plan, partial)
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
-        return target
+        return named
 
     def as_suffix(self, suffix: str) -> Request:
         """This request in the format whose files have a suffix, unless it names a format itself."""
@@ -291,7 +307,8 @@ class Plan:
         request = dict(self.solution.request)
         words = [self.solution.source.replace("/", "_")]
         words += [request[name].replace(":", "-") for name in ("read.time.min", "read.time.max") if name in request]
-        rest = sorted(set(request) - {"read.time.min", "read.time.max"})
+        consumed = {name for step in self.solution.path.steps for name in step.consumes}
+        rest = sorted(consumed & set(request) - {"read.time.min", "read.time.max"})
         words += [f"{name.rpartition('.')[2]}-{request[name]}" for name in rest if not name.startswith("format.")]
         text = "_".join("".join(char if char.isalnum() or char in "-.+" else "_" for char in word) for word in words)
         return f"{text[:120]}.{self.suffix}"
@@ -341,6 +358,13 @@ class Plan:
         }
 
 
+def _write(plan: Plan, path: Path) -> None:
+    """Runs a plan, and writes the bytes of the answer to a file as they come."""
+    with path.open("wb") as file, plan.open() as pump:
+        for chunk in pump.chunks():
+            file.write(chunk)
+
+
 def _noted(text: str) -> None:
     """Tells the administrator what went wrong beside a request."""
     import logging
@@ -376,4 +400,4 @@ def _text(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -298,7 +298,7 @@ def parse_duration(text: str) -> int:
 
 def parse_quantity(text: str) -> tuple[float, str]:
     """The number and the unit of a quantity such as `60 ms`; the unit may be empty. Raises `QueryError`."""
-    match = _QUANTITY.fullmatch(text.strip())
+    match = _QUANTITY.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if not match:
         message = f"{text[:_LONGEST]!r} is no quantity. Write a number and its unit, like 60 ms or 10 min."
         raise QueryError(message, kind="query.bad-value")

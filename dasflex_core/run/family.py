@@ -9,10 +9,11 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Self
 
-from dasflex_core.errors import BusyError, DasflexError, SourceError
+from dasflex_core.errors import BusyError, DasflexError, QueryError, SourceError
 from dasflex_core.run import guardian
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class Family:
                     start_new_session=True,
                 )
             except (OSError, ValueError) as error:
-                raise _start_error(error, name, argv, directory) from error
+                raise _start_error(error, name, argv, directory, environ.get("PATH", "")) from error
             watcher.watch(self.token, program.pid)
             self._programs.append(program)
             return program
@@ -182,16 +183,21 @@ def cancelled() -> DasflexError:
     return BusyError("The request was ended before it was answered", kind="busy.limit")
 
 
-def _start_error(error: Exception, name: str, argv: Sequence[str], directory: str) -> DasflexError:
+def _start_error(error: Exception, name: str, argv: Sequence[str], directory: str, path: str) -> DasflexError:
     """The error for a program that could not be started, by what the system said."""
+    if isinstance(error, OSError) and error.errno == errno.E2BIG:
+        return QueryError(
+            f"The request is too long for the command of the stage {name}; ask for less in one request",
+            kind="query.bad-value",
+            detail=str(error),
+        )
     if isinstance(error, OSError) and error.errno in _SCARCE:
         return BusyError(
             "The server can start no more programs now; try again later", kind="busy.limit", detail=str(error)
         )
     reason = "the system refuses it"
     if isinstance(error, FileNotFoundError):
-        missing_directory = bool(directory) and not os.path.isdir(directory)  # noqa: PTH112  as it was given
-        reason = "its working directory is not there" if missing_directory else "its program is not there"
+        reason = _what_is_missing(argv[0], directory, path)
     elif isinstance(error, PermissionError):
         reason = "its program may not be executed"
     elif isinstance(error, OSError) and error.errno == errno.ENOEXEC:
@@ -201,3 +207,14 @@ def _start_error(error: Exception, name: str, argv: Sequence[str], directory: st
         kind="source.start",
         detail=f"{argv[0] if argv else 'no program'} in {directory or 'the directory of the server'}: {error}",
     )
+
+
+def _what_is_missing(program: str, directory: str, path: str) -> str:
+    """What the system did not find when it was to start a program: it says the same of all these."""
+    here = Path(directory)
+    if not here.is_dir():
+        return "its working directory is not there"
+    places = [here / program] if "/" in program else [here / each / program for each in path.split(os.pathsep)]
+    if any(each.is_file() for each in places):
+        return "the interpreter that the first line of its program names is not there"
+    return "its program is not there"

@@ -6,6 +6,7 @@ In between, bytes are copied unseen in large chunks.
 
 from __future__ import annotations
 
+from collections import deque
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -28,6 +29,8 @@ _TAIL: Final = 1 << 15
 #: Length of the tag by which data packets are found again (the das2 and das3 stream formats, framing).
 _TAG: Final = 4
 _TRIES: Final = 64
+#: Bytes of the first data packet that are kept, to tell what looks like it from what does not.
+_LIKENESS: Final = 256
 
 
 class Ends:
@@ -40,9 +43,10 @@ class Ends:
         self.found = False
         self._create = create
         self._declarations = b""
-        self._tag = b""
+        self._first = b""
         self._kept = _TAIL
-        self._tail = b""
+        self._held = 0
+        self._pieces: deque[bytes] = deque()
 
     @cached_property
     def _framer(self) -> Framer | None:
@@ -56,10 +60,10 @@ class Ends:
 
     def see(self, chunk: bytes) -> None:
         """Sees a chunk. Raises `SourceError` (`source.stream`) where it cannot belong to a stream of this type."""
-        if len(chunk) >= self._kept:
-            self._tail = chunk
-        else:
-            self._tail = (self._tail + chunk)[-self._kept :]
+        self._pieces.append(chunk)
+        self._held += len(chunk)
+        while self._held - len(self._pieces[0]) >= self._kept:
+            self._held -= len(self._pieces.popleft())
         if not self.found:
             self._check(chunk)
 
@@ -74,22 +78,32 @@ class Ends:
     def stop(self) -> Stop:
         """Where the stream stops.
 
-        A new framer is shown the declarations of the head, then the end of the stream from where a tag of a data
-        packet seems to be. If whole packets follow one another from there, the place was right, since the tag of each
-        must stand where the one before it ends. Packets that were declared later, and compressed streams, cannot be
-        told.
+        A new framer is shown the declarations of the head, then the end of the stream from where a tag of a data packet
+        seems to be. If whole packets follow one another from there, the place was right, since the tag of each must
+        stand where the one before it ends. Packets that were declared later, and compressed streams, cannot be told.
         """
-        if not self._tag:
+        if not self._first:
             return "unknown"
-        at = self._tail.find(self._tag)
-        for _try in range(_TRIES):
-            if at < 0:
-                break
-            verdict = self._follow(self._tail[at:])
-            if verdict != "unknown":
-                return verdict
-            at = self._tail.find(self._tag, at + 1)
-        return "unknown"
+        tail = b"".join(self._pieces)
+        verdicts = (self._follow(tail[at:]) for at in self._places(tail))
+        return next((verdict for verdict in verdicts if verdict != "unknown"), "unknown")
+
+    def _places(self, tail: bytes) -> list[int]:
+        """Where the tag of a data packet stands near the beginning of these bytes, the likeliest first.
+
+        It may stand inside packets, too, and even with their period: `:01:` is in each time of the first minute of an
+        hour. What begins at such a place looks less like the first packet of the stream than a packet does.
+        """
+        found: list[int] = []
+        at = tail.find(self._first[:_TAG])
+        while at >= 0 and len(found) < _TRIES:
+            found.append(at)
+            at = tail.find(self._first[:_TAG], at + 1)
+        return sorted(found, key=lambda place: self._unlike(tail[place : place + len(self._first)]))
+
+    def _unlike(self, packet: bytes) -> int:
+        """How many bytes of the first packet stand otherwise here, or not at all."""
+        return len(self._first) - sum(map(int.__eq__, self._first, packet))
 
     def _check(self, chunk: bytes) -> None:
         """Frames a chunk up to the first data packet."""
@@ -100,7 +114,7 @@ class Ends:
             for frame in self._framer.feed(chunk[start : start + _STEP]):
                 if frame.kind == "data":
                     self.found = True
-                    self._tag = frame.data[:_TAG]
+                    self._first = frame.data[:_LIKENESS]
                     self._kept = max(_TAIL, 4 * len(frame.data))
                     break
                 if frame.kind in ("header", "dataset"):

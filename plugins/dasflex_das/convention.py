@@ -12,7 +12,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Final, Protocol
 
-from dasflex_core.errors import QueryError, did_you_mean
+from dasflex_core.errors import QueryError, did_you_mean, listing, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ def _seconds(key: str, value: str) -> float:
     except ValueError:
         number = -1.0
     if not isfinite(number) or number < 0:
-        raise QueryError(f"{key}={value!r} must be a number of seconds, such as 60", kind="query.bad-value")
+        raise QueryError(f"{key}={shown(value)} must be a number of seconds, such as 60", kind="query.bad-value")
     return number
 
 
@@ -109,10 +109,9 @@ def _unknown(token: str, named: str | None, options: Mapping[str, Option]) -> Qu
     if named is not None:
         return QueryError(f"params: {named} needs a value: write {named}=VALUE", kind="query.bad-value")
     words = [*options, *(value for each in options.values() for value, _title in each.values)]
-    known = ", ".join(options)
     return QueryError(
-        f"params: {token!r} is no option of this source, nor a value of just one.{did_you_mean(token, words)}"
-        f" The options are {known}",
+        f"params: {shown(token)} is no option of this source, nor a value of just one.{did_you_mean(token, words)}"
+        f" The options are {listing(options)}",
         kind="query.unknown-parameter",
     )
 
@@ -121,7 +120,6 @@ def _joined(name: str, values: list[str], option: Option) -> str:
     """The values of one option as one: several make a list. Raises `QueryError` where the option takes one."""
     distinct = list(dict.fromkeys(values))
     if len(distinct) > 1 and option.type != "list":
-        raise QueryError(
-            f"params: {name} is given as {' and as '.join(distinct)}; give it once", kind="query.bad-value"
-        )
+        given = " and as ".join(f"{each:.40}" for each in distinct[:5])
+        raise QueryError(f"params: {name} is given as {given}; give it once", kind="query.bad-value")
     return ",".join(distinct)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from dasflex_core.arrays import Comment, NoData, Problem, StreamHeader
 from dasflex_core.errors import SourceError
 from dasflex_core.stages import Decoder
+from dasflex_das.chunks import put_behind
 from dasflex_das.das2_framing import Inflater, truncated
 from dasflex_das.das2_headers import read_packet, read_stream
 from dasflex_das.das2_layout import garbage, header_of, undeclared
@@ -30,6 +31,8 @@ __all__ = ["Das2Decoder"]
 
 _TAG: Final = 4
 _HEADER: Final = 10
+#: Tags that the headers of all ids together may hold or imply.
+_MAX_TAGS: Final = 1 << 22
 _DATA: Final = re.compile(rb":[0-9]{2}:")
 
 
@@ -66,7 +69,7 @@ class Das2Decoder(Decoder, name="das2-decode", accepts="das/2", produces="arrays
 
     def _plain(self, chunk: bytes) -> Iterator[Item]:
         """The items that these bytes complete. Short chunks only gather until they matter, and are joined once."""
-        self._pieces.append(chunk)
+        put_behind(self._pieces, chunk)
         self._held += len(chunk)
         if self._held < self._needed:
             return
@@ -111,7 +114,7 @@ class Das2Decoder(Decoder, name="das2-decode", accepts="das/2", produces="arrays
             return at + _HEADER + length if at + _HEADER + length <= len(data) else 0
         layout = self._layouts.get(tag)
         self._needed = layout.size if layout else _TAG
-        if layout or tag == b"" or (len(tag) < _TAG and tag[:1] == b":"):
+        if layout or tag[:1] in (b"", b"\n") or (len(tag) < _TAG and tag[:1] == b":"):
             return 0
         raise (undeclared if _DATA.fullmatch(tag) else garbage)(data[at : at + 12], self._offset + at)
 
@@ -159,5 +162,7 @@ class Das2Decoder(Decoder, name="das2-decode", accepts="das/2", produces="arrays
         dataset = read_packet(root, number, self._header or StreamHeader(generation=2), where)
         layout = Layout(dataset, body)
         self._layouts[layout.tag] = layout
+        if sum(each.tags for each in self._layouts.values()) > _MAX_TAGS:
+            raise SourceError(f"{where}: the headers have more than {_MAX_TAGS:,} tags in all", kind="source.stream")
         self._batch.forget()
         yield dataset

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import SourceError
 from dasflex_core.stages import Frame
+from dasflex_das.chunks import put_behind
 from dasflex_das.das2_layout import compression_of, garbage, header_of, planes_of, size_of, undeclared
 from dasflex_das.elements import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Das2Framer", "Inflater"]
+__all__ = ["Das2Framer", "Inflater", "truncated"]
 
 #: Bytes that are inflated at a time, so that a small chunk cannot fill the memory.
 _STEP: Final = 1 << 20
@@ -86,7 +87,7 @@ class Das2Framer:
 
     def _plain(self, chunk: bytes) -> Iterator[Frame]:
         """The packets that these bytes complete. Short chunks only gather until they matter."""
-        self._pieces.append(chunk)
+        put_behind(self._pieces, chunk)
         self._held += len(chunk)
         if self._held < self._needed:
             return

@@ -15,12 +15,26 @@ from dasflex_core.errors import SourceError
 if TYPE_CHECKING:
     from dasflex_das.elements import Element
 
-__all__ = ["MAX_HEADER", "MAX_PACKET", "MAX_WRITTEN", "Plane", "compression_of", "header_of", "planes_of", "size_of"]
+__all__ = [
+    "MAX_HEADER",
+    "MAX_ITEMS",
+    "MAX_PACKET",
+    "MAX_WRITTEN",
+    "Plane",
+    "compression_of",
+    "header_of",
+    "planes_of",
+    "size_of",
+]
 
 #: The longest body that six decimal digits can announce.
 MAX_HEADER: Final = 999_999
 #: The largest data packet that is read, in bytes with its tag. das2C stops at 262,144; real streams stay below.
 MAX_PACKET: Final = 16 << 20
+#: The most values in a data packet that is read, since the tags of each take eight bytes, however short its text.
+MAX_ITEMS: Final = 1 << 20
+#: The most planes of a packet that are read: ten times those that classic filters stop at.
+MAX_PLANES: Final = 1_000
 #: Headers and data packets that are written stay below this many bytes, the buffer of das2C.
 MAX_WRITTEN: Final = 262_144
 
@@ -34,7 +48,7 @@ _REALS = {
     "double": ("sun_real", 8),
 }
 _TEXT = re.compile(r"(ascii|time)([0-9]{1,4})")
-_COUNT = re.compile(r"[0-9]{1,9}")
+_COUNT = re.compile(r"[0-9]{1,18}")
 _PLANES = ("x", "y", "z", "yscan")
 
 
@@ -67,18 +81,22 @@ def planes_of(packet: Element, where: str) -> tuple[Plane, ...]:
     """The planes of a packet header in the order of the wire; `where` names the header in errors.
 
     Raises `SourceError` where there is no `<x>`, for elements that are no planes, for unknown types, for item counts
-    that are no positive number, and for packets of more than `MAX_PACKET` bytes. Nothing of that size is allocated.
+    that are no positive number, and for packets of more than `MAX_PLANES` planes, `MAX_ITEMS` values or `MAX_PACKET`
+    bytes. Nothing of that size is allocated.
     """
     if packet.tag != "packet":
         raise SourceError(f"{where} holds <{packet.tag}>, where a <packet> should be", kind="source.stream")
     planes = tuple(_plane(child, where) for child in packet.children if child.tag != "properties")
     if not any(plane.element.tag == "x" for plane in planes):
         raise SourceError(f"{where} has no <x>, which every packet needs", kind="source.stream")
-    size = size_of(planes)
-    if size > MAX_PACKET:
-        raise SourceError(
-            f"{where} declares data packets of {size:,} bytes; at most {MAX_PACKET:,} are read", kind="source.stream"
-        )
+    found = (
+        (len(planes), MAX_PLANES, "planes"),
+        (size_of(planes), MAX_PACKET, "bytes in each packet"),
+        (sum(plane.items for plane in planes), MAX_ITEMS, "values in each packet"),
+    )
+    for count, most, what in found:
+        if count > most:
+            raise SourceError(f"{where} declares {count:,} {what}; at most {most:,} are read", kind="source.stream")
     return planes
 
 
@@ -94,7 +112,8 @@ def _plane(element: Element, where: str) -> Plane:
         return Plane(element, encoding, width, 1)
     count = element.get("nitems").strip()
     if not _COUNT.fullmatch(count) or int(count) == 0:
-        raise SourceError(f"{own} has nitems={count[:40]!r}; it must be a number of 1 or more", kind="source.stream")
+        right = f"it must be a number of 1 or more, and at most {MAX_ITEMS:,}"
+        raise SourceError(f"{own} has nitems={count[:40]!r}; {right}", kind="source.stream")
     return Plane(element, encoding, width, int(count))
 
 

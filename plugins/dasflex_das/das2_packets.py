@@ -46,6 +46,7 @@ class Layout:
         self.tag = b":%02d:" % dataset.id
         self.word = int.from_bytes(self.tag, "little")
         self.columns = [(f"plane{place}", variable) for place, variable in enumerate(dataset.columns)]
+        self.tags = sum(each.values.size for each in dataset.variables.values() if each.values is not None)
 
     def records(self, parts: list[NDArray[Any]]) -> Records:
         """The records of packets, given as arrays of whole packets in order."""

@@ -90,7 +90,8 @@ def tags_of(plane: Plane, *, offset: bool, where: str) -> Tags:
     """The tags of a `<yscan>` plane; `offset` says that they are times to add to x.
 
     Raises `SourceError` for tags that are no numbers, whose count is not `nitems`, or whose interval is not positive,
-    and for a rule that leads beyond the range of numbers. The names `yOffsets`, `yOffsetInterval` and `yOffsetMin` of the das 2.3 draft are read too.
+    and for a rule that leads beyond the range of numbers. The names `yOffsets`, `yOffsetInterval` and `yOffsetMin` of
+    the das 2.3 draft are read too.
     """
     element, count = plane.element, plane.items
     own = f"{where}: <yscan> {element.get('name')}".rstrip()

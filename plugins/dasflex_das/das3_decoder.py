@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from dasflex_core.arrays import Records
 from dasflex_core.errors import SourceError
 from dasflex_core.stages import Decoder
+from dasflex_das.chunks import put_behind
 from dasflex_das.das3_framing import read_tag, truncated
 from dasflex_das.das3_headers import read_comment, read_dataset, read_exception, read_stream
 from dasflex_das.runs import Packet, Walker, gather
@@ -60,7 +61,7 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
 
     def feed(self, chunk: bytes, /) -> Iterator[Item]:
         """The items that this chunk completes. Raises `SourceError` at what is no das3 stream."""
-        self._pieces.append(bytes(chunk))
+        put_behind(self._pieces, bytes(chunk))
         self._held += len(chunk)
         if self._held < self._need:
             return
@@ -119,14 +120,16 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
         return tag
 
     def _batches(self, data: bytes) -> Iterator[Records]:
-        """The records of the packets that have been found, one batch per dataset."""
+        """The records of the packets that have been found, one batch per dataset unless that takes too much memory."""
         for number, runs in self._walker.take().items():
             opened = self._open[number]
             bodies = gather(data, runs, opened.layout.size)
-            columns = opened.layout.columns(bodies, opened.count)
-            opened.count += len(bodies)
-            if columns:
-                yield Records(opened.dataset, columns)
+            for start in range(0, len(bodies), opened.layout.most):
+                part = bodies[start : start + opened.layout.most]
+                columns = opened.layout.columns(part, opened.count)
+                opened.count += len(part)
+                if columns:
+                    yield Records(opened.dataset, columns)
 
     def _message(self, body: bytes, tag: Tag, at: int) -> Iterator[Item]:
         """The items of a packet that holds no data."""

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, Final
 
 from dasflex_core.arrays import (
     VARIES,
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["read_comment", "read_dataset", "read_exception", "read_stream"]
 
 #: das3 has at most this many indices (das 3.0 schema, `DatasetRank`).
-_MAX_RANK = 8
+_MAX_RANK: Final = 8
+#: Variables of one dataset that are read.
+_MAX_VARIABLES: Final = 1_000
 #: Roles without which a dimension means nothing.
-_NEEDED = ("center", "reference", "offset")
+_NEEDED: Final = ("center", "reference", "offset")
 #: The spellings of das2 for exception types (the das2 stream format, exceptions).
 _TYPES = {"IllegalArgument": "QueryError", "NoDataInInterval": "NoMatchingData"}
 
@@ -157,6 +160,11 @@ class _Dimensions:
         for child in element.all("scalar", "vector"):
             role = child.get("use", "center").strip().lower()
             own = _unique(name if role == "center" else f"{name}.{role}", self._variables)
+            if len(self._variables) > _MAX_VARIABLES:
+                raise SourceError(
+                    f"{self.where} has more than {_MAX_VARIABLES:,} variables, the most that are read",
+                    kind="source.stream",
+                )
             try:
                 variable, place = read_variable(child, dimension, own, self.index, self._left, self.where)
             except SourceError as error:
@@ -164,7 +172,7 @@ class _Dimensions:
                     raise
                 self.remarks.append(f"{error.message}; it is left out")
                 continue
-            self._left -= 0 if variable.values is None else variable.values.size
+            self._left -= prod(variable.shape) if place.sequences or variable.values is not None else 0
             found.append(variable)
             self.declared.append(place)
         return replace(dimension, variables=tuple(found))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -29,6 +30,8 @@ __all__ = ["Layout", "Place"]
 
 #: Text of at most this many bytes is a number that a double holds exactly, if it is whole.
 _EXACT: Final = 15
+#: Bytes of columns that are made at a time. Text and rules can make much of a short packet.
+_MOST_HELD: Final = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +51,23 @@ class Place:
         """The bytes in each packet."""
         return self.width * self.count
 
+    @property
+    def held(self) -> int:
+        """The bytes of a record in the column: more than in the packet for short text, and for what follows a rule."""
+        return prod(self.variable.shape) * self.variable.dtype.itemsize if self.variable else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The places of the variables in a packet, in the order of the wire, the offset of each, and the whole size."""
+    """The places of the variables in a packet, in the order of the wire, the offset of each, and the whole size.
+
+    `most` is the number of records whose columns take about as many bytes as a batch may.
+    """
 
     places: tuple[Place, ...]
     offsets: tuple[int, ...]
     size: int
+    most: int
 
     @classmethod
     def of(cls, places: tuple[Place, ...], where: str) -> Layout:
@@ -67,7 +79,8 @@ class Layout:
                 f"{where} declares data packets of {ends[-1]:,} bytes; at most {MAX_RECORD:,} are read",
                 kind="source.stream",
             )
-        return cls(used, ends[:-1], ends[-1])
+        held = sum(place.held for place in used)
+        return cls(used, ends[:-1], ends[-1], max(1, _MOST_HELD // max(1, held)))
 
     def columns(self, bodies: Bytes, first: int) -> dict[str, NDArray[Any]]:
         """The columns of packets with these bodies, of shape (packets, size); `first` is the number of the first.
@@ -148,18 +161,24 @@ def _numbers(text: Bytes, variable: Variable) -> NDArray[Any]:
         found[blank] = fill
         with np.errstate(over="ignore"):  # a number beyond the range of a float is infinite
             return found.astype(variable.dtype)
-    if text.shape[-1] <= _EXACT:
-        numbers = parse_numbers(text)
-        numbers[blank] = 0
-        if not np.array_equal(numbers, np.rint(numbers)):
-            raise SourceError("it is no whole number", kind="source.stream")
-        whole = numbers.astype(np.int64)
-    else:
-        joined = np.where(blank, b"0", _joined(text))
-        whole = joined.astype(np.uint64 if variable.dtype.kind == "u" else np.int64)
+    whole = _whole(text, blank, "u8" if variable.dtype.kind == "u" else "i8")
     limits = np.iinfo(variable.dtype)
     if whole.size and (whole.min() < limits.min or whole.max() > limits.max):
         raise SourceError(f"it does not fit into {variable.dtype.itemsize} bytes", kind="source.stream")
     found = whole.astype(variable.dtype)
     found[blank] = fill
     return found
+
+
+def _whole(text: Bytes, blank: NDArray[np.bool_], kind: str) -> NDArray[Any]:
+    """Whole numbers of eight bytes; 0 where it is blank. Raises `SourceError` for others, and beyond the range."""
+    if text.shape[-1] > _EXACT:
+        return np.where(blank, b"0", _joined(text)).astype(kind)
+    numbers = parse_numbers(text)
+    numbers[blank] = 0
+    if not np.array_equal(numbers, np.rint(numbers)):
+        raise SourceError("it is no whole number", kind="source.stream")
+    limits = np.iinfo(kind)
+    if numbers.size and not limits.min <= numbers.min() <= numbers.max() < limits.max:
+        raise SourceError("it does not fit into 8 bytes", kind="source.stream")
+    return numbers.astype(kind)

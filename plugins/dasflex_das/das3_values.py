@@ -51,6 +51,8 @@ STORAGE: Final[dict[str, np.dtype[Any]]] = {
 }
 #: Values that the header of one dataset may hold or imply: more than any real one, and no danger to the memory.
 MAX_ITEMS: Final = 1 << 20
+#: Bytes of the texts in a header, each as long as the longest.
+_MAX_TEXT: Final = 1 << 23
 #: A number as the schema allows it in `<sequence>` (das 3.0 schema, `Real`).
 NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -170,16 +172,28 @@ def header_values(
             kind="source.stream",
         )
     if dtype.kind == "S":
-        return np.array([token.encode() for token in tokens]).reshape(shape)
+        return _texts(tokens, where).reshape(shape)
     if dtype.kind == "M":
         return np.array([moment(token, where) for token in tokens], dtype=dtype).reshape(shape)
     stand_in = "nan" if fill is None else str(fill)
+    kind = float if dtype.kind == "f" else int
     try:
         with np.errstate(over="ignore"):  # a number beyond the range of the type is infinite
-            found = np.array([token or stand_in for token in tokens]).astype(dtype)
+            found = np.array([kind(token or stand_in) for token in tokens], dtype=dtype)
     except (ValueError, OverflowError) as error:
         raise SourceError(f"{where}: a value in the header cannot be read: {error}", kind="source.stream") from None
     return found.reshape(shape)
+
+
+def _texts(tokens: list[str], where: str) -> NDArray[Any]:
+    """The texts as an array, in which each takes as many bytes as the longest. Raises `SourceError` for too many."""
+    encoded = [token.encode() for token in tokens]
+    longest = max(map(len, encoded), default=0)
+    if longest * len(encoded) > _MAX_TEXT:
+        raise SourceError(
+            f"{where}: {len(encoded):,} texts of {longest:,} bytes each are too much for a header", kind="source.stream"
+        )
+    return np.array(encoded)
 
 
 def full_rank(intervals: Listed[str], index: tuple[int | None, ...], where: str) -> tuple[str, ...]:

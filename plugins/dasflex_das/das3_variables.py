@@ -51,6 +51,8 @@ _BINARY: Final = {
 _MARKS: Final = {"-": None, "*": VARIES, "^": VARIES}
 #: Text reals up to this width are float where the header names no storage (the das3 stream format, storage).
 _FLOAT_WIDTH: Final = 15
+#: The most bytes of text that a number or a time may have; reading takes time for each of them.
+_MAX_WIDTH: Final = 1_000
 
 
 def binary_type(name: str, width: int) -> np.dtype[Any] | None:
@@ -224,7 +226,7 @@ def _encoding(packet: Element, where: str) -> Encoding:
 def _packet_type(variable: Variable, encoding: Encoding, storage: str, where: str) -> np.dtype[Any]:
     """The type of a column, by encoding, semantic and storage (the das3 stream format, storage)."""
     if encoding.name == "utf8":
-        return _text_type(variable, encoding.width, storage)
+        return _text_type(variable, encoding.width, storage, where)
     found = binary_type(encoding.name, encoding.width)
     if found is None or variable.semantic == "string":
         known = ", ".join((*_BINARY, "utf8"))
@@ -236,10 +238,19 @@ def _packet_type(variable: Variable, encoding: Encoding, storage: str, where: st
     return found
 
 
-def _text_type(variable: Variable, width: int, storage: str) -> np.dtype[Any]:
-    """The type of a text column. An integer without storage gets a type that holds all that its width can say."""
+def _text_type(variable: Variable, width: int, storage: str, where: str) -> np.dtype[Any]:
+    """The type of a text column. An integer without storage gets a type that holds all that its width can say.
+
+    Raises `SourceError` for texts that are longer or more than those of numbers and times can be.
+    """
     if variable.semantic == "string":
         return np.dtype(f"S{width}")
+    if width > _MAX_WIDTH or prod(variable.shape) > MAX_ITEMS:
+        raise SourceError(
+            f"{where} has {prod(variable.shape):,} values in texts of {width:,} bytes in each packet; at most"
+            f" {MAX_ITEMS:,} of {_MAX_WIDTH:,} bytes are read",
+            kind="source.stream",
+        )
     if variable.semantic == "datetime" and storage not in STORAGE:
         return np.dtype("M8[ns]")
     if variable.semantic == "bool":

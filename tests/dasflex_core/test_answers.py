@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,14 @@ def test_another_layout_of_the_same_id_is_another_table():
         _ = answer["mga"]
 
 
+def test_a_layout_that_comes_back_goes_on_with_its_table_however_many_there_are():
+    layouts = [dataset(length=number) for number in range(1, 201)] + [replace(dataset(), group="alike but for this")]
+    pairs = [(each, records(each, [0.0], [[0.0] * each.index[1]])) for each in (*layouts, *layouts)]
+    answer = gather([item for pair in pairs for item in pair])
+    assert list(answer) == ["mag", *(f"mag_{number}" for number in range(2, 202))]
+    assert all(len(table["time"]) == 2 for table in answer.values())
+
+
 def test_nothing_found_is_an_empty_answer():
     answer = gather([StreamHeader(), NoData("nothing in 2031")])
     assert len(answer) == 0
@@ -109,6 +119,17 @@ def test_nothing_found_is_an_empty_answer():
 def test_a_failure_in_the_stream_is_raised():
     with pytest.raises(SourceError, match="out of tape"):
         gather([StreamHeader(), Problem("ServerError", "out of tape")])
+
+
+def test_the_failure_behind_what_the_stream_tells_keeps_its_kind_and_detail():
+    def items():
+        yield StreamHeader()
+        yield Problem("ServerError", "failed with exit status 3")
+        raise SourceError("failed with exit status 3", kind="source.exit", detail="out of tape")
+
+    with pytest.raises(SourceError, match="exit status 3") as caught:
+        gather(items())
+    assert (caught.value.kind, caught.value.detail) == ("source.exit", "out of tape")
 
 
 def test_ragged_values_become_an_array_of_arrays():

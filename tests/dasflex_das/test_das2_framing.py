@@ -131,10 +131,11 @@ def test_what_is_no_packet_is_refused_with_its_place(stream, says):
 @pytest.mark.parametrize(
     ("plane", "says"),
     [
-        (b'<yscan type="sun_real4" nitems="1000000000" yUnits="" zUnits=""/>', "nitems"),
+        (b'<yscan type="sun_real4" nitems="1000000000" yUnits="" zUnits=""/>', "at most 16,777,216"),
         (b'<yscan type="sun_real4" nitems="999999999" yUnits="" zUnits=""/>', "at most 16,777,216"),
         (b'<yscan type="sun_real4" nitems="0" yUnits="" zUnits=""/>', "1 or more"),
         (b'<yscan type="sun_real4" nitems="-3" yUnits="" zUnits=""/>', "1 or more"),
+        (b'<yscan type="sun_real4" nitems="9999999999999999999" yUnits="" zUnits=""/>', "at most 1,048,576"),
         (b'<yscan type="sun_real4" yUnits="" zUnits=""/>', "1 or more"),
         (b'<y type="ascii0" units=""/>', "ascii0"),
         (b'<y type="little_endian_int4" units=""/>', "the types of das2 are"),

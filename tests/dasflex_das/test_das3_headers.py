@@ -288,8 +288,8 @@ def test_more_values_than_any_header_needs_are_refused_before_they_are_made():
         for each in range(20)
     )
     assert "variable f17 has 60,000 values in the header" in refused(thousands, index="*;60000")
-    wide = data('<packet numItems="2000000" itemBytes="9" encoding="utf8"/>', index="*;2000000")
-    assert "18,000,024 bytes" in refused(wide, index="*;2000000")
+    wide = data('<packet numItems="2200000" itemBytes="8" encoding="LEreal"/>', index="*;2200000")
+    assert "17,600,024 bytes" in refused(wide, index="*;2200000")
 
 
 @pytest.mark.parametrize("index", ["", "x", "*;0", "*;-1", "*;*;*;*;*;*;*;*;*"])
