@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["load_registry", "manifest_path"]
 
 T = TypeVar("T")
-_FORMAT = 1
+_FORMAT = 2
 _LISTS: dict[str, type] = {
     "families": hookspecs.Family,
     "conventions": hookspecs.Convention,
@@ -101,7 +101,7 @@ def _to_json(registry: Registry) -> dict[str, Any]:
     return {
         "plugins": [asdict(each) for each in registry.plugins],
         "stages": [_stage_to_json(each) for each in registry.stages],
-        "stream_types": [{**asdict(each), "type": str(each.type)} for each in registry.stream_types],
+        "stream_types": [{**asdict(each), "type": _type_to_json(each.type)} for each in registry.stream_types],
         **lists,
     }
 
@@ -115,8 +115,8 @@ def _stage_to_json(spec: StageSpec) -> dict[str, Any]:
     }
     return {
         **plain,
-        "accepts": None if spec.accepts is None else str(spec.accepts),
-        "produces": str(spec.produces),
+        "accepts": None if spec.accepts is None else _type_to_json(spec.accepts),
+        "produces": _type_to_json(spec.produces),
         "needs": sorted(spec.needs),
         "adds": sorted(spec.adds),
         "drops": sorted(spec.drops),
@@ -125,13 +125,24 @@ def _stage_to_json(spec: StageSpec) -> dict[str, Any]:
     }
 
 
+def _type_to_json(kind: StreamType) -> list[str]:
+    """A stream type as plain JSON: its text, then its traits."""
+    return [str(kind), *sorted(kind.traits)]
+
+
+def _type_from_json(kept: list[str]) -> StreamType:
+    """A stream type from its plain form."""
+    text, *traits = kept
+    return StreamType.parse(text).with_traits(frozenset(traits))
+
+
 def _from_json(kept: dict[str, Any]) -> Registry:
     """The registry that was kept."""
     return Registry(
         plugins=tuple(PluginInfo(**{**each, "provides": tuple(each["provides"])}) for each in kept["plugins"]),
         stages=tuple(_stage_from_json(each) for each in kept["stages"]),
         stream_types=tuple(
-            StreamTypeInfo(**{**each, "type": StreamType.parse(each["type"])}) for each in kept["stream_types"]
+            StreamTypeInfo(**{**each, "type": _type_from_json(each["type"])}) for each in kept["stream_types"]
         ),
         families=_made(hookspecs.Family, kept["families"]),
         conventions=_made(hookspecs.Convention, kept["conventions"]),
@@ -153,8 +164,8 @@ def _stage_from_json(kept: dict[str, Any]) -> StageSpec:
     return StageSpec(
         **{
             **kept,
-            "accepts": None if accepts is None else StreamType.parse(accepts),
-            "produces": StreamType.parse(kept["produces"]),
+            "accepts": None if accepts is None else _type_from_json(accepts),
+            "produces": _type_from_json(kept["produces"]),
             "needs": frozenset(kept["needs"]),
             "adds": frozenset(kept["adds"]),
             "drops": frozenset(kept["drops"]),

@@ -139,6 +139,8 @@ class _Collector:
         """Takes a stage, checked and marked with its origin."""
         spec = spec_of(declared)
         check_traits(spec.needs | spec.adds | spec.drops, f"stage {spec.name}")
+        if not all(0 <= each < float("inf") for each in (spec.cost.start, spec.cost.per_gb)):
+            raise ConfigError(f"stage {spec.name}: a cost is a number of seconds from 0 on", kind="config.plugin")
         self.stages.append(replace(spec, bundled=self.info.bundled, origin=self.info.name))
 
     def other(self, hook: str, kind: type) -> Callable[[object], None]:

@@ -7,10 +7,12 @@ definition likewise. A view is bound to the readers of the source that it views.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dasflex_core.catalog.model import SourceLimits
 from dasflex_core.errors import ConfigError, Place
 from dasflex_core.plan.parameters import canonical_facts
 from dasflex_core.plan.templates import Template, TemplateParam, expand_environment, parse_template
@@ -19,10 +21,9 @@ from dasflex_core.streamtype import AXIS, StreamType
 from dasflex_core.times import FOREVER, Time, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from dasflex_core.catalog.model import Definition, ExternalStage, Option, Reader
-    from dasflex_core.plan.graph import Limits
 
 __all__ = ["Bound", "BoundStage", "bind", "gigabytes", "source_traits"]
 
@@ -49,8 +50,8 @@ class BoundStage:
 class Bound:
     """What a source offers a request: its own stages by name, those declined with the reason, and its defaults.
 
-    `defaults` are the definition's `[default]` pairs, a view's over those of the source that it views. `changed` is the
-    date of the data in seconds since 1970, None where it is not known. `limits` are those of the definition.
+    `defaults` are the definition's `[default]` pairs, a view's over those of the source that it views; so are `options`
+    and `limits`. `changed` is the date of the data in seconds since 1970, None where it is not known.
     """
 
     definition: Definition
@@ -60,7 +61,7 @@ class Bound:
     traits: frozenset[str]
     options: Mapping[str, Option]
     changed: float | None = None
-    limits: Limits | None = field(default=None)
+    limits: SourceLimits = field(default_factory=SourceLimits)
 
 
 def bind(
@@ -70,10 +71,12 @@ def bind(
     find: Callable[[str], Definition],
     external: tuple[ExternalStage, ...] = (),
     environ: Mapping[str, str] | None = None,
+    taken: Collection[str] = (),
 ) -> Bound:
-    """The stages that a definition gives for a request.
+    """The stages that a definition gives for a request, which stands over the definition's defaults.
 
-    `find` looks a viewed source up; `external` are the site's own filters; `environ` is the server's environment.
+    `find` looks a viewed source up; `external` are the site's own filters; `environ` is the server's environment;
+    `taken` are names of stages that others have, so that a filter called `bin` is not taken for the plugin's.
     Raises `ConfigError` for a broken definition.
     """
     chain = view_chain(definition, find)
@@ -83,20 +86,45 @@ def bind(
     traits = source_traits(base)
     stages: dict[str, BoundStage] = {}
     declined: list[tuple[str, str]] = []
+    request = {**defaults, **request}
+    names = {*taken}
     for reader in base.readers:
-        name = reader.name or "reader"
+        name = _unused(reader.name or "reader", names)
         reason = _declines(reader, request)
         if reason:
             declined.append((name, reason))
             continue
         stages[name] = _bound_reader(name, reader, replace(base, options=options), traits, request)
-    for each in chain:
-        for filter_ in each.stages:
-            stages[filter_.name] = _bound_filter(filter_, each)
-    for filter_ in external:
-        stages.setdefault(filter_.name, _bound_filter(filter_, definition))
+    filters = [(filter_, each) for each in chain for filter_ in each.stages]
+    for filter_, owner in (*filters, *((filter_, definition) for filter_ in external)):
+        name = _unused(filter_.name, names)
+        stages[name] = _bound_filter(replace(filter_, name=name), replace(owner, options=options))
     changed = newest(base, environ or {})
-    return Bound(definition, stages, tuple(declined), tuple(defaults.items()), traits, options, changed)
+    limits = _inherited(chain)
+    return Bound(definition, stages, tuple(declined), tuple(defaults.items()), traits, options, changed, limits)
+
+
+def _unused(name: str, names: set[str]) -> str:
+    """The name, with a number where another stage has it already; it is then taken."""
+    found, count = name, 1
+    while found in names:
+        count += 1
+        found = f"{name}-{count}"
+    names.add(found)
+    return found
+
+
+def _inherited(chain: tuple[Definition, ...]) -> SourceLimits:
+    """The limits of a view where it sets them, else those of what it views, whose reader runs."""
+    found = chain[0].limits
+    for each in chain[1:]:
+        found = SourceLimits(
+            silence=each.limits.silence if found.silence is None else found.silence,
+            cpu=each.limits.cpu if found.cpu is None else found.cpu,
+            output=each.limits.output if found.output is None else found.output,
+            at_once=each.limits.at_once if found.at_once is None else found.at_once,
+        )
+    return found
 
 
 def view_chain(definition: Definition, find: Callable[[str], Definition]) -> tuple[Definition, ...]:
@@ -127,9 +155,9 @@ def source_traits(definition: Definition) -> frozenset[str]:
     return frozenset(traits)
 
 
-def gigabytes(definition: Definition, request: Mapping[str, str]) -> float:
-    """How many gigabytes the reader is expected to write for the range of the request."""
-    rate = next((reader.rate for reader in definition.readers if reader.rate), None)
+def gigabytes(stages: Iterable[BoundStage], request: Mapping[str, str]) -> float:
+    """How many gigabytes the reader among the stages is expected to write for the range of the request."""
+    rate = next((each.reader.rate for each in stages if each.reader and each.reader.rate), None)
     begin, end = request.get("read.time.min"), request.get("read.time.max")
     if rate is None or begin is None or end is None:
         return UNKNOWN_SIZE
@@ -146,9 +174,9 @@ def newest(definition: Definition, environ: Mapping[str, str]) -> float | None:
         if not reader.changed:
             continue
         pattern = Path(definition.directory, expand_environment(reader.changed, environ))
-        times += [
-            found.stat().st_mtime for found in Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
-        ]
+        for found in Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))):
+            with suppress(OSError):  # replaced or removed while we look: the others have a date
+                times.append(found.stat().st_mtime)
     return max(times, default=None)
 
 

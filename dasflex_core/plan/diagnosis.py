@@ -47,6 +47,7 @@ def explain_failure(
         or _missing(source, task)
         or _unreachable(source, task, goal)
         or _culprit(source, task, goal)
+        or _unfit(source, task, goal)
         or QueryError(
             f"{source}: no plan consumes {_listing(sorted(task.must))} together and gives {goal}", kind="query.no-plan"
         )
@@ -86,17 +87,26 @@ def _missing(source: str, task: Task) -> QueryError | None:
     readers = [stage for stage in _stages(task) if stage.accepts is None]
     lacking = [
         [
-            param
+            (param.name, param.title)
             for param in stage.params
             if param.mode == "required" and param.default is None and param.name not in task.request
         ]
+        + _other_end(stage, task)
         for stage in readers
     ]
     if not all(lacking):
         return None
     needed = min(lacking, key=len)
-    titles = _listing([f"{param.name} ({param.title.lower()})" if param.title else param.name for param in needed])
+    titles = _listing([f"{name} ({title.lower()})" if title else name for name, title in needed])
     return QueryError(f"{source} needs {titles}", kind="query.missing-parameter")
+
+
+def _other_end(reader: StageSpec, task: Task) -> list[tuple[str, str]]:
+    """What is left out of the range that an inexact reader only reads, where a part of it is given; with titles."""
+    left = [name for name in reader.reads if name not in task.request]
+    if len(left) == len(reader.reads):
+        return []
+    return [(name, facts.title if (facts := canonical_facts(name)) else "") for name in left]
 
 
 def _unreachable(source: str, task: Task, goal: StreamType) -> QueryError | None:
@@ -156,6 +166,20 @@ def _culprit(source: str, task: Task, goal: StreamType) -> QueryError | None:
             f"{source}: {name} cannot be used here: {'; '.join(dict.fromkeys(reasons))}", kind="query.no-plan"
         )
     return None
+
+
+def _unfit(source: str, task: Task, goal: StreamType) -> QueryError | None:
+    """A stage which would consume what is asked together, were the data what it needs."""
+    found = _lacking_traits(replace(task, goal=goal))
+    if found is None:
+        return None
+    stage, traits = found
+    names = [name for name in sorted(task.must) if any(each.name == stage for each in claimants(name, task))]
+    return QueryError(
+        f"{source}: {_listing(names)} cannot be used here: {stage} needs data with the trait "
+        f"{_listing(sorted(traits))}",
+        kind="query.no-plan",
+    )
 
 
 def _why_not(stage: StageSpec, task: Task, traits: frozenset[str]) -> str:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dasflex_core.plan.solver import Path, solve
+from dasflex_core.errors import listing, shown
+from dasflex_core.plan.diagnosis import claimants
+from dasflex_core.plan.parameters import GOAL
+from dasflex_core.plan.solver import Path, binds, solve
 from dasflex_core.plan.templates import shell_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from dasflex_core.plan.graph import Node
     from dasflex_core.plan.planner import Solution
@@ -51,13 +54,21 @@ def _lost(solution: Solution, other: Path) -> str:
     more = other.seconds - solution.seconds
     if more > 1e-9:
         return f"costs {_duration(more)} more"
-    mine, theirs = _strangers(solution.path), _strangers(other)
-    prefer = solution.task.prefer if solution.task else ()
-    if any(step.spec.name in prefer for step in solution.path.steps):
+    if more < -1e-9:  # what the last stage of the plan asks for makes the plan dearer
+        return f"costs {_duration(-more)} less, and does not give what {solution.path.steps[-1].spec.name} asks for"
+    prefer = tuple(dict.fromkeys(solution.task.prefer)) if solution.task else ()
+    if _unloved(other, prefer) != _unloved(solution.path, prefer):
         return "costs the same, and another is preferred"
-    if theirs > mine:
+    if _strangers(other) > _strangers(solution.path):
         return "costs the same, and bundled stages come before third parties'"
+    if len(other.steps) > len(solution.path.steps):
+        return "costs the same, and has more stages"
     return "costs the same, and its name comes later"
+
+
+def _unloved(path: Path, prefer: tuple[str, ...]) -> list[int]:
+    """How many stages of a path are not the most preferred one, not among the two most preferred, and so on."""
+    return [sum(step.spec.name not in prefer[:rank] for step in path.steps) for rank in range(1, len(prefer) + 1)]
 
 
 def _strangers(path: Path) -> int:
@@ -91,9 +102,22 @@ def _not_present(solution: Solution, name: str) -> str:
         for spec in (*solution.task.stages, *solution.task.index.stages):
             if spec.name == name:
                 return f"{name} is not on the plan: {_absent(solution, spec, solution.task)}"
+    return _unused(solution, name)
+
+
+def _unused(solution: Solution, name: str) -> str:
+    """What becomes of a parameter that no stage on the plan consumes."""
     if name in dict(solution.request):
         return f"{name} is a default that no stage on the plan uses"
-    return f"There is no stage and no parameter {name!r} here"
+    if name in GOAL:
+        return f"{name} is no stage's: it tells the type of the answer, which is {solution.produces}"
+    ignored = [remark for remark in solution.remarks if remark.startswith(f"{name} was ignored")]
+    if ignored:
+        return ignored[0]
+    able = claimants(name, solution.task) if solution.task is not None else ()
+    if able:
+        return f"{name} was not asked for; it could be consumed by {listing(spec.name for spec in able)}"
+    return f"There is no stage and no parameter {shown(name)} here"
 
 
 def _absent(solution: Solution, spec: StageSpec, task: Task) -> str:
@@ -102,9 +126,11 @@ def _absent(solution: Solution, spec: StageSpec, task: Task) -> str:
     lacking = [
         each.name
         for each in spec.params
-        if each.mode == "required" and each.default is None and "{" not in each.name and each.name not in task.request
+        if each.mode == "required"
+        and each.default is None
+        and not any(binds(each.name, name) is not None for name in task.request)
     ]
-    missing = sorted(spec.needs - solution.produces.traits)
+    missing = min((sorted(spec.needs - traits) for traits in _traits_met(solution.path, spec)), key=len, default=[])
     if spec.name in task.banned:
         reason = "the definition forbids it"
     elif lacking:
@@ -117,6 +143,15 @@ def _absent(solution: Solution, spec: StageSpec, task: Task) -> str:
         others = [each.reason for each in alternatives(solution) if spec.name in each.stages]
         reason = others[0] if others else "nothing asked for it"
     return reason
+
+
+def _traits_met(path: Path, spec: StageSpec) -> Iterator[frozenset[str]]:
+    """The traits of the data on the path, wherever they have a type that the stage accepts."""
+    traits: frozenset[str] = frozenset()
+    for step in path.steps:
+        traits = (traits - step.spec.drops) | step.spec.adds
+        if spec.accepts is not None and step.spec.produces.serves(spec.accepts):
+            yield traits
 
 
 def as_text(solution: Solution, *, administrator: bool = False) -> str:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from dasflex_core.plan.graph import Nodes
     from dasflex_core.plan.solver import Path
@@ -22,7 +22,8 @@ def answer_id(source: str, request: Iterable[tuple[str, str]], path: Path, chang
 
     The same answer has the same id, whether a block, a reader, a CGI program or a daemon gave it; so it holds the
     algorithm of each parameter beyond reading and formatting, not the stage that consumed it. A corrected title or an
-    upgrade changes nothing. The id is 16 letters and digits.
+    upgrade changes nothing. `request` is what was consumed, with the defaults that the reader was given. The id is 16
+    letters and digits.
     """
     algorithms = {
         name: step.spec.algorithm
@@ -34,16 +35,20 @@ def answer_id(source: str, request: Iterable[tuple[str, str]], path: Path, chang
     return _digest([source.lower(), sorted(request), str(path.produces), date, sorted(algorithms.items())])
 
 
-def plan_id(nodes: Nodes) -> str:
-    """How the answer is made: stages with their algorithm, values and command lines. 16 letters and digits."""
+def plan_id(nodes: Nodes, versions: Mapping[str, str]) -> str:
+    """How the answer is made: stages with their plugin's version, algorithm, values and commands. 16 characters.
+
+    `versions` are those of the plugins, by name.
+    """
     made = [
         [
             node.kind,
             node.name,
             node.spec.origin if node.spec else "",
+            versions.get(node.spec.origin, "") if node.spec else "",
             node.spec.algorithm if node.spec else 0,
             [[name, str(value)] for name, value in node.values],
-            node.command.argvs if node.command else (),
+            [node.command.argvs, node.command.directory, node.command.environment] if node.command else [],
             node.inputs,
             node.path,
         ]

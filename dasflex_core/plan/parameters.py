@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import QueryError, did_you_mean, listing, shown
@@ -21,9 +21,11 @@ __all__ = [
     "canonical_facts",
     "canonical_name",
     "canonical_pairs",
+    "canonical_text",
     "check_range",
     "is_trigger",
     "typed_value",
+    "value_text",
 ]
 
 
@@ -83,13 +85,21 @@ def canonical_facts(name: str) -> Canonical | None:
         return CANONICAL[name]
     first, _, rest = name.partition(".")
     middle, _, last = rest.rpartition(".")
-    return CANONICAL.get(f"{first}.{{coord}}.{last}") if middle else None
+    facts = CANONICAL.get(f"{first}.{{coord}}.{last}") if middle else None
+    return replace(facts, units="s") if facts and (first, middle) == ("bin", "time") else facts
 
 
-def is_trigger(name: str) -> bool:
-    """Whether a default of the parameter calls for the stage that consumes it. What the core does not know does."""
+def is_trigger(name: str, declared: Iterable[ParamSpec] = ()) -> bool:
+    """Whether a default of the parameter calls for the stage that consumes it.
+
+    What the core does not know does where a stage requires it, or where nobody declares it, which is then told; and
+    what is read always does, since other data would be another answer.
+    """
     facts = canonical_facts(name)
-    return facts is None or facts.trigger
+    if facts is not None:
+        return facts.trigger
+    modes = {param.mode for param in declared}
+    return name.startswith("read.") or not modes or "required" in modes
 
 
 def canonical_name(name: str) -> str:
@@ -192,6 +202,35 @@ def typed_value(spec: ParamSpec, name: str, text: str) -> Value:
             value = text
             _check_values(spec, name, (text,))
     return value
+
+
+def canonical_text(declared: Iterable[ParamSpec], name: str, text: str) -> str:
+    """The one spelling of a value, where those who declare the parameter agree on its type: `60` for `1 min`.
+
+    Raises what `typed_value` raises where the value suits none of them.
+    """
+    faults: list[QueryError] = []
+    spellings: set[str] = set()
+    kinds = {(each.type, each.units) for each in declared}
+    for param in declared:
+        try:
+            spellings.add(value_text(typed_value(param, name, text)))
+        except QueryError as error:
+            faults.append(error)
+    if faults and not spellings:
+        raise faults[0]
+    return spellings.pop() if len(kinds) == len(spellings) == 1 else text
+
+
+def value_text(value: Value) -> str:
+    """A typed value as it stands in a URL: numbers by their shortest digits, whole ones without a point."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
 
 
 def _number(spec: ParamSpec, name: str, text: str) -> float | int:

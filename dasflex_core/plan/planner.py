@@ -15,10 +15,19 @@ from typing import TYPE_CHECKING
 from dasflex_core.errors import QueryError, did_you_mean, shown
 from dasflex_core.loading import load
 from dasflex_core.plan.binding import Bound, BoundStage, bind, canonical_time, gigabytes
-from dasflex_core.plan.diagnosis import claimants, explain_failure
+from dasflex_core.plan.diagnosis import explain_failure
 from dasflex_core.plan.graph import Command, Limits, Node, Nodes
 from dasflex_core.plan.identity import answer_id, plan_id
-from dasflex_core.plan.parameters import GOAL, canonical_pairs, check_range, is_trigger, typed_value
+from dasflex_core.plan.lenience import without_extras
+from dasflex_core.plan.parameters import (
+    GOAL,
+    canonical_pairs,
+    canonical_text,
+    check_range,
+    is_trigger,
+    typed_value,
+    value_text,
+)
 from dasflex_core.plan.solver import Path, StageIndex, Step, Task, binds, solve
 from dasflex_core.streamtype import StreamType
 from dasflex_core.times import Time, parse_time
@@ -26,12 +35,14 @@ from dasflex_core.times import Time, parse_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from dasflex_core.catalog.model import Definition, ExternalStage
+    from dasflex_core.catalog.model import Definition, ExternalStage, SourceLimits
     from dasflex_core.registry import Registry
     from dasflex_core.stages import StageSpec, Value
 
 __all__ = ["Planner", "Solution"]
 
+#: Names of stages that cannot serve, each with the reason.
+Reasons = tuple[tuple[str, str], ...]
 _LONGEST_VERSION = 16
 
 
@@ -118,46 +129,71 @@ class Planner:
             pairs = load(how.translate)(list(pairs), definition)
         asked = canonical_pairs(pairs)
         check_range(asked)
-        bound = bind(definition, asked, find=self.find, external=self.external, environ=self.environ)
-        request = _resolved({**dict(bound.defaults), **asked}, now or parse_time("now"))
+        bound = bind(
+            definition,
+            asked,
+            find=self.find,
+            external=self.external,
+            environ=self.environ,
+            taken={stage.name for stage in self.registry.stages},
+        )
+        request = _resolved({**self._fitting(dict(bound.defaults), asked), **asked}, now or parse_time("now"))
+        check_range(request)
         goals = [goal] if goal else self._goals(request, bound, how.goal)
-        task = self._task(bound, request, frozenset(asked), goals[0])
-        task, declined = self._admitted(task, definition)
+        whole = self._task(bound, request, frozenset(asked), goals[0])
+        task, declined = self._admitted(whole, definition)
         remarks: tuple[str, ...] = ()
         if how.lenient:
-            task, remarks = _dropped(task, goals)
-        task, path = self._search(task, goals, definition)
+            task, remarks = without_extras(task, goals)
+        task, path = _cheapest(task, goals)
         if path is None:
             raise explain_failure(definition.id, task, goals, (*bound.declined, *declined))
+        task, path, declined = self._granted(replace(task, banned=whole.banned), task, path, declined, definition)
         told = _Told(how.name, frozenset(asked), (*bound.declined, *declined), remarks)
         return self._solution(bound, task, path, told)
 
     def _task(self, bound: Bound, request: Mapping[str, str], asked: frozenset[str], goal: StreamType) -> Task:
         """What is to be solved: the request without what makes the goal, and which of it must be consumed."""
         definition = bound.definition
-        kept = {name: text for name, text in request.items() if name not in GOAL}
-        return Task(
+        task = Task(
             index=self._index(),
-            request=kept,
-            must=frozenset(name for name in kept if name in asked or is_trigger(name)),
+            request={},
+            must=frozenset(),
             goal=goal,
             stages=tuple(each.spec for each in bound.stages.values()),
-            gigabytes=gigabytes(definition, request),
+            gigabytes=gigabytes(bound.stages.values(), request),
             places={each.name: each.place for each in self.registry.families},
             prefer=(*definition.prefer, *self.prefer),
-            banned=frozenset(self._never(definition)),
+            banned=frozenset(self._never(bound)),
         )
+        declared = {name: task.declared(name) for name in request if name not in GOAL}
+        kept = {name: canonical_text(params, name, request[name]) for name, params in declared.items()}
+        must = frozenset(name for name, params in declared.items() if name in asked or is_trigger(name, params))
+        return replace(task, request=kept, must=must)
 
     def _index(self) -> StageIndex:
         """The index of the registry's stages: the one given, so that a server makes it once, or a new one."""
         return self.index or StageIndex(self.registry.stages)
 
-    def _never(self, definition: Definition) -> set[str]:
-        """The stages that the definition forbids: by name, or by the family that they consume."""
-        never = set(definition.never)
+    def _never(self, bound: Bound) -> set[str]:
+        """The stages that the definition forbids: by name, or by the family that they consume; readers by name only."""
+        never = set(bound.definition.never)
+        stages = (*self.registry.stages, *(each.spec for each in bound.stages.values()))
         return never | {
-            stage.name for stage in self.registry.stages if never & {param.family for param in stage.params}
+            stage.name
+            for stage in stages
+            if stage.accepts is not None and never & {param.family for param in stage.params}
         }
+
+    def _fitting(self, defaults: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
+        """The defaults without the version and the serialisation of a format that is not the one asked for."""
+        kind = asked.get("format.type")
+        known = [info.type for info in self.registry.stream_types if info.type.kind == kind]
+        lost: set[str] = set()
+        if kind and kind != defaults.get("format.type"):
+            lost |= {"format.version"} - {"format.version" for each in known if each.version}
+            lost |= {"format.serial"} - {"format.serial" for each in known if each.variant}
+        return {name: text for name, text in defaults.items() if name not in lost}
 
     def _goals(self, request: Mapping[str, str], bound: Bound, default: str) -> list[StreamType]:
         """The types that would do: what `format.type` and its kin ask, or the types of the source's readers."""
@@ -175,6 +211,13 @@ class Planner:
         if serial not in ("", "text", "binary"):
             raise QueryError(f"format.serial={shown(serial)} is neither text nor binary", kind="query.bad-value")
         if kind:
+            forms = [info for info in self.registry.stream_types if info.type.kind == kind]
+            if serial and not any(info.type.variant for info in forms):
+                if not any(info.text == (serial == "text") for info in forms):
+                    only = "binary" if serial == "text" else "text"
+                    what = f"format.serial={serial} cannot be had: {kind} is {only} only"
+                    raise QueryError(what, kind="query.unreachable-type")
+                serial = ""  # the format has one form, and it is this
             return [StreamType(kind, version, serial)]
         if default:
             conventional = StreamType.parse(default)
@@ -184,7 +227,7 @@ class Planner:
             return [StreamType("das", version, serial)]
         return [replace(each, version=version or each.version, variant=serial or each.variant) for each in own]
 
-    def _admitted(self, task: Task, definition: Definition) -> tuple[Task, tuple[tuple[str, str], ...]]:
+    def _admitted(self, task: Task, definition: Definition) -> tuple[Task, Reasons]:
         """The task without the stages whose `admits` declines, and their reasons."""
         declined: list[tuple[str, str]] = []
         for spec in (*task.index.stages, *task.stages):
@@ -195,30 +238,23 @@ class Planner:
         banned = task.banned | {name for name, _reason in declined}
         return replace(task, banned=banned), tuple(declined)
 
-    def _search(self, task: Task, goals: Iterable[StreamType], definition: Definition) -> tuple[Task, Path | None]:
-        """The cheapest path to any of the goals, and the task that it solves, with what its last stage asks for."""
-        best: tuple[Task, Path] | None = None
-        for goal in goals:
-            aimed = replace(task, goal=goal)
-            path = solve(aimed)
-            if path is not None and (best is None or path.seconds < best[1].seconds):
-                best = (aimed, path)
-        if best is None:
-            return task, None
-        task, path = best
-        asks = path.steps[-1].spec.asks
-        wishes = load(asks)(dict(task.request), definition) if asks else {}
-        new = (
-            {name: text for name, text in wishes.items() if name not in task.request}
-            if isinstance(wishes, dict)
-            else {}
-        )
+    def _granted(
+        self, whole: Task, task: Task, path: Path, declined: Reasons, definition: Definition
+    ) -> tuple[Task, Path, Reasons]:
+        """The task and its path with what the last stage asks of those before it, where they can give it.
+
+        `whole` is the task before any stage declined: one that cannot serve the request may serve it as asked.
+        """
+        last = path.steps[-1].spec
+        wishes = load(last.asks)(dict(task.request), definition) if last.asks else {}
+        new = {name: str(text) for name, text in (wishes or {}).items() if name not in task.request}
         if new:
-            asking = replace(task, request={**task.request, **new}, must=task.must | new.keys())
+            asking = replace(whole, request={**task.request, **new}, must=task.must | new.keys(), goal=task.goal)
+            asking, reasons = self._admitted(asking, definition)
             granted = solve(asking)
-            if granted is not None and granted.steps[-1].spec.name == path.steps[-1].spec.name:
-                return asking, granted
-        return task, path
+            if granted is not None and granted.steps[-1].spec.name == last.name:
+                return asking, granted, reasons
+        return task, path, declined
 
     def _solution(self, bound: Bound, task: Task, path: Path, told: _Told) -> Solution:
         """The solution that a path makes: values typed, commands rendered, identities computed."""
@@ -234,8 +270,8 @@ class Planner:
             path=path,
             nodes=nodes,
             size=task.gigabytes,
-            answer=answer_id(definition.id, request, path, bound.changed),
-            plan=plan_id(nodes),
+            answer=answer_id(definition.id, _effective(path, task.request, bound).items(), path, bound.changed),
+            plan=plan_id(nodes, {each.name: each.version for each in self.registry.plugins}),
             changed=bound.changed,
             declined=told.declined,
             remarks=(*told.remarks, *defaults),
@@ -252,7 +288,7 @@ class Planner:
             own = bound.stages.get(step.spec.name)
             if own is not None:
                 command, defaults = self._command(own, values, bound, task.request)
-                told += [f"{name}={text} was not given: the default" for name, text in defaults]
+                told += [f"{name} was not given; its default is {text}" for name, text in defaults]
                 nodes.append(Node(step.spec.name, "process", step.spec.produces, inputs, step.spec, command=command))
                 continue
             by_attribute = tuple((_attribute(step.spec, name), value) for name, value in values.items())
@@ -279,14 +315,16 @@ class Planner:
                     used.append((param.name, param.default))
         given |= {name: request[name] for name in own.spec.reads if name in request}
         types = {param.name: param.type for param in own.spec.params}
-        texts = {name: _text(value) if not isinstance(value, bool | tuple) else value for name, value in given.items()}
+        texts = {
+            name: value_text(value) if not isinstance(value, bool | tuple) else value for name, value in given.items()
+        }
         reader = own.reader
         command = Command(
             argvs=own.template.render(texts, python=self.python, environ=self.environ, typed=types),
             directory=(reader.directory if reader else "") or own.definition.directory,
             environment=reader.set_env if reader else (),
             pass_env=reader.pass_env if reader else (),
-            limits=_limits(self.limits, bound.definition),
+            limits=_limits(self.limits, bound.limits),
         )
         return command, used
 
@@ -299,11 +337,26 @@ def _resolved(request: Mapping[str, str], now: Time) -> dict[str, str]:
     }
 
 
-def _text(value: Value) -> str:
-    """A number or a text as it stands in a command: numbers by their shortest digits, whole ones without a point."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(value)
+def _cheapest(task: Task, goals: Iterable[StreamType]) -> tuple[Task, Path | None]:
+    """The cheapest path to any of the goals, and the task that it solves."""
+    best: tuple[Task, Path] | None = None
+    for goal in goals:
+        aimed = replace(task, goal=goal)
+        path = solve(aimed)
+        if path is not None and (best is None or path.seconds < best[1].seconds):
+            best = (aimed, path)
+    return best or (task, None)
+
+
+def _effective(path: Path, request: Mapping[str, str], bound: Bound) -> dict[str, str]:
+    """What made the answer: the parameters consumed, and the defaults that the source's own commands were given."""
+    found: dict[str, str] = {}
+    for step in path.steps:
+        if step.spec.name in bound.stages:
+            own = [param for param in step.spec.params if param.default is not None]
+            found |= {each.name: canonical_text([each], each.name, each.default or "") for each in own}
+        found |= {name: request[name] for name in step.consumes}
+    return found
 
 
 def _values(step: Step, request: Mapping[str, str]) -> dict[str, Value]:
@@ -321,34 +374,11 @@ def _attribute(spec: StageSpec, name: str) -> str:
     return param.attribute or name.rpartition(".")[2]
 
 
-def _limits(site: Limits, definition: Definition) -> Limits:
+def _limits(site: Limits, own: SourceLimits) -> Limits:
     """The site's limits, with those that the definition sets in their place."""
-    own = definition.limits
     return Limits(
         silence=site.silence if own.silence is None else own.silence,
         cpu=site.cpu if own.cpu is None else own.cpu,
         output=site.output if own.output is None else own.output,
         memory=site.memory,
     )
-
-
-def _dropped(task: Task, goals: Iterable[StreamType]) -> tuple[Task, tuple[str, ...]]:
-    """The task without what no plan can consume, for clients that send extras; and what they are told of it."""
-    unclaimed = [name for name in task.must if not claimants(name, task)]
-    dropped = list(unclaimed)
-    task = _without(task, unclaimed)
-    for name in sorted(task.must):
-        if any(solve(replace(task, goal=goal)) for goal in goals):
-            break
-        without = _without(task, [name])
-        if not name.startswith("read.time.") and any(solve(replace(without, goal=goal)) for goal in goals):
-            task = without
-            dropped.append(name)
-    return task, tuple(f"{name} was ignored: nothing in this source can use it" for name in sorted(dropped))
-
-
-def _without(task: Task, names: Iterable[str]) -> Task:
-    """The task less some parameters."""
-    gone = set(names)
-    request = {name: text for name, text in task.request.items() if name not in gone}
-    return replace(task, must=task.must - gone, request=request)

@@ -11,7 +11,10 @@ promises:
 * **Each parameter once.** A bit of `consumed` is set when a stage consumes the parameter; a stage whose parameter is
   set already cannot be taken. At the goal all bits of `must` are set.
 * **Families in order.** A stage may consume only families whose place is not before that of the state.
-* **Settled.** Equal costs are decided by preference, then bundled before third party, then the names on the path.
+* **Settled.** Costs are whole nanoseconds, so that equal ones are equal whatever the order of the sum. They are
+  decided by preference (the fewest steps that are not the most preferred stage, then not among the two most preferred,
+  and so on), then by the fewest stages of third parties, the fewest stages, and the names on the path; and of the same
+  stages, those that consume the most.
 
 >>> from dasflex_core.stages import Cost, ParamSpec, StageSpec
 >>> from dasflex_core.streamtype import StreamType
@@ -36,14 +39,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import combinations
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from dasflex_core.plan.stage_index import Entry, Next, StageIndex, TypeKey, binds, entry_of, following_of
 from dasflex_core.streamtype import AXIS, StreamType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from dasflex_core.stages import ParamSpec, StageSpec
+    from dasflex_core.stages import Mode, ParamSpec, StageSpec
 
 __all__ = ["PLACES", "Path", "StageIndex", "Step", "Task", "binds", "solve"]
 
@@ -51,23 +56,6 @@ __all__ = ["PLACES", "Path", "StageIndex", "Step", "Task", "binds", "solve"]
 PLACES: dict[str, int] = {"read": 100, "dft": 200, "calc": 300, "bin": 400, "view": 500, "format": 600}
 #: A parameter of no registered family may be consumed at any place: its place is past them all.
 _LAST = 1_000_000
-
-_Type = tuple[str, str, str]
-
-
-def binds(pattern: str, name: str) -> str | None:
-    """The coordinate that makes `pattern` (with one `{coord}`) the parameter `name`; blank without a wildcard.
-
-    >>> binds("bin.{coord}.max", "bin.frequency.max"), binds("bin.stats", "bin.stats"), binds("bin.stats", "bin")
-    ('frequency', '', None)
-    """
-    if "{" not in pattern:
-        return "" if pattern == name else None
-    before, _, rest = pattern.partition("{")
-    after = rest.partition("}")[2]
-    inner = name[len(before) : len(name) - len(after)]
-    fits = name.startswith(before) and name.endswith(after) and inner and "." not in inner
-    return inner if fits else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,112 +74,6 @@ class Path:
     steps: tuple[Step, ...]
     seconds: float
     produces: StreamType
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Entry:
-    """A stage, with what the search asks of it worked out beforehand."""
-
-    spec: StageSpec
-    required: frozenset[str]
-    offered: frozenset[str]
-    modifiers: frozenset[str]
-    patterns: tuple[ParamSpec, ...]
-    produces: _Type
-    inert: bool
-
-
-def _entry(spec: StageSpec) -> _Entry:
-    """The stage as the search wants it. One that changes neither type nor traits is inert unless it consumes."""
-    plain = [param for param in spec.params if "{" not in param.name]
-    produced = spec.produces
-    return _Entry(
-        spec=spec,
-        required=frozenset(each.name for each in plain if each.mode == "required" and each.default is None),
-        offered=frozenset(
-            each.name
-            for each in plain
-            if each.mode == "offered" or (each.mode == "required" and each.default is not None)
-        ),
-        modifiers=frozenset(each.name for each in plain if each.mode == "modifier"),
-        patterns=tuple(each for each in spec.params if "{" in each.name),
-        produces=(produced.kind, produced.version, produced.variant),
-        inert=spec.accepts == produced and not (spec.adds or spec.drops),
-    )
-
-
-#: A stage that may follow: its cost and the least that must follow it, its cost, and the stage.
-_Next = tuple[float, float, _Entry]
-
-
-def _next(entry: _Entry, rest: float, gigabytes: float) -> _Next:
-    """The stage with its price for so much data, and with the least that must still be paid after it."""
-    cost = entry.spec.cost.start + entry.spec.cost.per_gb * gigabytes
-    return cost + rest, cost, entry
-
-
-def _bound(following: _Next) -> float:
-    """What a stage that may follow is sorted by."""
-    return following[0]
-
-
-class StageIndex:
-    """The stages of a registry, arranged for the search: by the type that they accept."""
-
-    def __init__(self, stages: Iterable[StageSpec]) -> None:
-        self.stages = tuple(stages)
-        self._readers = tuple(_entry(stage) for stage in self.stages if stage.accepts is None)
-        self._others = tuple(_entry(stage) for stage in self.stages if stage.accepts is not None)
-        self.patterns = tuple(param.name for each in self._others for param in each.patterns)
-        self.claims: dict[str, int] = {}
-        for each in (*self._readers, *self._others):
-            for name in each.required | each.offered | each.modifiers:
-                self.claims[name] = self.claims.get(name, 0) + 1
-        self._following: dict[tuple[_Type, str, float], tuple[_Next, ...]] = {}
-        self._distances: dict[str, dict[str, float]] = {}
-
-    def readers(self, own: Iterable[StageSpec]) -> tuple[_Entry, ...]:
-        """The readers: those of the registry and those of the source."""
-        return (*self._readers, *(_entry(stage) for stage in own if stage.accepts is None))
-
-    def accepting(self, produced: StreamType) -> tuple[_Entry, ...]:
-        """The stages that accept a type."""
-        return tuple(each for each in self._others if each.spec.accepts and produced.serves(each.spec.accepts))
-
-    def following(self, kind: _Type, goal: str, gigabytes: float) -> tuple[_Next, ...]:
-        """The stages that accept a type and from which the goal's kind can be reached, the cheapest first."""
-        key = (kind, goal, gigabytes)
-        if key not in self._following:
-            if len(self._following) > 1000:
-                self._following.clear()
-            produced, rest = StreamType(*kind), self.distances(goal)
-            found = [
-                _next(each, rest[each.produces[0]], gigabytes)
-                for each in self._others
-                if each.spec.accepts is not None and each.produces[0] in rest and produced.serves(each.spec.accepts)
-            ]
-            self._following[key] = tuple(sorted(found, key=_bound))
-        return self._following[key]
-
-    def distances(self, goal: str) -> dict[str, float]:
-        """Seconds, at least, from a kind of stream to the goal's kind: start-up only, parameters and traits ignored."""
-        if goal not in self._distances:
-            into: dict[str, list[tuple[float, str]]] = {}
-            for each in self._others:
-                if each.spec.accepts is not None:
-                    into.setdefault(each.produces[0], []).append((each.spec.cost.start, each.spec.accepts.kind))
-            found: dict[str, float] = {}
-            queue = [(0.0, goal)]
-            while queue:
-                seconds, kind = heappop(queue)
-                if kind in found:
-                    continue
-                found[kind] = seconds
-                for start, before in into.get(kind, ()):
-                    if before not in found:
-                        heappush(queue, (seconds + start, before))
-            self._distances[goal] = found
-        return self._distances[goal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,15 +98,25 @@ class Task:
     banned: frozenset[str] = frozenset()
     wanted: frozenset[str] = frozenset()
 
+    def declared(self, name: str) -> list[ParamSpec]:
+        """What the stages of the index and of the source declare of a parameter."""
+        own = [param for stage in self.stages for param in stage.params if binds(param.name, name) is not None]
+        return own + self.index.declared(name)
+
 
 #: One way to take a stage: what it consumes as a bit mask, the first and last place of the families, the axes that must
 #: be there, and the names consumed.
 _Choice = tuple[int, int, int, frozenset[str], tuple[str, ...]]
-_State = tuple[_Type, frozenset[str], int, int]
-_Rank = tuple[int, int, str]
-#: How a state was reached: the ranks on the way, the move, and the seconds.
-_Before = tuple[tuple[_Rank, ...], int, float, _State]
-_Queued = tuple[float, int, tuple[_Rank, ...], int, float, _State, int]
+_State = tuple[TypeKey, frozenset[str], int, int]
+#: What settles equal costs: preference, stages of third parties, stages in all, and their names.
+_Ties = tuple[int, int, int, tuple[str, ...]]
+#: How a state was reached: the ties on the way, the move, and the cost.
+_Before = tuple[_Ties, int, int, _State]
+#: The bound, whether it is a state, the ties, the parameters left, the move, the cost, the state, the place among its
+#: followers.
+_Queued = tuple[int, int, _Ties, int, int, int, _State, int]
+#: More than the steps of any path: the base in which steps are counted for each rank of preference.
+_STEPS = 1000
 
 
 class _Search:
@@ -234,46 +126,60 @@ class _Search:
         self.task = task
         self.bits = {name: 1 << place for place, name in enumerate(task.request)}
         self.must = sum(self.bits[name] for name in task.must)
-        self.own = tuple(_entry(stage) for stage in task.stages if stage.accepts is not None)
-        self.choices: dict[_Entry, list[_Choice]] = {}
-        self.preferred = {name: place for place, name in enumerate(task.prefer)}
+        self.own = tuple(entry_of(stage) for stage in task.stages if stage.accepts is not None)
+        self.choices: dict[Entry, list[_Choice]] = {}
+        # Named twice, a stage has the better of its places.
+        self.preferred = {name: place for place, name in enumerate(dict.fromkeys(task.prefer))}
         self.contested = {name for name in task.request if self._claims(name) > 1}
-        self.usable: dict[_Type, list[_Next]] = {}
+        self.usable: dict[TypeKey, list[Next]] = {}
+        self.rest = self._rest()
 
     def _claims(self, name: str) -> int:
         """How many stages could consume a parameter, at most."""
-        index = self.task.index
-        own = sum(binds(param.name, name) is not None for stage in self.task.stages for param in stage.params)
-        return index.claims.get(name, 0) + own + sum(binds(pattern, name) is not None for pattern in index.patterns)
+        return len(self.task.declared(name))
 
-    def _ways(self, entry: _Entry) -> list[_Choice]:
-        """The ways to take a stage with this request; none where a required parameter is not given."""
+    def _ways(self, entry: Entry) -> list[_Choice]:
+        """The ways to take a stage with this request; none where a required parameter is not given.
+
+        A stage binds its wildcards to one coordinate. For another it is taken once more.
+        """
         if entry in self.choices:
             return self.choices[entry]
         ways: list[_Choice] = []
         self.choices[entry] = ways
-        request = self.task.request
-        if entry.spec.name in self.task.banned or not entry.required <= request.keys():
+        given = self.task.request.keys()
+        if entry.spec.name in self.task.banned or not entry.required <= given:
             return ways
-        always, groups, axes = set(entry.required), self._groups(entry), dict[str, str]()
-        always |= entry.modifiers & request.keys()
-        for pattern in entry.patterns:
-            bound = {name: found for name in request if (found := binds(pattern.name, name)) is not None}
-            if pattern.mode == "required" and not bound:
-                return ways
-            axes |= bound
-            if pattern.mode == "offered":
-                groups += [frozenset({name}) for name in bound]
-            else:
-                always |= bound.keys()
-        for size in range(len(groups), -1, -1):
-            for some in combinations(groups, size):
-                way = self._way(always.union(*some), axes)
-                if way[0] or not entry.inert:
-                    ways.append(way)
+        always, groups = entry.required | (entry.modifiers & given), self._groups(entry)
+        for coord, fixed, free in self._bindings(entry) if entry.patterns else [("", frozenset(), [])]:
+            axes = frozenset({AXIS + coord} if coord else ())
+            choosable = groups + [each for each in free if each.isdisjoint(always)]
+            for size in range(len(choosable), -1, -1):
+                for some in combinations(choosable, size):
+                    way = self._way(always.union(fixed, *some), axes)
+                    if way[0] or not entry.inert:
+                        ways.append(way)
         return ways
 
-    def _groups(self, entry: _Entry) -> list[frozenset[str]]:
+    def _bindings(self, entry: Entry) -> Iterator[tuple[str, frozenset[str], list[frozenset[str]]]]:
+        """The coordinates to which wildcards may be bound, with what is then consumed, and what may be."""
+        found: dict[str, dict[Mode, list[str]]] = {}
+        required = 0
+        for pattern in entry.patterns:
+            required += pattern.mode == "required" and pattern.default is None
+            for name in self.task.request:
+                if coord := binds(pattern.name, name):
+                    mode: Mode = "offered" if pattern.mode == "required" and pattern.default else pattern.mode
+                    found.setdefault(coord, {}).setdefault(mode, []).append(name)
+        for coord, names in found.items():
+            needed, offered = names.get("required", []), names.get("offered", [])
+            if len(needed) == required:
+                fixed = frozenset([*needed, *names.get("modifier", [])])
+                yield coord, fixed, [frozenset({name}) for name in offered]
+        if not required:
+            yield "", frozenset(), []
+
+    def _groups(self, entry: Entry) -> list[frozenset[str]]:
         """The offered parameters of the request in groups that are taken or left together.
 
         A parameter that another stage could consume, or that need not be consumed, is a group of its own. The others
@@ -289,32 +195,47 @@ class _Search:
                 families.setdefault(name.partition(".")[0], set()).add(name)
         return groups + [frozenset(names) for names in families.values()]
 
-    def _way(self, names: set[str], axes: Mapping[str, str]) -> _Choice:
+    def _way(self, names: frozenset[str], axes: frozenset[str]) -> _Choice:
         """The choice that consumes these parameters."""
         places = [self.task.places[family] for name in names if (family := name.partition(".")[0]) in self.task.places]
         return (
             sum(self.bits[name] for name in names),
             min(places, default=_LAST),
             max(places, default=0),
-            frozenset(AXIS + axes[name] for name in names if axes.get(name)),
+            axes,
             tuple(sorted(names)),
         )
 
-    def _following(self, kind: _Type) -> list[_Next]:
+    def _following(self, kind: TypeKey) -> list[Next]:
         """The stages that this request may use after a type, the cheapest first; those of the source among them."""
-        if kind not in self.usable:
+        found = self.usable.get(kind)
+        if found is None:
             task, given = self.task, self.task.request.keys()
-            goal = task.goal.kind
-            found = [each for each in task.index.following(kind, goal, task.gigabytes) if each[2].required <= given]
             if self.own:
-                # A stage of the source may open a way that the index does not know: nothing is known of the rest.
-                produced = StreamType(*kind)
-                others = task.index.accepting(produced) + tuple(
+                produced, rest = StreamType(*kind), self.rest
+                fitting = task.index.accepting(produced) + tuple(
                     each for each in self.own if each.spec.accepts and produced.serves(each.spec.accepts)
                 )
-                found = sorted((_next(each, 0.0, task.gigabytes) for each in others), key=_bound)
+                nexts = [
+                    following_of(each, rest[each.produces[0]], task.gigabytes)
+                    for each in fitting
+                    if each.produces[0] in rest and each.required <= given
+                ]
+                found = sorted(nexts, key=itemgetter(0))
+            else:
+                following = task.index.following(kind, task.goal.kind, task.gigabytes)
+                found = [each for each in following if each[2].required <= given]
             self.usable[kind] = found
-        return self.usable[kind]
+        return found
+
+    def _rest(self) -> dict[str, int]:
+        """What must at least still be paid from a kind of stream on; a stage of the source may open a way of its own.
+
+        It is the same for a state however that was reached, and never more than a step costs beyond what is left after
+        it: so the first time that a state is taken from the queue is the cheapest.
+        """
+        index, goal = self.task.index, self.task.goal.kind
+        return index.distances_with(self.task.stages, goal) if self.own else index.distances(goal)
 
     def run(self) -> Path | None:
         """The best path, or None."""
@@ -323,14 +244,16 @@ class _Search:
         # Entries with 0 take up the stages that follow a state where they were left; those with 1 are states. So all
         # moves of one price are known before the first state of that price is taken, and ties are settled right.
         self.queue: list[_Queued] = []
-        self.moves: list[tuple[_Entry, _Choice, int]] = []
+        self.moves: list[tuple[Entry, _Choice, int]] = []
         self.done: set[_State] = set()
         for entry in self.task.index.readers(self.task.stages):
-            self._take(_next(entry, 0.0, self.task.gigabytes), ((), -1, 0.0, nothing))
+            if entry.produces[0] in self.rest:
+                following = following_of(entry, self.rest[entry.produces[0]], self.task.gigabytes)
+                self._take(following, ((0, 0, 0, ()), -1, 0, nothing))
         while self.queue:
-            _bound, is_state, ties, at, seconds, state, place = heappop(self.queue)
+            _bound, is_state, ties, _left, at, cost, state, place = heappop(self.queue)
             if not is_state:
-                self._expand(place, (ties, at, seconds, state))
+                self._expand(place, (ties, at, cost, state))
                 continue
             if state in self.done:
                 continue
@@ -338,13 +261,13 @@ class _Search:
             kind, traits, _family, consumed = state
             produced = StreamType(*kind)
             if consumed & must == must and produced.serves(goal) and wanted <= traits:
-                return self._path(at, seconds, produced.with_traits(traits))
-            self._expand(0, (ties, at, seconds, state))
+                return self._path(at, cost, produced.with_traits(traits))
+            self._expand(0, (ties, at, cost, state))
         return None
 
     def _expand(self, place: int, before: _Before) -> None:
         """Takes the stages that follow a state from a place in their order on, as long as they cost the same."""
-        ties, at, seconds, state = before
+        ties, at, cost, state = before
         following = self._following(state[0])
         if place >= len(following):
             return
@@ -353,17 +276,17 @@ class _Search:
             self._take(following[place], before)
             place += 1
         if place < len(following):
-            heappush(self.queue, (seconds + following[place][0], 0, ties, at, seconds, state, place))
+            heappush(self.queue, (cost + following[place][0], 0, ties, 0, at, cost, state, place))
 
-    def _take(self, following: _Next, before: _Before) -> None:
+    def _take(self, following: Next, before: _Before) -> None:
         """Queues the states that follow when the stage is taken, in each of its ways."""
         with_rest, cost, entry = following
         ways = self._ways(entry)
-        ties, at, seconds, (_kind, traits, family, consumed) = before
+        ties, at, paid, (_kind, traits, family, consumed) = before
         spec = entry.spec
         if not ways or not spec.needs <= traits:
             return
-        rank = (self.preferred.get(spec.name, len(self.preferred)), 0 if spec.bundled else 1, spec.name)
+        ties = self._tied(ties, spec)
         after = (traits - spec.drops) | spec.adds
         for way in ways:
             takes, low, high, axes, _names = way
@@ -372,17 +295,29 @@ class _Search:
             state = (entry.produces, after, max(family, high), consumed | takes)
             if state not in self.done:
                 self.moves.append((entry, way, at))
-                move = len(self.moves) - 1
-                heappush(self.queue, (seconds + with_rest, 1, (*ties, rank), move, seconds + cost, state, 0))
+                move, left = len(self.moves) - 1, -state[3].bit_count()
+                heappush(self.queue, (paid + with_rest, 1, ties, left, move, paid + cost, state, 0))
 
-    def _path(self, at: int, seconds: float, produces: StreamType) -> Path:
+    def _tied(self, ties: _Ties, spec: StageSpec) -> _Ties:
+        """What settles equal costs, with one stage more on the way.
+
+        Each part grows with a stage or stays, and adding a stage keeps the order of two ways, as Dijkstra's needs.
+        """
+        unloved, strangers, count, names = ties
+        if self.preferred:
+            ranks = len(self.preferred)
+            place = self.preferred.get(spec.name, ranks)
+            unloved += sum(_STEPS ** (ranks - 1 - better) for better in range(place))
+        return unloved, strangers + (not spec.bundled), count + 1, (*names, spec.name)
+
+    def _path(self, at: int, paid: int, produces: StreamType) -> Path:
         """The steps that led to a move."""
         steps: list[Step] = []
         while at >= 0:
             entry, way, at = self.moves[at]
             cost = entry.spec.cost
             steps.append(Step(entry.spec, way[4], cost.start + cost.per_gb * self.task.gigabytes))
-        return Path(tuple(reversed(steps)), seconds, produces)
+        return Path(tuple(reversed(steps)), paid / 1e9, produces)
 
 
 def solve(task: Task) -> Path | None:

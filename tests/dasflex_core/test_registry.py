@@ -11,7 +11,7 @@ from dasflex_core.errors import ConfigError
 from dasflex_core.hookspecs import Convention, Family, hookimpl
 from dasflex_core.loading import load
 from dasflex_core.registry import PluginInfo, discover
-from dasflex_core.stages import Reducer, StageSpec
+from dasflex_core.stages import Cost, Reducer, StageSpec
 from dasflex_core.streamtype import ARRAYS, StreamType
 
 
@@ -102,3 +102,18 @@ def test_what_a_path_names_is_loaded_late_and_its_absence_explained():
         load("dasflex_core.registry:nonsense")
     with pytest.raises(ConfigError, match="No plugin provides"):
         discover([]).convention("klingon")
+
+
+@pytest.mark.parametrize("cost", [Cost(-1.0), Cost(0.0, -1.0), Cost(float("nan")), Cost(float("inf"))])
+def test_a_stage_whose_cost_is_no_price_is_left_out_with_its_plugin(cost):
+    """The solver is exact only where no step is cheaper than nothing."""
+    module = types.ModuleType("priced")
+    spec = StageSpec("free", "", None, StreamType("das"), "m:c", cost=cost)
+
+    def dasflex_stages(register):
+        register(spec)
+
+    module.dasflex_stages = hookimpl(dasflex_stages)
+    with pytest.warns(RuntimeWarning, match="a cost is a number of seconds"):
+        registry = discover([(PluginInfo("priced", "priced"), lambda: module)])
+    assert registry.stages == ()

@@ -16,7 +16,9 @@ from dasflex_core.catalog.model import (
     ExternalStage,
     Interval,
     Option,
+    Rate,
     Reader,
+    SourceLimits,
     Span,
 )
 from dasflex_core.errors import ConfigError, NotFoundError, QueryError
@@ -168,6 +170,18 @@ def test_a_trait_that_the_data_lack_is_named():
         planner().solve(definition(), [*RANGE, ("dft.length", "800")])
 
 
+def test_a_trait_is_named_where_a_stage_consumes_two_parameters():
+    band = stage(
+        "band", ARRAYS, ARRAYS, ParamSpec("calc.band.min", type="real"), ParamSpec("calc.band.max", type="real"),
+        needs=frozenset({"spectra"}),
+    )  # fmt: skip
+    registry = Registry(stages=(*SMALL.stages, band), stream_types=TYPES, conventions=SMALL.conventions)
+    wanted = r"calc\.band\.max and calc\.band\.min cannot be used here: band needs data with the trait spectra"
+    with pytest.raises(QueryError, match=wanted) as caught:
+        planner(registry).solve(definition(), [*RANGE, ("calc.band.min", "1"), ("calc.band.max", "2")])
+    assert caught.value.kind == "query.no-plan"
+
+
 def test_a_modifier_of_the_client_without_its_stage_says_what_else_is_needed():
     with pytest.raises(QueryError, match=r"bin\.stats.*bin also needs bin\.time\.max"):
         planner().solve(definition(), [*RANGE, ("bin.stats", "max")])
@@ -221,7 +235,7 @@ def test_the_default_of_an_interval_is_used_and_told():
     source = definition(command="orbit #[read.time.inter] #[read.time.min] #[read.time.max]", coords={"time": time})
     solution = planner().solve(source, RANGE)
     assert solution.nodes[0].command.argvs[0][1] == "600"
-    assert "read.time.inter=600 was not given: the default" in solution.remarks
+    assert "read.time.inter was not given; its default is 600" in solution.remarks
     with pytest.raises(QueryError, match=r"from 0\.1"):
         planner().solve(source, [*RANGE, ("read.time.inter", "0.01")])
     with pytest.raises(QueryError, match=r"bin\.time\.max cannot be used here: bin needs data with the trait sampled"):
@@ -376,3 +390,186 @@ def test_the_shell_line_is_the_command_and_then_filters():
         "(cd /srv && cat 2020-01-01T00:00:00 2020-01-02T00:00:00 data)"
         " | dasflex filter das2-decoder --then csv secfrac=2"
     )
+
+
+def test_a_formatter_that_asks_is_served_by_a_level_that_declined_before():
+    """A picture asks for bins of 5 s; without them the level of 5 s had nothing to serve."""
+    import sys
+
+    sys.modules.setdefault(__name__, sys.modules[asks_for_bins.__module__])
+    level = stage(
+        "level-5s", None, DAS2, *(ParamSpec(each) for each in ("read.time.min", "read.time.max")),
+        ParamSpec("bin.time.max", type="real"), admits=f"{__name__}:admits_bins", cost=0.001,
+    )  # fmt: skip
+    picture = stage("picture", ARRAYS, StreamType("png"), asks=f"{__name__}:asks_for_bins")
+    types = (*TYPES, StreamTypeInfo(StreamType("png"), "PNG", "image/png", "png"))
+    drawing = Registry(stages=(*LARGE.stages, picture, level), stream_types=types, conventions=CORE_CONVENTIONS)
+    solution = planner(drawing).solve(definition(), [*RANGE, ("format.type", "png")])
+    assert names(solution) == ["level-5s", "das2-decoder", "picture"]
+    assert solution.declined == ()
+
+
+def admits_bins(request, _source):
+    return "bin.time.max" in request or "no bins were asked"
+
+
+def test_a_plugins_modifier_as_a_default_counts_only_if_its_stage_is_there():
+    csv = stage("csv", ARRAYS, StreamType("csv"), ParamSpec("format.csv.style", "offered"))
+    registry = Registry(stages=(DECODE, BINARY, csv), stream_types=TYPES, conventions=CORE_CONVENTIONS)
+    source = definition(defaults=(("format.csv.style", "das"),))
+    assert names(planner(registry).solve(source, RANGE)) == ["reader"]
+    solution = planner(registry).solve(source, [*RANGE, ("format.type", "csv")])
+    assert solution.nodes[-1].values == (("style", "das"),)
+
+
+def test_the_version_of_a_default_format_is_not_asked_of_another():
+    source = definition(defaults=(("format.version", "2"), ("format.serial", "text")))
+    assert names(planner().solve(source, [*RANGE, ("format.type", "csv")]))[-1] == "csv"
+    assert names(planner().solve(source, RANGE))[-1] == "das2-text"
+
+
+def test_a_format_with_one_form_may_be_asked_for_that_form():
+    pairs = [*RANGE, ("format.type", "csv"), ("format.serial", "text")]
+    assert names(planner().solve(definition(), pairs))[-1] == "csv"
+    with pytest.raises(QueryError, match="csv is text only"):
+        planner().solve(definition(), [*RANGE, ("format.type", "csv"), ("format.serial", "binary")])
+
+
+def test_a_default_binds_as_what_a_client_asks_does():
+    live = Reader("live", command="follow #[read.time.min] #[read.time.max]", writes="das/2", live=True)
+    archive = Reader("archive", command="old #[read.time.min] #[read.time.max]", writes="das/2")
+    source = definition(readers=(archive, live), defaults=(("read.time.max", "forever"),))
+    assert names(planner().solve(source, [("read.time.min", "now")])) == ["live"]
+
+
+def test_a_range_of_which_one_end_is_a_default_is_checked():
+    source = definition(defaults=(("read.time.max", "2019-01-01"),))
+    with pytest.raises(QueryError) as caught:
+        planner().solve(source, [("read.time.min", "2020-01-01")])
+    assert caught.value.kind == "query.bad-range"
+
+
+def test_a_view_of_a_view_has_the_limits_rate_options_and_filters_of_all():
+    base = definition(
+        readers=(Reader("", command="cat #[read.time.min] #[read.time.max] #[read.gain # @ #]", writes="das/2",
+                        rate=Rate(1.0, 1_000_000)),),
+        limits=SourceLimits(silence=900.0, cpu=60.0), options={"gain": Option(type="integer", default="1")},
+        stages=(ExternalStage("smooth", "smooth #[calc.a]", "das/2", "das/2"),),
+    )  # fmt: skip
+    middle = Definition(
+        "Lab/Middle", "M", readers=(Reader("", source="Lab/Mag"),), limits=SourceLimits(cpu=5.0), directory="/middle",
+        options={"gain": Option(type="integer", default="2")},
+        stages=(ExternalStage("smooth", "smooth #[calc.b]", "das/2", "das/2"),),
+    )  # fmt: skip
+    view = Definition("Lab/View", "V", readers=(Reader("", source="Lab/Middle"),), directory="/view")
+    solution = planner(LARGE, base, middle).solve(view, [*RANGE, ("calc.a", "1"), ("calc.b", "2")])
+    assert solution.size == pytest.approx(86.4)
+    reader, *filters = [node.command for node in solution.nodes]
+    assert reader.argvs[0][-1] == "2"
+    assert (reader.directory, reader.limits.silence, reader.limits.cpu) == ("/srv", 900.0, 5.0)
+    assert sorted((each.argvs[0][1], each.directory) for each in filters) == [("1", "/srv"), ("2", "/middle")]
+
+
+def test_a_filter_is_not_taken_for_a_stage_that_has_its_name():
+    """A filter is called after its program, which may be `reader` or `bin`."""
+    source = definition(
+        stages=(ExternalStage("reader", "r #[calc.a]", "das/2", "das/2"), ExternalStage("bin", "b", "das/2", "das/2"))
+    )
+    pairs = [*RANGE, ("bin.time.max", "60"), ("calc.a", "1")]
+    solution = planner().solve(source, pairs)
+    assert sorted(names(solution)) == ["bin", "das2-binary", "das2-decoder", "reader", "reader-2"]
+    assert [node.kind for node in solution.nodes if node.name == "bin"] == ["stage"]
+
+
+def test_never_forbids_filters_of_a_family_and_no_reader():
+    able = definition(
+        command="cat #[read.time.min] #[read.time.max] #[bin.time.max # @ #]", never=("bin",),
+        stages=(ExternalStage("thin", "thin #[bin.time.max]", "das/2", "das/2"),),
+    )  # fmt: skip
+    assert names(planner().solve(able, [*RANGE, ("bin.time.max", "60")])) == ["reader"]
+    with pytest.raises(QueryError):
+        planner().solve(
+            definition(never=("bin",), stages=(ExternalStage("thin", "thin #[bin.time.max]", "das/2", "das/2"),)),
+            [*RANGE, ("bin.time.max", "60")],
+        )
+
+
+def test_the_answer_id_is_that_of_the_answer_however_it_is_asked():
+    options = {"frame": Option(values=(("SIII", ""), ("JSO", "")), default="SIII")}
+    command = "cat #[read.time.min] #[read.time.max] #[read.frame]"
+    source = definition(command=command, options=options, defaults=(("bin.stats", "max"),))
+    solve = planner().solve
+    bins = {solve(source, [*RANGE, ("bin.time.max", text)]).answer for text in ("60", "60.0", "1 min", "60 s")}
+    assert len(bins) == 1
+    plain = solve(source, RANGE).answer
+    assert solve(source, [*RANGE, ("read.frame", "SIII")]).answer == plain
+    assert solve(definition(command=command, options=options), RANGE).answer == plain
+    other = {"frame": Option(values=options["frame"].values, default="JSO")}
+    assert solve(definition(command=command, options=other), RANGE).answer != plain
+
+
+def test_the_plan_id_is_another_after_an_upgrade_of_a_plugin():
+    from dataclasses import replace
+
+    from dasflex_core.registry import PluginInfo
+
+    stages = tuple(replace(each, origin="mine") for each in LARGE.stages)
+    plans, answers = set(), set()
+    for version in ("1.0", "1.1"):
+        registry = replace(LARGE, stages=stages, plugins=(PluginInfo("mine", "m", "mine", version),))
+        solution = planner(registry).solve(definition(), [*RANGE, ("format.type", "csv")])
+        plans.add(solution.plan)
+        answers.add(solution.answer)
+    assert (len(plans), len(answers)) == (2, 1)
+
+
+def test_an_inexact_reader_reads_the_range_and_the_trim_stage_consumes_it():
+    trim = stage(
+        "trim", ARRAYS, ARRAYS, ParamSpec("read.time.min", type="time"), ParamSpec("read.time.max", type="time")
+    )
+    registry = Registry(stages=(*LARGE.stages, trim), stream_types=TYPES, conventions=CORE_CONVENTIONS)
+    command = "cat #[read.time.min] #[read.time.max]"
+    source = definition(readers=(Reader("", command=command, writes="das/2", exact=False),))
+    solution = planner(registry).solve(source, RANGE)
+    assert names(solution) == ["reader", "das2-decoder", "trim", "das2-binary"]
+    assert solution.nodes[0].command.argvs[0][1:] == ("2020-01-01T00:00:00", "2020-01-02T00:00:00")
+    with pytest.raises(QueryError, match=r"read\.time\.max") as caught:
+        planner(registry).solve(source, [("read.time.min", "2020")])
+    assert caught.value.kind == "query.missing-parameter"
+
+
+def test_why_is_true_of_what_makes_the_goal_what_was_not_asked_and_traits_on_the_way():
+    chirp = stage("chirp", ARRAYS, ARRAYS, ParamSpec("calc.chirp"), needs=frozenset({"waveform"}))
+    turn = stage("turn", ARRAYS, ARRAYS, ParamSpec("calc.turn"), drops=frozenset({"waveform"}))
+    registry = Registry(stages=(*SMALL.stages, chirp, turn), stream_types=TYPES, conventions=SMALL.conventions)
+    source = definition(coords={"time": Coord(), "offset": Coord(of="time", units="s")})
+    pairs = [*RANGE, ("calc.turn", "1"), ("format.type", "csv"), ("odd", "1")]
+    solution = planner(registry).solve(source, pairs, convention="old")
+    assert explain.why(solution, "format.type") == (
+        "format.type is no stage's: it tells the type of the answer, which is csv"
+    )
+    assert explain.why(solution, "calc.chirp") == "calc.chirp was not asked for; it could be consumed by chirp"
+    assert explain.why(solution, "chirp") == "chirp is not on the plan: the request does not give calc.chirp"
+    assert explain.why(solution, "odd") == "odd was ignored: nothing in this source can use it"
+
+
+def test_planning_imports_no_numpy():
+    import subprocess
+    import sys
+
+    code = """
+import sys
+from dasflex_core.catalog.model import Definition, Reader
+from dasflex_core.plan import explain
+from dasflex_core.plan.planner import Planner
+from dasflex_core.registry import discover
+source = Definition("A", "A", readers=(Reader("", command="cat #[read.time.min] #[read.time.max]", writes="das/2"),))
+pairs = [("time", "2020-01-01/2020-01-02"), ("format.type", "csv")]
+solution = Planner(discover(), lambda name: source).solve(source, pairs)
+explain.as_text(solution)
+explain.as_json(solution)
+heavy = {"numpy", "msgspec", "tomllib", "jinja2", "trio", "asyncio", "subprocess"} & set(sys.modules)
+raise SystemExit(str(sorted(heavy)) if heavy else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
