@@ -46,7 +46,7 @@ def parse_document(text: str, file: str) -> Document | Finding:
     """The document that is this TOML text, or what is wrong with it."""
     unified = text.replace("\r\n", "\n").removeprefix("\ufeff")
     try:
-        return Document(file, tomllib.loads(unified), unified)
+        document = Document(file, tomllib.loads(unified), unified)
     except ValueError as error:  # of TOML, or of an integer with thousands of digits
         found = re.search(r"\s*\(at (?:line (\d+), column \d+|(end of document))\)", str(error))
         last = unified.count("\n") + 1
@@ -54,6 +54,24 @@ def parse_document(text: str, file: str) -> Document | Finding:
         return Finding("config.unreadable", f"this is no TOML: {error}", Place(file, line))
     except RecursionError:
         return Finding("config.unreadable", "this is no definition: its tables lie too deep", Place(file))
+    if (path := _too_large(document.tables)) is not None:
+        place = Places((document,)).of(path)
+        return Finding("config.unreadable", "this is no TOML: an integer has more than 64 bits", place)
+    return document
+
+
+def _too_large(tables: Mapping[str, object]) -> KeyPath | None:
+    """The path of an integer that TOML cannot hold, though `tomllib` can; None where there is none."""
+    waiting: list[tuple[KeyPath, object]] = [((), tables)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [((*path, name), each) for name, each in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*path, place), each) for place, each in enumerate(value)]
+        elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            return path
+    return None
 
 
 def load_document(path: Path) -> Document | Finding:

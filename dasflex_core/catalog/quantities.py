@@ -124,16 +124,16 @@ def byte_count(value: object) -> int:
     found = re.fullmatch(BYTES, value.strip()) if isinstance(value, str) else None
     if not found:
         raise UnfitError(f'must be an amount of bytes with its unit, such as "4 kB" or "2 GB", not {shown(value)}')
-    amount = round(float(found[1]) * _PREFIXES[found[2]])
-    if amount < 1:
-        raise UnfitError(f"must be 1 B or more, not {value!r}")
-    return amount
+    amount = float(found[1]) * _PREFIXES[found[2]]
+    if not 0.5 < amount <= _LARGEST:
+        raise UnfitError(f"must be 1 B or more, and of ordinary size, not {value!r}")
+    return round(amount)
 
 
 def rate(value: object) -> Rate:
     """What a reader writes: `10 packet/s of 4 kB`."""
     found = re.fullmatch(RATE, value.strip()) if isinstance(value, str) else None
-    if not found or not float(found[1]):
+    if not found or not 0 < float(found[1]) <= _LARGEST:
         raise UnfitError(f'must be written like "10 packet/s of 4 kB", not {shown(value)}')
     return Rate(float(found[1]), byte_count(found[2]))
 

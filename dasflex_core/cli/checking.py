@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from dasflex_core.catalog.documents import DIRECTORY_FILE, place_in
 from dasflex_core.catalog.read_toml import DEFINITION_FILE, problems, read_definition
 from dasflex_core.catalog.walk import Vocabulary
+from dasflex_core.cli.learning import axis_names
 from dasflex_core.errors import BusyError, DasflexError, Place, QueryError, did_you_mean
 from dasflex_core.plan.binding import source_traits, view_chain
 from dasflex_core.plan.explain import alternatives
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.arrays import Dataset, Item
     from dasflex_core.catalog.findings import KeyPath
-    from dasflex_core.catalog.model import Definition, Pairs
+    from dasflex_core.catalog.model import DataItem, Definition, Pairs
     from dasflex_core.plan.planner import Planner, Solution
     from dasflex_core.site import Site
 
@@ -158,8 +159,7 @@ class Checker:
         try:
             trial = self._try(definition, wish.pairs)
         except DasflexError as error:
-            detail = f" It said: {error.detail.splitlines()[-1]}" if error.detail.strip() else ""
-            yield Remark(place, f"the example fails: {error.message}.{detail}")
+            yield Remark(place, f"the example fails: {error.message}.{_last_words(error)}")
             return
         if trial.empty:
             late = f" within {LONGEST:.0f} s" if trial.bounded else ""
@@ -224,19 +224,35 @@ def _ties(solution: Solution, place: Place) -> Iterator[Remark]:
 def _promises(definition: Definition, trial: Trial, path: Path) -> Iterator[Remark]:
     """Where the stream is not what the definition says of it."""
     datasets = list(trial.datasets.values())
-    variables = {name: each for dataset in datasets for name, each in dataset.variables.items()}
     for name, item in definition.data.items():
-        place = place_in(path, ("data", name))
-        held = variables.get(item.source or name)
-        if held is None:
-            written = ", ".join(each.name for dataset in datasets for each in dataset.data())
-            yield Remark(place, f"the stream has no {item.source or name}; it has {written}", wrong=False)
-        elif item.units is not None and held.units != item.units:
-            yield Remark(place, f"the stream has the units {held.units!r}, not {item.units!r}", wrong=False)
+        for message in _differences(item.source or name, item, datasets):
+            yield Remark(place_in(path, ("data", name)), message, wrong=False)
     for trait in sorted(source_traits(definition) & {"waveform", "spectra"}):
         if not any(_has(dataset, trait) for dataset in datasets):
             message = f"coords and data say that these are {trait}, and the stream holds none"
             yield Remark(place_in(path, ("coords",)), message)
+
+
+def _differences(name: str, item: DataItem, datasets: list[Dataset]) -> Iterator[str]:
+    """Where a variable of the stream is not what its table says."""
+    holders = [dataset for dataset in datasets if name in dataset.variables]
+    if not holders:
+        yield f"the stream has no {name}; it has {', '.join(each.name for one in datasets for each in one.data())}"
+        return
+    held = holders[-1].variables[name]
+    axes = axis_names(holders[-1], held)
+    if item.axes and item.axes != axes:
+        yield f"the stream has {name} over {', '.join(axes)}, and not over {', '.join(item.axes)}"
+    if item.units is not None and held.units != item.units:
+        yield f"the stream has the units {held.units!r}, not {item.units!r}"
+
+
+def _last_words(error: DasflexError) -> str:
+    """The last line behind a failure. For a program that failed, the first line is which one, and the rest it said."""
+    lines = error.detail.strip().splitlines()
+    if error.kind == "source.exit":
+        return f" It said: {lines[-1]}" if len(lines) > 1 else " It said nothing on standard error."
+    return f" {lines[-1]}" if lines else ""
 
 
 def _has(dataset: Dataset, trait: str) -> bool:

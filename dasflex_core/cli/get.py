@@ -58,6 +58,8 @@ def get(
             _print(run)
         else:
             _save(run, target)
+        if not (run.record.bytes if run.record.records is None else run.record.records):
+            click.echo("dasflex: note: nothing was found in the range", err=True)
         if stats:
             click.echo(_account(run, plan), err=True)
 
@@ -84,19 +86,33 @@ def _print(run: Pump) -> None:
 
 
 def _save(run: Pump, target: Path) -> None:
-    """The answer in a file, which appears when it is whole; what came of a broken answer stays in `FILE.part`."""
-    partial = target.with_name(target.name + ".part")
+    """The answer in a file, which appears when it is whole; what came of a broken answer stays in `FILE.part`.
+
+    What is no plain file, such as a pipe or a device, is written to and not replaced; of a link, what it leads to is.
+    """
+    if target.is_dir():
+        raise OutputError(f"{target} is a directory; name a file in it")
+    if not target.parent.is_dir():
+        raise OutputError(f"{target} cannot be written: there is no directory {target.parent}")
+    plain = not target.exists() or target.is_file()
+    final = target.resolve() if plain else target
+    partial = final.with_name(final.name + ".part") if plain else target
     progress = Progress(sys.stderr)
     try:
         with progress, partial.open("wb") as file:
             for chunk in progress.watch(run.chunks()):
                 file.write(chunk)
-        partial.replace(target)
+        if plain:
+            partial.replace(final)
     except DasflexError as error:
+        if not plain:
+            raise
         kept = f"What came before that ({size_text(progress.bytes)}) is in {partial}"
         raise type(error)(f"{error.message}. {kept}", kind=error.kind, detail=error.detail) from error
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(f"what came so far ({size_text(progress.bytes)}) is in {partial}") from stop
     except OSError as error:
-        raise OutputError(f"{partial} cannot be written: {error.strerror}") from error
+        raise OutputError(f"{target} cannot be written: {error.strerror}") from error
 
 
 def _account(run: Pump, plan: Plan) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.arrays import Dataset, Variable
 
-__all__ = ["learned_tables"]
+__all__ = ["axis_names", "learned_tables"]
 
 
 def learned_tables(datasets: Iterable[Dataset]) -> str:
@@ -55,9 +55,14 @@ def _data(dataset: Dataset, variable: Variable) -> Iterator[str]:
     """What is known of a variable."""
     if variable.label:
         yield f"title = {json.dumps(variable.label, ensure_ascii=False)}"
-    axes = [_coord_name(each, dataset.dimension(each).name) for each in dataset.axes(variable)]
-    yield f"axes  = {json.dumps(list(dict.fromkeys(axes)), ensure_ascii=False)}"
+    yield f"axes  = {json.dumps(list(axis_names(dataset, variable)), ensure_ascii=False)}"
     yield f"units = {json.dumps(variable.units, ensure_ascii=False)}"
+
+
+def axis_names(dataset: Dataset, variable: Variable) -> tuple[str, ...]:
+    """What a definition calls the coordinates that a variable depends on, in order."""
+    names = [_coord_name(each, dataset.dimension(each).name) for each in dataset.axes(variable)]
+    return tuple(dict.fromkeys(names))
 
 
 def _key(name: str) -> str:

@@ -39,8 +39,8 @@ def _failures_told(context: click.Context) -> Iterator[None]:
         for line in error.message.splitlines() or [type(error).__name__]:
             click.echo(f"dasflex: {line}", err=True)
         context.exit(exit_code(error))
-    except KeyboardInterrupt:
-        click.echo("dasflex: interrupted", err=True)
+    except KeyboardInterrupt as stop:
+        click.echo(": ".join(["dasflex", "interrupted", *map(str, stop.args)]), err=True)
         context.exit(INTERRUPTED)
 
 

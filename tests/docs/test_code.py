@@ -77,7 +77,7 @@ def test_the_reducer_of_the_plugin_page_does_what_it_says(tmp_path, monkeypatch)
 
     from dasflex_core.arrays import VARIES, Dataset, Dimension, Records, Variable
 
-    code, plugin = blocks(ROOT / "docs" / "howto" / "write-a-plugin.md", "python")
+    code, plugin, _tests = blocks(ROOT / "docs" / "howto" / "write-a-plugin.md", "python")
     package = tmp_path / "bandpower"
     package.mkdir()
     (package / "__init__.py").touch()

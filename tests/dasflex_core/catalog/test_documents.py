@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from dasflex_core.catalog.documents import merged
+from dasflex_core.catalog.documents import Document, merged, parse_document
+from dasflex_core.catalog.findings import Finding
 from dasflex_core.catalog.read_toml import problems, read_definition
 from dasflex_core.errors import ConfigError
 
@@ -94,3 +95,21 @@ def test_tables_are_merged_and_all_else_is_taken_whole():
     below = {"a": {"y": [2, 3], "z": 4}, "b": {"c": 1}, "d": 5}
     assert merged(own, below) == {"a": {"x": 1, "y": [1], "z": 4}, "b": [1], "d": 5}
     assert own == {"a": {"x": 1, "y": [1]}, "b": [1]}
+
+
+@pytest.mark.parametrize("text", ["a = 0x{}", "[[b]]\n[[b]]\na = [1, 0x{}]", "b.c = {{ a = 0b1{} }}"])
+def test_an_integer_that_toml_cannot_hold_is_no_toml_and_told_with_its_key(text):
+    """`tomllib` makes it, and then nobody can write it: Python turns no more than 4,300 digits into text."""
+    found = parse_document(f'title = ""\n{text.format("1" * 5_000)}', "source.toml")
+    assert isinstance(found, Finding)
+    assert found.kind == "config.unreadable"
+    assert "64 bits" in found.message
+    assert found.place.line == 2 + text.count("\n")
+    assert "a" in found.place.key
+
+
+def test_the_largest_integers_of_toml_are_read():
+    text = f"a = {-(2**63)}\nb = {2**63 - 1}"
+    document = parse_document(text, "source.toml")
+    assert isinstance(document, Document)
+    assert document.tables == {"a": -(2**63), "b": 2**63 - 1}

@@ -40,7 +40,7 @@ def test_an_amount_is_in_bytes(text, value):
     assert byte_count(text) == value
 
 
-@pytest.mark.parametrize("value", ["4", "4 KB", "4 kb", "0 B", "-1 kB", "kB", 4, None, "1e-9 B"])
+@pytest.mark.parametrize("value", ["4", "4 KB", "4 kb", "0 B", "-1 kB", "kB", 4, None, "1e-9 B", "1e400 kB"])
 def test_what_is_no_amount_is_refused(value):
     with pytest.raises(UnfitError):
         byte_count(value)
@@ -51,7 +51,9 @@ def test_a_rate_has_packets_and_their_size():
     assert rate("0.5 packets/s of 1 MiB") == Rate(0.5, 1 << 20)
 
 
-@pytest.mark.parametrize("value", ["0 packet/s of 4 kB", "10 packet/s", "10 of 4 kB", 10])
+@pytest.mark.parametrize(
+    "value", ["0 packet/s of 4 kB", "1e400 packet/s of 4 kB", "1 packet/s of 1e400 B", "10 packet/s", "10 of 4 kB", 10]
+)
 def test_what_is_no_rate_is_refused(value):
     with pytest.raises(UnfitError):
         rate(value)

@@ -93,7 +93,8 @@ def test_what_is_wrong_is_told_with_its_line(bare, folder, old, new, line, text)
 @pytest.mark.parametrize(
     ("reader", "text"),
     [
-        ("sys.stderr.write('no disk'); sys.exit(2)", "no disk"),
+        ("sys.stderr.write('no disk'); sys.exit(2)", "It said: no disk"),
+        ("sys.exit(1)", "before any output. It said nothing on standard error.\n"),
         ("print('hello')", "the example fails"),
         ("headers()", "gives no data"),
         ("pass", "gives no data"),
@@ -144,6 +145,9 @@ def test_what_the_stream_does_not_keep_is_a_warning(bare, folder):
     done = bare.run("check", str(file))
     assert done.exit_code == 0
     assert done.stdout == f"{file}:11: data.level: warning: the stream has the units 'V', not 'nT'\n"
+    file = change(folder, 'units = "V"', 'axes = ["tiem"]')
+    done = bare.run("check", str(file))
+    assert done.stdout == f"{file}:11: data.level: warning: the stream has level over time, and not over tiem\n"
     file = change(folder, "[data.level]", "[data.height]")
     done = bare.run("check", str(file))
     assert "warning: the stream has no height; it has level" in done.stdout

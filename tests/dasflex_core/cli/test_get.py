@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,40 @@ def test_a_file_that_cannot_be_written_is_told_in_one_line(examples, tmp_path):
     done = examples.run("get", *RANDOM, "-o", str(tmp_path / "none" / "x.csv"))
     assert done.exit_code == 1
     assert done.stderr.startswith("dasflex: ")
-    assert "No such file or directory" in done.stderr
+    assert f"there is no directory {tmp_path / 'none'}" in done.stderr
+
+
+def test_a_directory_is_no_file_to_write(examples, tmp_path):
+    done = examples.run("get", RANDOM[0], RANDOM[1], "-o", str(tmp_path))
+    assert done.exit_code == 1
+    assert done.stderr == f"dasflex: {tmp_path} is a directory; name a file in it\n"
+
+
+def test_a_pipe_is_written_to_and_stays_one(examples, tmp_path):
+    target = tmp_path / "pipe.csv"
+    os.mkfifo(target)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(target.read_bytes)
+        assert examples.run("get", *RANDOM, "-o", str(target)).exit_code == 0
+        assert read.result(timeout=10) == examples.run("get", *RANDOM, "format.type=csv").stdout_bytes
+    assert target.is_fifo()
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_replaced(examples, tmp_path):
+    target = tmp_path / "link.csv"
+    target.symlink_to(tmp_path / "real.csv")
+    assert examples.run("get", *RANDOM, "-o", str(target)).exit_code == 0
+    assert target.is_symlink()
+    assert (tmp_path / "real.csv").read_text(encoding="utf-8").startswith("time,")
+
+
+@pytest.mark.parametrize("reader", ["pass", "headers()"])
+def test_a_range_without_data_is_told(bare, tmp_path, reader):
+    bare.add("empty", reader)
+    done = bare.run("get", "empty", DAY, "-o", str(tmp_path / "empty.csv"))
+    assert done.exit_code == 0
+    assert done.stderr == "dasflex: note: nothing was found in the range\n"
 
 
 def test_a_broken_configuration_is_the_administrator_s_fault(tmp_path, bare):
@@ -245,7 +279,9 @@ def test_nothing_is_left_when_the_command_is_stopped(bare, program, started, tmp
     assert wait_until(lambda: not alive(place), 3)
     if number == signal.SIGINT:
         assert process.returncode == 130
-        assert process.stderr.read() == b"dasflex: interrupted\n"
+        told = process.stderr.read().decode()
+        assert told.startswith("dasflex: interrupted: what came so far (")
+        assert told.endswith(f") is in {tmp_path / 'out.csv.part'}\n")
     assert not target.exists()
 
 
