@@ -91,6 +91,7 @@ class Family:
         self._guardian = guardian
         self._own: Guardian | None = None
         self._programs: list[subprocess.Popen[bytes]] = []
+        self._begun = False  # before the first program is on the list: Ctrl-C may come in between
         self._lock = Lock()
         self._ended = False
 
@@ -112,7 +113,8 @@ class Family:
     ) -> subprocess.Popen[bytes]:
         """Starts a program in a session of its own.
 
-        Raises `SourceError` (`source.start`), in which `name` is the stage's, or `BusyError`.
+        Raises `SourceError` (`source.start`), in which `name` is the stage's, `QueryError` where the values of the
+        request make the command too long, or `BusyError`.
         """
         with self._lock:
             if self._ended:
@@ -120,6 +122,7 @@ class Family:
             watcher = self._guardian or self._own
             if watcher is None:
                 watcher = self._own = Guardian(self._python, self._grace)
+            self._begun = True
             try:
                 program = subprocess.Popen(
                     argv,
@@ -162,7 +165,7 @@ class Family:
             if self._ended:
                 return
             self._ended = True
-            if self._programs:
+            if self._begun:
                 self._end({program.pid for program in self._programs if program.returncode is None}, (self.token,))
             if self._own is not None:
                 self._own.close()

@@ -28,30 +28,64 @@ _PROC = "/proc"
 _STEP = 0.01
 #: Seconds after which a process that survives SIGKILL (it waits for a device) is left alone.
 _PATIENCE = 1.0
+#: How often it is looked, at most, until it is sure that nothing is left.
+_LOOKS = 20
+#: How the state of a process begins that is gone, or waits to be reaped.
+_DEAD: tuple[list[bytes], ...] = ([], [b"Z"], [b"X"])
 
 
 def members(tokens: Collection[str], sessions: Collection[int]) -> set[int]:
     """The processes of these runs by their ids, zombies and this process left out; none where there is no /proc."""
+    return _look(tokens, sessions)[0]
+
+
+def _look(tokens: Collection[str], sessions: Collection[int]) -> tuple[set[int], set[str]]:
+    """The processes of these runs, and those of which nothing could be told when their turn came."""
     try:
         names = [name for name in os.listdir(_PROC) if name.isdigit()]  # noqa: PTH208  pathlib would triple the start
     except OSError:
-        return set()
+        return set(), set()
     marks = {f"{VARIABLE}={token}".encode() for token in tokens}
-    found = {int(name) for name in names if _session(name) in sessions or not marks.isdisjoint(_environment(name))}
-    return {pid for pid in found if pid != os.getpid() and _alive(pid)}
+    found: set[int] = set()
+    unknown: set[str] = set()
+    for name in names:
+        variables = _environment(name)
+        fields = _stat(name)  # read last: what lives now had the variables that were read
+        lives = fields[:1] not in _DEAD
+        if lives and (int(fields[3]) in sessions or not marks.isdisjoint(variables)):
+            found.add(int(name))
+        elif not lives or variables == [b""]:
+            unknown.add(name)
+    return found - {os.getpid()}, unknown
+
+
+def _surely(tokens: Collection[str], sessions: Collection[int]) -> set[int]:
+    """The processes of these runs; where there seem to be none, it is looked until that is sure.
+
+    A process that starts another and ends while /proc is being listed hides both: one is gone when its turn comes, and
+    the other was not there when the list was made. Nor can one be told that is just becoming another program. So it is
+    looked again until nothing is unknown that was not unknown before.
+    """
+    before: set[str] | None = None
+    for _time in range(_LOOKS):
+        found, unknown = _look(tokens, sessions)
+        if found or (before is not None and unknown <= before):
+            return found
+        before = unknown
+    return set()
 
 
 def end(tokens: Collection[str], sessions: Collection[int], grace: float) -> set[int]:
     """Ends these runs: SIGTERM, and SIGKILL for what is still there after `grace` seconds. Gives what withstood."""
     deadline = monotonic() + grace
-    found = _signal(members(tokens, sessions), signal.SIGTERM)
+    found = _signal(_surely(tokens, sessions), signal.SIGTERM)
     if not found:
         return found
     while found and monotonic() < deadline:
         sleep(_STEP)
         found = {pid for pid in found if _alive(pid)}
     deadline = monotonic() + _PATIENCE
-    while (found := _signal(members(tokens, sessions), signal.SIGKILL)) and monotonic() < deadline:
+    while (found := _signal(_surely(tokens, sessions), signal.SIGKILL)) and monotonic() < deadline:
         sleep(_STEP)
     return found
 
@@ -85,15 +119,9 @@ def _stat(name: str | int) -> list[bytes]:
     return _read(f"{name}/stat").rpartition(b")")[2].split()
 
 
-def _session(name: str) -> int:
-    """The session that a process is in; 0 where it is gone."""
-    fields = _stat(name)
-    return int(fields[3]) if len(fields) > 3 else 0
-
-
 def _alive(pid: int) -> bool:
     """Whether the process is there, and more than a zombie."""
-    return _stat(pid)[:1] not in ([], [b"Z"], [b"X"])
+    return _stat(pid)[:1] not in _DEAD
 
 
 def _environment(name: str) -> list[bytes]:

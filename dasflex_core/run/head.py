@@ -92,18 +92,15 @@ class Ends:
         """Where the tag of a data packet stands near the beginning of these bytes, the likeliest first.
 
         It may stand inside packets, too, and even with their period: `:01:` is in each time of the first minute of an
-        hour. What begins at such a place looks less like the first packet of the stream than a packet does.
+        hour. What begins at such a place looks much less like the first packet of the stream than a packet does.
         """
-        found: list[int] = []
+        alike: dict[int, int] = {}
         at = tail.find(self._first[:_TAG])
-        while at >= 0 and len(found) < _TRIES:
-            found.append(at)
+        while at >= 0 and len(alike) < _TRIES:
+            alike[at] = sum(map(int.__eq__, self._first, tail[at : at + len(self._first)]))
             at = tail.find(self._first[:_TAG], at + 1)
-        return sorted(found, key=lambda place: self._unlike(tail[place : place + len(self._first)]))
-
-    def _unlike(self, packet: bytes) -> int:
-        """How many bytes of the first packet stand otherwise here, or not at all."""
-        return len(self._first) - sum(map(int.__eq__, self._first, packet))
+        least = max(alike.values(), default=0) / 2
+        return sorted((place for place in alike if alike[place] > least), key=alike.__getitem__, reverse=True)
 
     def _check(self, chunk: bytes) -> None:
         """Frames a chunk up to the first data packet."""

@@ -102,3 +102,12 @@ def test_a_range_may_be_of_times_or_of_numbers(text, made):
 def test_what_is_no_range_is_refused(value):
     with pytest.raises(UnfitError):
         span(value)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("read", [byte_count, rate, span, seconds])
+@pytest.mark.parametrize("text", ["1" * 100_000, "1" + " " * 100_000 + "x", "1 to " * 30_000])
+def test_a_long_text_is_refused_without_a_long_search(read, text):
+    """The first once took six minutes, and the second one."""
+    with pytest.raises(UnfitError):
+        read(text)

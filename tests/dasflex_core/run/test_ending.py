@@ -183,6 +183,20 @@ def test_a_guardian_ends_with_its_owner(readers, settings):
     assert own._process.returncode is not None
 
 
+@pytest.mark.parametrize("pause", [0, 0.001, 0.002])
+@pytest.mark.parametrize("forks", [1, 2])
+def test_a_reader_that_becomes_a_daemon_as_the_consumer_goes_cannot_hide(readers, settings, forks, pause):
+    fork = "if os.fork(): os._exit(0)\nos.setsid()\n"
+    text = f"import os, time\nos.write(1, b'data')\n{fork * forks}time.sleep(60)"
+    with Guardian() as shared:
+        for _try in range(12):
+            chunks = Pump((readers.node(text),), settings(guardian=shared)).chunks()
+            next(chunks)
+            time.sleep(pause)
+            chunks.close()
+            assert readers.left() == []
+
+
 def test_processes_of_others_are_not_touched(readers):
     bystander = subprocess.Popen(
         readers.argv("import time; time.sleep(60)"), env={**os.environ, guardian.VARIABLE: "another"}
