@@ -310,7 +310,7 @@ class Plan:
         consumed = {name for step in self.solution.path.steps for name in step.consumes}
         rest = sorted(consumed & set(request) - {"read.time.min", "read.time.max"})
         words += [f"{name.rpartition('.')[2]}-{request[name]}" for name in rest if not name.startswith("format.")]
-        text = "_".join("".join(char if char.isalnum() or char in "-.+" else "_" for char in word) for word in words)
+        text = "_".join(_fit_for_files(word) for word in words)
         return f"{text[:120]}.{self.suffix}"
 
     def open(self) -> Pump:
@@ -363,6 +363,11 @@ def _write(plan: Plan, path: Path) -> None:
     with path.open("wb") as file, plan.open() as pump:
         for chunk in pump.chunks():
             file.write(chunk)
+
+
+def _fit_for_files(word: str) -> str:
+    """A word with an underscore for each character that a file name or a header cannot hold everywhere."""
+    return "".join(char if char.isascii() and (char.isalnum() or char in "-.+") else "_" for char in word)
 
 
 def _noted(text: str) -> None:

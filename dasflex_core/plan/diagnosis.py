@@ -71,10 +71,15 @@ def _unclaimed(source: str, task: Task, declined: Iterable[tuple[str, str]]) -> 
         facts = canonical_facts(name)
         if facts is not None:
             reasons = "".join(f"; {stage}: {reason}" for stage, reason in declined)
-            known = f"{source}: nothing that is installed or declared consumes {name} ({facts.title.lower()}){reasons}"
-            return QueryError(known + _hint(name, legal), kind="query.unknown-parameter")
+            known = f"{source}: nothing that is installed or declared consumes {name} ({_inside(facts.title)}){reasons}"
+            return QueryError(f"{known}. There are {listing(sorted(legal))}", kind="query.unknown-parameter")
         return QueryError(f"{source} has no parameter {name!r}{_hint(name, legal)}", kind="query.unknown-parameter")
     return None
+
+
+def _inside(title: str) -> str:
+    """A title inside a sentence."""
+    return title[:1].lower() + title[1:]
 
 
 def _hint(name: str, legal: list[str]) -> str:
@@ -97,7 +102,7 @@ def _missing(source: str, task: Task) -> QueryError | None:
     if not all(lacking):
         return None
     needed = min(lacking, key=len)
-    titles = _listing([f"{name} ({title.lower()})" if title else name for name, title in needed])
+    titles = _listing([f"{name} ({_inside(title)})" if title else name for name, title in needed])
     return QueryError(f"{source} needs {titles}", kind="query.missing-parameter")
 
 

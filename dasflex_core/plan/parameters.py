@@ -22,6 +22,7 @@ __all__ = [
     "canonical_name",
     "canonical_pairs",
     "canonical_text",
+    "check_characters",
     "check_range",
     "is_trigger",
     "typed_value",
@@ -117,8 +118,8 @@ def canonical_name(name: str) -> str:
 def canonical_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The request that pairs of name and value write: canonical names, empty values absent, `time=A/B` expanded.
 
-    Raises `QueryError` for a name that no parameter has, for a parameter that is given twice with different values,
-    and for a range that is none.
+    Raises `QueryError` for a name that no parameter has, for values that are no text, for a parameter that is given
+    twice with different values, and for a range that is none.
     """
     request: dict[str, str] = {}
     for written, value in pairs:
@@ -127,6 +128,7 @@ def canonical_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         name = canonical_name(written)
         if len(name) > _LONGEST_NAME or not name.isprintable():
             raise QueryError(f"There is no parameter {shown(name)}", kind="query.unknown-parameter")
+        check_characters(name, value)
         for key, text in _expand(name, value.strip()):
             if request.setdefault(key, text) != text:
                 raise QueryError(
@@ -134,6 +136,15 @@ def canonical_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
                     kind="query.bad-value",
                 )
     return request
+
+
+def check_characters(name: str, value: str) -> None:
+    """Raises `QueryError` where a value holds what no file, argument and answer can."""
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise QueryError(
+            f"The value of {name} holds a character that is none (a NUL or half of a pair); leave it out.",
+            kind="query.bad-value",
+        )
 
 
 def _expand(name: str, value: str) -> list[tuple[str, str]]:

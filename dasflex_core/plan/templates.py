@@ -48,6 +48,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import ConfigError, QueryError
+from dasflex_core.plan.parameters import check_characters
 from dasflex_core.plan.template_syntax import (
     ENVIRONMENT,
     PYTHON,
@@ -272,11 +273,7 @@ class _Rendering:
 
 def _checked(name: str, value: str) -> str:
     """The value, if an argument of a program can hold it."""
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise QueryError(
-            f"The value of {name} holds a character that is none (a NUL or half of a pair); leave it out.",
-            kind="query.bad-value",
-        )
+    check_characters(name, value)
     size = len(value.encode())
     if size > _LONGEST_VALUE:
         raise QueryError(

@@ -116,16 +116,23 @@ class Process:
             self._feeder = Feeder(os.dup(feeding), feed, self._sign)
 
     def _limit_cpu(self, pid: int) -> None:
-        """Sets the limit of CPU time, which children inherit: SIGXCPU at the limit, SIGKILL a second later."""
+        """Sets the limit of CPU time, which children inherit: SIGXCPU at the limit, SIGKILL a second later.
+
+        The program runs already, so that it may have children that inherited none: it is looked until there are no
+        more of these.
+        """
         if not self.limits.cpu:
             return
         import resource
 
         seconds = max(1, math.ceil(self.limits.cpu))
+        limited: set[int] = set()
         try:
-            resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 1))
-        except ProcessLookupError:  # it has ended already
-            return
+            while new := {pid, *guardian.members((self._family.token,), (pid,))} - limited:
+                for each in new:
+                    with contextlib.suppress(ProcessLookupError):  # it has ended already
+                        resource.prlimit(each, resource.RLIMIT_CPU, (seconds, seconds + 1))
+                limited |= new
         except PermissionError as error:
             text = f"The stage {self.name} has a limit of CPU time, which cannot be set for another user's program"
             raise SourceError(text, kind="source.start", detail=str(error)) from error

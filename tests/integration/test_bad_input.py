@@ -237,6 +237,7 @@ UNKNOWN, VALUE, TIME, RANGE = "query.unknown-parameter", "query.bad-value", "que
         ("read.text", "-rf", VALUE, r"read\.text must not begin with a hyphen"),
         ("read.text", "a\0b", VALUE, r"read\.text holds a character that is none"),
         ("read.text", "\ud800", VALUE, r"read\.text holds a character that is none"),
+        ("format.delim", "\0", VALUE, r"format\.delim holds a character that is none"),
         ("read.text", "x" * 1_000_000, VALUE, r"read\.text has 1,000,000 bytes; a reader takes at most 65,536"),
         ("read.colours", ",".join(["red"] * 100_000), VALUE, r"read\.colours has 399,999 bytes"),
         ("read.time.inter", "0.5", VALUE, r"read\.time\.inter=0\.5 is out of its range from 1 s"),

@@ -171,6 +171,11 @@ def test_a_value_reaches_the_reader_as_a_part_of_one_argument(site, name, value)
     assert json.loads(answer.comments[-1].text) == [mine, begin, end]
 
 
+def test_the_name_of_a_file_holds_no_sign_that_a_file_system_or_a_header_does_not_take(site):
+    name = site["echo"][DAY].ask(read_text="../é中\n;/" * 99, format_type="csv").plan().file_name()
+    assert re.fullmatch(r"echo_2020-01-01[\w.+-]{1,120}\.csv", name, re.ASCII)
+
+
 def test_lists_numbers_and_arrays_of_python_are_values(site):
     answer = site["echo"][DAY].ask(read_list=["a", "b"], read_level=np.float64(2)).read()
     assert json.loads(answer.comments[-1].text)[:2] == ["--level=2", "a,b"]
