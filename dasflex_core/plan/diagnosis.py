@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import QueryError, did_you_mean, listing
-from dasflex_core.plan.parameters import GOAL, canonical_facts
+from dasflex_core.plan.parameters import CANONICAL, GOAL, canonical_facts
 from dasflex_core.plan.solver import StageIndex, Task, binds, solve
-from dasflex_core.streamtype import ARRAYS
+from dasflex_core.streamtype import ARRAYS, AXIS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,9 +72,16 @@ def _unclaimed(source: str, task: Task, declined: Iterable[tuple[str, str]]) -> 
         if facts is not None:
             reasons = "".join(f"; {stage}: {reason}" for stage, reason in declined)
             known = f"{source}: nothing that is installed or declared consumes {name} ({_inside(facts.title)}){reasons}"
-            return QueryError(f"{known}. There are {listing(sorted(legal))}", kind="query.unknown-parameter")
+            hint = f". There are {listing(sorted(legal))}" if _is_right(name, task) else _hint(name, legal)
+            return QueryError(known + hint, kind="query.unknown-parameter")
         return QueryError(f"{source} has no parameter {name!r}{_hint(name, legal)}", kind="query.unknown-parameter")
     return None
+
+
+def _is_right(name: str, task: Task) -> bool:
+    """Whether a canonical name is spelt right: one of the core's own, or of an axis that the source has."""
+    axes = {trait.removeprefix(AXIS) for stage in _stages(task) for trait in stage.adds if trait.startswith(AXIS)}
+    return name in CANONICAL or any(name == own.replace("{coord}", axis) for own in CANONICAL for axis in axes)
 
 
 def _inside(title: str) -> str:
