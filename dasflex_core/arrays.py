@@ -375,8 +375,9 @@ def is_fill(values: NDArray[Any], fill: Fill) -> NDArray[np.bool_]:
     elif fill == 0 or np.isinf(fill):
         found = np.asarray(values == fill)
     else:
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is far from the fill
-            found = np.abs(values - values.dtype.type(fill)) < abs(fill) * 1e-5
+        low, high = sorted((fill * (1 - 1e-5), fill * (1 + 1e-5)))
+        with np.errstate(over="ignore"):  # a fill beyond the type's range is none that it can hold
+            found = (values > values.dtype.type(low)) & (values < values.dtype.type(high))
     return found
 
 
