@@ -112,17 +112,20 @@ def plain_names(dataset: Dataset, fields: tuple[Field, ...]) -> list[str]:
     units, as in `psd (10 Hz)` or `wave (0.5 s)`, several tags being separated by `; `. Where no coordinate says what
     an inner index means, or it varies with the record, the index itself is written: `NAME [0] (UNITS)`.
     """
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     return [_unique(name, taken) for field in fields for name in _field_names(dataset, field)]
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    """The name, or with `_2`, `_3`, … where it is taken; it is taken from then on."""
-    found, count = name, 1
+def _unique(name: str, taken: dict[str, int]) -> str:
+    """The name, or with `_2`, `_3`, … where it is taken; it is taken from then on.
+
+    `taken` has the last number given to each name, so that many equal names do not cost their square.
+    """
+    found = name
     while found in taken:
-        count += 1
-        found = f"{name}_{count}"
-    taken.add(found)
+        taken[name] += 1
+        found = f"{name}_{taken[name]}"
+    taken[found] = 1
     return found
 
 

@@ -229,3 +229,13 @@ def test_a_batch_comes_in_pieces_of_bounded_size():
     pieces = [len(piece) for piece in formatter.feed(many)]
     assert len(pieces) > 10
     assert max(pieces) < 1_000_000
+
+
+def test_very_many_equal_names_are_made_unique_in_time():
+    """A header of 1 MB can declare hundreds of thousands of columns of one name."""
+    from dasflex_csv.layout import _unique
+
+    taken = {}
+    names = [_unique(name, taken) for name in ["a"] * 100_000 + ["a_2", "b"]]
+    assert len(set(names)) == len(names)
+    assert names[:2] == ["a", "a_2"]
