@@ -315,22 +315,23 @@ class Plan:
 
     def open(self) -> Pump:
         """The plan as a run that has not begun: a context manager with `start()`, `chunks()`, `items()`, `record`."""
-        from dasflex_core.run import Pump, PumpSettings, RequestRecord, new_request_id
+        from dasflex_core.run import Pump, PumpSettings, ReaderLog, RequestRecord, new_request_id
 
         registry, config = self.request.source.site.registry, self.request.source.site.config
-        solution = self.solution
+        solution, identifier = self.solution, new_request_id()
         settings = PumpSettings(
             framer=registry.framer,
             info=registry.stream_type,
             bin_path=tuple(str(each) for each in config.bin_path),
             library_path=tuple(str(each) for each in config.lib_path),
             environ=self.request.source.site.planner.environ,
-            records=str(config.log_path / "requests"),
+            records=str(config.requests),
+            log=ReaderLog(config.requests, identifier),
             note=_noted,
             remarks=solution.remarks if registry.convention(solution.convention).lenient else (),
         )
         about = RequestRecord(
-            id=new_request_id(),
+            id=identifier,
             source=solution.source,
             request=solution.request,
             plan=solution.plan,

@@ -8,7 +8,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from dasflex_core.run.reader_log import Log
 
 __all__ = ["KEPT", "Messages"]
 
@@ -20,7 +20,7 @@ _LINES: Final = 20
 class Messages:
     """Reads a pipe in a thread of its own, so that no program ever waits to complain."""
 
-    def __init__(self, descriptor: int, log: BinaryIO | None = None) -> None:
+    def __init__(self, descriptor: int, log: Log | None = None) -> None:
         self._descriptor = descriptor
         self._log = log
         self._kept = b""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import BinaryIO
 
     from dasflex_core.run.family import Guardian
+    from dasflex_core.run.reader_log import Log
     from dasflex_core.stages import Framer
     from dasflex_core.streamtype import StreamType, StreamTypeInfo
 
@@ -64,7 +64,7 @@ class PumpSettings:
     scratch: str = ""
     quota: int = 10 << 30
     records: str = ""
-    log: BinaryIO | None = None
+    log: Log | None = None
     note: Callable[[str], None] = _discard
     digest: bool = True
     remarks: tuple[str, ...] = ()
