@@ -423,7 +423,8 @@ class Records:
         column = self.columns[name]
         if isinstance(column, Ragged) or column.dtype.kind not in "iufb":
             raise QueryError(f"{name} holds no fixed number of numbers per record", kind="query.unreachable-type")
-        numbers = column.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            numbers = column.astype(np.float64)
         numbers[is_fill(column, variable.fill)] = np.nan
         return numbers
 

@@ -125,7 +125,8 @@ def _scaled(values: NDArray[Any], epoch: _Epoch) -> tuple[Integers, NDArray[np.b
     reach = _LARGEST // epoch.unit - (epoch.unit > 1)  # less one, for a fraction
     lowest, highest = max(epoch.at_1970 - reach, FILL_INTEGER + 1), min(epoch.at_1970 + reach, _LARGEST)
     if values.dtype.kind == "f":
-        floats = values.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            floats = values.astype(np.float64)
         missing = ~((floats > float(lowest)) & (floats < float(highest)))  # a NaN makes both false
         floats[missing] = 0.0
         whole = np.floor(floats)

@@ -265,15 +265,16 @@ def _number(spec: ParamSpec, name: str, text: str) -> float | int:
 def _quantity(spec: ParamSpec, name: str, text: str) -> float:
     """A number with a unit, such as `60 ms`, in the units of the parameter."""
     wanted = "a whole number" if spec.type == "integer" else "a number"
-    unit = f" (of {spec.units})" if spec.units else ""
+    units = spec.units or ("s" if spec.type == "duration" else "")
     try:
-        if spec.units == "s":
+        if units == "s":
             return seconds(text)
         number, written = parse_quantity(text)
     except QueryError:
         written, number = "?", 0.0
-    if not spec.units or written != spec.units:
-        raise QueryError(f"{name}={shown(text)} is not {wanted}{unit}", kind="query.bad-value")
+    if not units or written != units:
+        of = f" (of {units})" if units else ""
+        raise QueryError(f"{name}={shown(text)} is not {wanted}{of}", kind="query.bad-value")
     return number
 
 

@@ -72,10 +72,9 @@ def fill_of(plane: str, *levels: Properties) -> float:
     for name in ("yFill" if plane == "y" else "zFill", "fill"):
         found = cascade(name, *levels)
         if found is not None:
-            words = found.text.split()
             try:
-                return float(words[0] if found.type == "Datum" and words else found.text)
-            except ValueError:
+                return float(found.text.split()[0])  # a unit may follow
+            except (ValueError, IndexError):
                 raise SourceError(
                     f"The property {name}={found.text!r} is no number, as a fill value must be", kind="source.stream"
                 ) from None

@@ -14,7 +14,7 @@ from dasflex_core.errors import SourceError
 from dasflex_core.stages import Formatter, param
 from dasflex_das.das3_messages import MAX_PACKET, comment_packet, problem_packet
 from dasflex_das.das3_wire import binary_wire, check_packet, end_line, text_wire
-from dasflex_das.das3_writing import dataset_packet, stream_packet
+from dasflex_das.das3_writing import dataset_packet, stream_packet, written_columns
 from dasflex_das.to_das3 import dataset_to_das3, header_to_das3
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class _Das3Encoder(Formatter):
         head = self._lead()
         if self._header is not None:
             dataset = dataset_to_das3(self._header, dataset)
-        wires = {variable.name: self.wire(variable) for variable in dataset.columns}
-        columns = tuple((variable, wires[variable.name]) for variable in dataset.columns)
+        columns = tuple((variable, self.wire(variable)) for variable in written_columns(dataset))
+        wires = {variable.name: wire for variable, wire in columns}
         size = sum(prod(variable.shape) * wire.width for variable, wire in columns)
         tag = b"|Pd|%d|%d|" % (dataset.id, size)
         check_packet(len(tag) + size, dataset.name, MAX_PACKET)

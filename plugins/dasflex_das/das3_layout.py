@@ -94,7 +94,8 @@ class Layout:
                 continue
             if place.sequences:
                 extents = (len(bodies), *variable.index[1:])
-                columns[variable.name] = evaluate(place.sequences, extents, variable.dtype, first)
+                values = evaluate(place.sequences, extents, variable.dtype, first)
+                columns[variable.name] = values.reshape(len(bodies), *variable.shape)
                 continue
             values = _values(bodies[:, offset : offset + place.size], place, variable)
             columns[variable.name] = values.reshape(len(bodies), *variable.shape)

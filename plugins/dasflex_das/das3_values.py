@@ -234,8 +234,9 @@ def evaluate(
 ) -> NDArray[Any]:
     """The values of a sequence: minimum + Σ interval[k] · i[k], with the extents that are not None as shape.
 
-    A vector has one sequence per component, and the components are the last axis. `first` is the number of the first
-    record, where the first extent is that of records. With an ISO minimum the intervals are seconds.
+    A vector has one sequence per component, and the components, if they are several, are the last axis. `first` is the
+    number of the first record, where the first extent is that of records. Where the minimum is a time, intervals are
+    seconds.
     """
     shape = tuple(extent for extent in extents if extent is not None)
     with np.errstate(over="ignore", invalid="ignore"):  # absurd slopes lead beyond the range of numbers

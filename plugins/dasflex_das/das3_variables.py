@@ -291,12 +291,18 @@ def _from_sequences(variable: Variable, element: Element, where: str) -> tuple[V
         )
     rule = tuple(sequences)
     dtype = sequence_type(rule, element.get("storage"), variable.semantic)
+    if variable.semantic == "string" or (dtype.kind == "M" and variable.semantic != "datetime"):
+        raise SourceError(
+            f"{where}: values of the semantic {variable.semantic} cannot follow a sequence from {rule[0].minimum!r}",
+            kind="source.stream",
+        )
     variable = replace(variable, dtype=dtype, units="UTC" if dtype.kind == "M" else variable.units)
     if variable.per_record:
         encoding = Encoding("utf8", 30) if dtype.kind == "M" else Encoding(f"LE{_KIND[dtype.kind]}", dtype.itemsize)
         made = replace(variable, encoding=encoding)
         return made, Place(made, 0, 0, rule)
-    return replace(variable, values=evaluate(rule, variable.index, dtype), sequences=rule), Place(None, 0, 0)
+    values = evaluate(rule, variable.index, dtype).reshape(variable.shape)
+    return replace(variable, values=values, sequences=rule), Place(None, 0, 0)
 
 
 _KIND: Final = {"f": "real", "i": "int", "u": "uint"}

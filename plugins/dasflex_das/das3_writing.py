@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dasflex_core.arrays import CoordinateFrame, Dataset, Dimension, Properties, Sequence, StreamHeader, Variable
     from dasflex_das.das3_wire import Wire
 
-__all__ = ["dataset_packet", "stream_packet"]
+__all__ = ["dataset_packet", "stream_packet", "written_columns"]
 
 _PLOT: Final = re.compile(r"(cartesian2d|cartesian3d|polar|cylindrical|spherical)(:movie)?")
 _AXIS: Final = re.compile("[xyz\u03c1r\u03b8\u03c6t-](;[xyz\u03c1r\u03b8\u03c6at-])*")
@@ -63,10 +63,20 @@ def dataset_packet(dataset: Dataset, wires: Mapping[str, Wire]) -> bytes:
     named = attributes(("name", word_name(dataset.name)), ("rank", str(dataset.rank)), ("index", index), ("plot", plot))
     inside = write_properties(properties, "  ")
     inside += "".join(f"  {extension}\n" for extension in dataset.extensions)
-    ordered = sorted(dataset.dimensions, key=lambda dimension: not dimension.coordinate)
-    ordered = [dimension for dimension in ordered if dimension.variables]
-    inside += "".join(_dimension(dimension, wires) for dimension in ordered)
+    inside += "".join(_dimension(dimension, wires) for dimension in _ordered(dataset))
     return header_packet("Hx", f"{dataset.id:02d}", f"<dataset{named}>\n{inside}</dataset>\n")
+
+
+def _ordered(dataset: Dataset) -> list[Dimension]:
+    """The dimensions in the order of the header: coordinates first, as the schema wants them."""
+    ordered = sorted(dataset.dimensions, key=lambda dimension: not dimension.coordinate)
+    return [dimension for dimension in ordered if dimension.variables]
+
+
+def written_columns(dataset: Dataset) -> tuple[Variable, ...]:
+    """The variables that have a column, in the order of the header, which is that of their values in a packet."""
+    every = (variable for dimension in _ordered(dataset) for variable in dimension.variables)
+    return tuple(variable for variable in every if variable.name in dataset.wire)
 
 
 def _dimension(dimension: Dimension, wires: Mapping[str, Wire]) -> str:

@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+import struct
 import tracemalloc
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
+from dasflex_core.answers import gather
 from dasflex_core.arrays import Records
 from dasflex_core.errors import SourceError
 from dasflex_das.das2_decoder import Das2Decoder
 from dasflex_das.das2_framing import Das2Framer
 from dasflex_das.das2_packets import BATCH
 from dasflex_das.das3_decoder import Das3Decoder
+from dasflex_das.das3_encoder import Das3BinaryEncoder, Das3TextEncoder
 
 START = b'[00]000023<stream version="2.2"/>'
 
@@ -172,3 +176,59 @@ def test_an_error_quotes_no_more_than_a_part_of_a_stream():
     with pytest.raises(SourceError) as caught:
         fed(Das3Decoder(), das3_stream(scalar, []))
     assert len(caught.value.message) == len(str(caught.value)) == 1_000
+
+
+def everything(encoder, items):
+    return b"".join([*(chunk for item in items for chunk in encoder.feed(item)), *encoder.finish()])
+
+
+@pytest.mark.parametrize("encoder", [Das3BinaryEncoder, Das3TextEncoder])
+def test_values_are_written_in_the_order_of_the_header_and_not_of_the_stream_that_was_read(encoder):
+    """In das3 headers coordinates come first; a das2 scatter has its second coordinate anywhere."""
+    planes = (
+        '<x type="sun_real8" units="us2000"/><yscan type="ascii13" nitems="2" yUnits="Hz" zUnits="V"/>'
+        '<y name="range" type="ascii9" units="km"/><z name="power" type="sun_real4" units="W"/>'
+    )
+    values = b":01:" + struct.pack(">d", 1e14) + b" 1.25         2.5         " + b" 4.5     " + struct.pack(">f", 8)
+    [_header, before, records] = fed(Das2Decoder(), START + das2(1, f"<packet>{planes}</packet>") + values)
+    again = fed(Das3Decoder(), everything(encoder(), [_header, before, records]))[-1]
+    assert [again[name].tolist() for name in ("range", "power")] == [[4.5], [8.0]]
+    assert again["yscan"].tolist() == [[1.25, 2.5]]
+
+
+@pytest.mark.parametrize("index", ["*;-", "-;3"])
+def test_a_vector_of_one_component_that_follows_a_rule_keeps_its_axis(index):
+    rule = "".join(f'<sequence minval="1" interval="{index.replace("*", "2").replace("3", "2")}"/>')
+    vector = f'<vector semantic="real" units="" index="{index}" components="1">{rule}</vector>'
+    packet = (
+        '<scalar semantic="real" units="" index="*;-"><packet numItems="1" encoding="utf8" itemBytes="1"/></scalar>'
+    )
+    inside = f'<coord physDim="a">{vector}</coord><data physDim="b">{packet}</data>'
+    declared = f'<dataset rank="2" index="*;3" name="a">{inside}</dataset>'
+    stream = das3("Sx", "", "<stream/>") + das3("Hx", 1, declared) + das3("Pd", 1, "7") * 3
+    [_header, dataset, batch] = fed(Das3Decoder(), stream)
+    values = batch["a"] if index[0] == "*" else dataset["a"].values
+    assert values.tolist() == [[1], [3], [5]]
+
+
+@pytest.mark.parametrize(("semantic", "minimum"), [("string", "1"), ("bool", "2031-04-02"), ("real", "2031-04-02")])
+def test_a_rule_that_cannot_make_values_of_the_semantic_is_refused(semantic, minimum):
+    scalar = f'<scalar semantic="{semantic}" units="" index="*"><sequence minval="{minimum}" interval="1"/></scalar>'
+    with pytest.raises(SourceError, match="cannot follow a sequence"):
+        fed(Das3Decoder(), das3_stream(scalar, []))
+
+
+@pytest.mark.parametrize("written", ['double:zFill="-1 V"', 'Datum:fill="-1 V"', 'DatumRange:fill="-1 to 5 V"'])
+def test_a_unit_may_follow_a_fill_value_whatever_type_it_is_said_to_have(written):
+    planes = f'<x type="sun_real8" units="us2000"/><z type="sun_real4" units="V"><properties {written}/></z>'
+    [_header, dataset] = fed(Das2Decoder(), START + das2(1, f"<packet>{planes}</packet>"))
+    assert dataset["z"].fill == -1.0
+
+
+def test_a_signalling_nan_is_a_missing_value_and_no_warning_of_numpy():
+    planes = '<x type="sun_real4" units="us2000"/><y type="sun_real4" units="V"/>'
+    record = b":01:" + struct.pack(">II", 0x7F800001, 0x7F800001)
+    answer = gather(fed(Das2Decoder(), START + das2(1, f"<packet>{planes}</packet>") + record))
+    [table] = answer.values()
+    assert np.isnat(table["time"]).all()
+    assert np.isnan(table["y"]).all()

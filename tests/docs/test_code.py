@@ -71,19 +71,65 @@ def test_the_reader_of_the_tutorial_writes_the_stream_it_promises(tmp_path):
     assert {len(record) for record in records} == {20 + 10}
 
 
-def test_the_reducer_of_the_plugin_page_does_what_it_says(tmp_path, monkeypatch):
-    """The band power of a flat density is the density times the width of the band; fill gives NaN."""
-    import numpy as np
-
-    from dasflex_core.arrays import VARIES, Dataset, Dimension, Records, Variable
-
-    code, plugin, _tests = blocks(ROOT / "docs" / "howto" / "write-a-plugin.md", "python")
+@pytest.fixture
+def bandpower(tmp_path):
+    """A directory with the package of the plugin page, installed as an entry point of it, and its test."""
+    page = ROOT / "docs" / "howto" / "write-a-plugin.md"
+    code, plugin, tests = blocks(page, "python")
     package = tmp_path / "bandpower"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "stages.py").write_text(code, encoding="utf-8")
     (package / "plugin.py").write_text(plugin, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "test_bandpower.py").write_text(tests, encoding="utf-8")
+    [project] = [tomllib.loads(each) for each in blocks(page, "toml")]
+    entries = project["project"]["entry-points"]["dasflex"]
+    facts = tmp_path / f"{project['project']['name']}-{project['project']['version']}.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: bandpower\nVersion: 1.0\n", encoding="utf-8")
+    lines = "".join(f"{name} = {module}\n" for name, module in entries.items())
+    (facts / "entry_points.txt").write_text(f"[dasflex]\n{lines}", encoding="utf-8")
+    return tmp_path
+
+
+def test_the_plugin_of_the_page_passes_its_own_tests(bandpower):
+    """The contract and all, with nothing of the reducer left out."""
+    import os
+    import subprocess
+
+    environ = {**os.environ, "PYTHONPATH": str(bandpower)}
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-rs",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(bandpower),
+            str(bandpower),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+        env=environ,
+        cwd=bandpower,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert " passed" in told.stdout
+    assert "skipped" not in told.stdout
+
+
+def test_the_reducer_of_the_plugin_page_does_what_it_says(bandpower, monkeypatch):
+    """The band power of a flat density is the density times the width of the band; fill gives NaN."""
+    import numpy as np
+
+    from dasflex_core.arrays import VARIES, Dataset, Dimension, Records, Variable
+
+    monkeypatch.syspath_prepend(bandpower)
     registered: list[type] = []
     importlib.import_module("bandpower.plugin").dasflex_stages(registered.append)
 

@@ -212,8 +212,7 @@ UNKNOWN, VALUE, TIME, RANGE = "query.unknown-parameter", "query.bad-value", "que
     [
         ("read.txt", "x", UNKNOWN, r"options has no parameter 'read.txt'\. Did you mean read\.text"),
         ("nonsense", "x", UNKNOWN, r"'nonsense'.* There are .*read\.count"),
-        ("dft.length", "800", UNKNOWN, r"consumes dft\.length \(points of each fourier transform\)"),
-        ("bin.time.max", "60", UNKNOWN, r"consumes bin\.time\.max"),
+        ("calc.nonsense", "800", UNKNOWN, r"options has no parameter 'calc\.nonsense'"),
         ("x" * 1_000_000, "1", UNKNOWN, r"no parameter 'xxxx"),
         ("a\0b\n", "1", UNKNOWN, r"no parameter 'a\\x00b'"),
         ("", "1", UNKNOWN, "no parameter ''"),
