@@ -16,7 +16,7 @@ from dasflex_core.arrays import Encoding, Properties, Property, StreamHeader
 from dasflex_core.errors import QueryError, SourceError
 from dasflex_das.das2_encodings import type_of, units_of
 from dasflex_das.das2_layout import MAX_WRITTEN
-from dasflex_das.das2_properties import cascade, fill_of, number_text, properties_lines, safe_name
+from dasflex_das.das2_properties import DEFAULT_FILL, cascade, fill_of, number_text, properties_lines, safe_name
 from dasflex_das.das2_tags import numbers_of
 from dasflex_das.elements import attribute_text
 
@@ -167,9 +167,12 @@ def _plane_properties(dataset: Dataset, plane: WrittenPlane, header: StreamHeade
     variable, dimension = plane.variable, dataset.dimension(plane.variable)
     properties = Properties(tuple(each for each in variable.properties if each.name not in _ATTRIBUTES))
     levels = (properties, dataset.properties, header.properties)
-    fill = variable.fill
-    if not dimension.coordinate and isinstance(fill, (int, float)) and not _same(fill_of(plane.kind, *levels), fill):
-        properties = properties.put(Property("yFill" if plane.kind == "y" else "zFill", number_text(fill), "double"))
+    if not dimension.coordinate and plane.encoding.name != "time":
+        said = _fill_said(plane.kind, levels)
+        fill = variable.fill if isinstance(variable.fill, (int, float)) else DEFAULT_FILL if said is None else said
+        if said is None or not _same(said, fill):
+            name = "yFill" if plane.kind == "y" else "zFill"
+            properties = properties.put(Property(name, number_text(fill), "double"))
     properties = properties.put(*_operation(dimension, variable))
     renderer = cascade("renderer", *levels)
     if plane.kind == "yscan" and (renderer is None or renderer.text != "waveform"):
@@ -177,6 +180,14 @@ def _plane_properties(dataset: Dataset, plane: WrittenPlane, header: StreamHeade
         if tags is not None and tags.role == "offset" and dataset.dimension(tags).physical == "time":
             properties = properties.put(Property("renderer", "waveform", "String"))
     return properties
+
+
+def _fill_said(kind: str, levels: tuple[Properties, ...]) -> float | None:
+    """The fill value that the properties say; None where it is no number, as it need not be of times in text."""
+    try:
+        return fill_of(kind, *levels)
+    except SourceError:
+        return None
 
 
 def _same(first: float, second: float) -> bool:

@@ -14,6 +14,7 @@ from dasflex_core.answers import gather
 from dasflex_core.arrays import Records
 from dasflex_core.errors import SourceError
 from dasflex_das.das2_decoder import Das2Decoder
+from dasflex_das.das2_encoder import Das2BinaryEncoder
 from dasflex_das.das2_framing import Das2Framer
 from dasflex_das.das2_packets import BATCH
 from dasflex_das.das3_decoder import Das3Decoder
@@ -232,3 +233,10 @@ def test_a_signalling_nan_is_a_missing_value_and_no_warning_of_numpy():
     [table] = answer.values()
     assert np.isnat(table["time"]).all()
     assert np.isnan(table["y"]).all()
+
+
+def test_times_in_text_whose_fill_is_a_time_are_written_as_numbers_with_a_fill_that_is_one():
+    plane = '<y name="seen" type="time24" units="us2000"><properties yFill="0001-01-01T00:00:00"/></y>'
+    stream = START + das2(1, f'<packet><x type="time24" units="us2000"/>{plane}</packet>')
+    written = everything(Das2BinaryEncoder(), fed(Das2Decoder(), stream))
+    assert fed(Das2Decoder(), written)[1]["seen"].fill == -1e31

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import atheris
@@ -46,10 +47,8 @@ def answer(data: bytes) -> None:
     items, wrong = fed(Das2Decoder() if second else Das3Decoder(), [stream])
     if wrong:
         return
-    try:
+    with suppress(QueryError, SourceError):
         gather(items)
-    except (QueryError, SourceError):
-        pass
     for writer, options, reader in FORMATS:
         formatter = writer(**options)
         try:
