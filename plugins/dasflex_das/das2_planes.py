@@ -15,6 +15,8 @@ from dasflex_core.errors import QueryError
 from dasflex_das.das3_properties import items
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dasflex_core.arrays import Dataset, Dimension, Variable
 
 __all__ = ["Plane", "planes_of"]
@@ -37,9 +39,9 @@ _SYMBOLS: Final = {
 class Plane:
     """One das2 plane: its kind, its name, and the das3 variable whose values it holds.
 
-    `component` is the slot of a vector; `label` that of the component, where the stream names it. `tags` is the
-    coordinate of the inner index of a yscan, at `place` in the index of the dataset, or None where it has none.
-    `scatter` says that `<y>` is a coordinate, and `<z>` the data.
+    `component` is the slot of a vector and `symbol` its sign; `label` that of the component, where the stream names
+    it. `tags` is the coordinate of the inner index of a yscan, at `place` in the index of the dataset, or None where it
+    has none. `scatter` says that `<y>` is a coordinate, and `<z>` the data.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class Plane:
     variable: Variable
     dimension: Dimension
     component: int | None = None
+    symbol: str = ""
     label: str = ""
     tags: Variable | None = None
     place: int = 0
@@ -54,10 +57,10 @@ class Plane:
 
     @property
     def caption(self) -> str:
-        """What the values are called on an axis: a component has the symbol at the end of its name with its label."""
+        """What the values are called on an axis: a component has its symbol with the label of the vector."""
         if self.label or self.component is None or not self.variable.label:
             return self.label or self.variable.label
-        return f"{self.variable.label} {self.name.rpartition('_')[2]}"
+        return f"{self.variable.label} {self.symbol}"
 
     @property
     def waveform(self) -> bool:
@@ -81,9 +84,20 @@ def planes_of(dataset: Dataset) -> tuple[Plane, ...]:
         kind = "yscan" if place else "z" if second and variable.name != second else "y"
         tags = _tags(dataset, variable, place, x) if place else None
         found += _components(variable, dataset.dimension(variable), kind, tags, place)
-    return tuple(
-        replace(each, scatter=bool(second)) for each in sorted(found, key=lambda each: _KINDS.index(each.kind))
-    )
+    ordered = sorted(_apart(found, dataset), key=lambda each: _KINDS.index(each.kind))
+    return tuple(replace(each, scatter=bool(second)) for each in ordered)
+
+
+def _apart(planes: list[Plane], dataset: Dataset) -> Iterator[Plane]:
+    """The planes, where a component is never called as another variable or dimension is: `b_x_2` beside `b_x`."""
+    taken = {*dataset.variables, *(dimension.name for dimension in dataset.dimensions)}
+    for plane in planes:
+        name, count = plane.name, 1
+        while plane.component is not None and name in taken:
+            count += 1
+            name = f"{plane.name}_{count}"
+        taken.add(name)
+        yield replace(plane, name=name)
 
 
 def _refuse(dataset: Dataset, variable: Variable, why: str) -> Never:
@@ -175,16 +189,18 @@ def _components(variable: Variable, dimension: Dimension, kind: str, tags: Varia
     order = vector.order or tuple(range(vector.components))
     labels = variable.properties.get("compLabel") or dimension.properties.get("compLabel")
     names = items(labels) if labels else []
+    signs = [str(symbols[order[slot]] if slot < len(order) else slot) for slot in range(vector.components)]
     return [
         Plane(
             kind,
-            f"{variable.name}_{symbols[order[slot]] if slot < len(order) else slot}",
+            f"{variable.name}_{sign}",
             variable,
             dimension,
             slot,
+            sign,
             names[slot] if len(names) == vector.components else "",
             tags,
             place,
         )
-        for slot in range(vector.components)
+        for slot, sign in enumerate(signs)
     ]

@@ -14,7 +14,7 @@ from dasflex_core.answers import gather
 from dasflex_core.arrays import Records
 from dasflex_core.errors import SourceError
 from dasflex_das.das2_decoder import Das2Decoder
-from dasflex_das.das2_encoder import Das2BinaryEncoder
+from dasflex_das.das2_encoder import Das2BinaryEncoder, Das2TextEncoder
 from dasflex_das.das2_framing import Das2Framer
 from dasflex_das.das2_packets import BATCH
 from dasflex_das.das3_decoder import Das3Decoder
@@ -240,3 +240,20 @@ def test_times_in_text_whose_fill_is_a_time_are_written_as_numbers_with_a_fill_t
     stream = START + das2(1, f'<packet><x type="time24" units="us2000"/>{plane}</packet>')
     written = everything(Das2BinaryEncoder(), fed(Das2Decoder(), stream))
     assert fed(Das2Decoder(), written)[1]["seen"].fill == -1e31
+
+
+@pytest.mark.parametrize("encoder", [Das2BinaryEncoder, Das2TextEncoder])
+def test_a_component_of_a_vector_does_not_take_the_name_of_a_variable_beside_it(encoder):
+    """One took that of the x, and the packet header came out without an x."""
+    three, one = (f'<packet numItems="{count}" encoding="LEreal" itemBytes="4"/>' for count in (3, 1))
+    vector = f'<vector semantic="real" units="km" index="*" components="3" system="cartesian">{three}</vector>'
+    inside = (
+        f'<coord physDim="b_z"><scalar semantic="real" units="s" index="*">{one}</scalar></coord>'
+        f'<data physDim="b">{vector}</data><data physDim="b_x"><scalar semantic="real" units="V" index="*">{one}</scalar></data>'
+    )
+    declared = f'<dataset rank="1" index="*" name="a">{inside}</dataset>'
+    stream = das3("Sx", "", "<stream/>") + das3("Hx", 1, declared) + b"|Pd|1|20|" + struct.pack("<5f", 1, 2, 3, 4, 5)
+    *_others, batch = fed(Das2Decoder(), everything(encoder(), fed(Das3Decoder(), stream)))
+    assert {name: column.tolist() for name, column in batch.columns.items()} == {
+        "b_z": [1], "b_x_2": [2], "b_y": [3], "b_z_2": [4], "b_x": [5]
+    }  # fmt: skip
