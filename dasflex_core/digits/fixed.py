@@ -39,7 +39,8 @@ __all__ = ["DROP", "compact", "compact_e", "fixed_e", "integers", "natural_width
 DROP: Final = 0xFF
 
 _BLANK: Final = 0x20
-_BLOCK: Final = 16384  # values per block: its arrays stay in a second-level cache
+#: Values per block: its arrays (about 4 MB) stay in a third-level cache, and the calls of numpy are few to a value.
+_BLOCK: Final = 65536
 _ONE_PRODUCT: Final = 12  # digits up to which the product of two doubles is near enough to what it should be
 _LOW: Final = 2e-99  # values whose exponent has two digits, also after rounding
 _HIGH: Final = 9e99
@@ -323,7 +324,7 @@ def compact_e(values: NDArray[Any], digits: int, *, delimiter: bytes = b",", new
     values = np.atleast_2d(values)
     lines, columns = values.shape
     width = natural_width(values.dtype, digits)
-    step = max(1, min(lines, 4 * _BLOCK // max(1, columns)))
+    step = max(1, min(lines, _BLOCK // max(1, columns)))
     length = max(0, columns * (width + 1) - 1) + len(newline)
     memory = bytearray(step * length)  # used again for each block: fresh memory would cost as much as the digits
     rows = np.frombuffer(memory, dtype=np.uint8).reshape(step, length)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FixedRows", "RowStyle"]
 
-_VALUES: Final = 16_384  # values of a block, as the digit kernel has them: they stay in a second-level cache
+_VALUES: Final = 65_536  # values of a block, as the digit kernel has them: a batch of 256 kB is one block
 _SPAN: Final = 4096  # rows whose times and text are made at once, as each call has its price
 _WIDEST: Final = 64  # bytes of a slot: longer text takes several
 #: From here on an exponent may have three digits, after rounding too.

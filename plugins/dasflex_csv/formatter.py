@@ -105,7 +105,7 @@ class CsvFormatter(Formatter, name="csv", accepts="arrays", produces="csv", star
         self._first: tuple[Dataset, list[str]] | None = None
 
     def feed(self, item: Item, /) -> Iterable[bytes]:
-        """The bytes of one item; those of a batch in pieces of about 200 kB."""
+        """The bytes of one item; those of a batch in pieces of about 1 MB."""
         return self._rows(item) if isinstance(item, Records) else super().feed(item)
 
     def header(self, header: StreamHeader) -> bytes:
