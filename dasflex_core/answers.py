@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from dasflex_core.arrays import Comment, Dataset, NoData, Problem, Properties, Ragged, Records, StreamHeader, is_fill
 from dasflex_core.epochs import is_epoch, to_datetime64
 from dasflex_core.errors import ConfigError, QueryError, did_you_mean
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,12 +11,12 @@ Every process reads this file first, so nothing here is slow to import, and what
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from dasflex_core.config_lines import Findings, config_lines, config_text
 from dasflex_core.errors import ConfigError, did_you_mean
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,9 +19,10 @@ Nothing found in a time range is no error: it is an item of the stream (`dasflex
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

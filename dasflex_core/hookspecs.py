@@ -10,10 +10,11 @@ never, where a fresh manifest already holds what they said; `dasflex_commands` o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pluggy
+
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

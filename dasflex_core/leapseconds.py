@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from itertools import pairwise
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from dasflex_core.errors import ConfigError, Place
+from dasflex_core.values import dataclass
 
 __all__ = ["TT2000_LESS_UTC", "LeapSeconds", "leap_seconds", "tt2000_of_utc", "utc_of_tt2000"]
 

@@ -7,7 +7,7 @@ A broken plugin takes nothing down: it is left out, and says why wherever plugin
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import pluggy
@@ -17,6 +17,7 @@ from dasflex_core.errors import ConfigError
 from dasflex_core.loading import load
 from dasflex_core.stages import Framer, StageSpec, spec_of
 from dasflex_core.streamtype import StreamType, StreamTypeInfo, check_traits
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

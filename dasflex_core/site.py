@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +17,7 @@ from dasflex_core.plan.parameters import canonical_name, canonical_pairs
 from dasflex_core.plan.planner import Planner, Solution
 from dasflex_core.plan.solver import StageIndex
 from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -7,12 +7,13 @@ Transformations are sans-I/O: they never read, write, sleep or spawn, so that on
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 from dasflex_core.errors import ConfigError, SourceError
 from dasflex_core.streamtype import ARRAYS, StreamType, check_traits
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

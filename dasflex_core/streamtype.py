@@ -7,9 +7,10 @@ part means *unknown* in what a stage produces and *any* in what a stage accepts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from dasflex_core.errors import ConfigError
+from dasflex_core.values import dataclass
 
 __all__ = ["ARRAYS", "AXIS", "TRAITS", "StreamType", "StreamTypeInfo", "check_traits"]
 

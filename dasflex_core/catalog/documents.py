@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.catalog.findings import Finding, Places
 from dasflex_core.catalog.locate import locate_keys
 from dasflex_core.errors import Place
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

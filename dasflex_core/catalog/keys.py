@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from dasflex_core.catalog import model
 from dasflex_core.catalog.options import make_option
 from dasflex_core.catalog.quantities import UnfitError
 from dasflex_core.stages import ParamType
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

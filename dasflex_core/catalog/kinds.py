@@ -7,7 +7,6 @@ A kind reads what `tomllib` gives and returns what the model holds, or raises `U
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +32,7 @@ from dasflex_core.errors import ConfigError
 from dasflex_core.plan.template_syntax import Insert, parse_word
 from dasflex_core.plan.templates import parse_template
 from dasflex_core.streamtype import StreamType
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

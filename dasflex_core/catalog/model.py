@@ -11,8 +11,10 @@ Front-ends read definitions at each request, so nothing here, and nothing that i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ from dasflex_core.catalog.rules import check_rules
 from dasflex_core.catalog.walk import CORE, Vocabulary, Walk
 from dasflex_core.errors import Place
 from dasflex_core.plan.template_syntax import PYTHON, Insert, parse_commands
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.catalog.compiled import from_json
 from dasflex_core.catalog.identifiers import LONGEST, folded
 from dasflex_core.errors import ConfigError, NotFoundError, did_you_mean
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dasflex_core.catalog.keys import TIME, Key, Table
@@ -15,6 +14,7 @@ from dasflex_core.catalog.quantities import UnfitError
 from dasflex_core.catalog.requests import read_request
 from dasflex_core.errors import did_you_mean
 from dasflex_core.registry import CORE_FAMILIES
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ definition likewise. A view is bound to the readers of the source that it views.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from dasflex_core.plan.templates import Template, TemplateParam, expand_environm
 from dasflex_core.stages import Cost, Mode, ParamSpec, StageSpec
 from dasflex_core.streamtype import AXIS, StreamType
 from dasflex_core.times import FOREVER, Time, parse_time
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

@@ -6,7 +6,7 @@ As text (for people), as JSON and as a Mermaid graph. Command lines and paths ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import listing, shown
@@ -14,6 +14,7 @@ from dasflex_core.plan.diagnosis import claimants
 from dasflex_core.plan.parameters import GOAL
 from dasflex_core.plan.solver import Path, binds, solve
 from dasflex_core.plan.templates import shell_text
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

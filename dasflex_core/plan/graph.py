@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
+
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from dasflex_core.stages import StageSpec, Value

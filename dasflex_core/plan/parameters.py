@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import QueryError, did_you_mean, listing, shown
 from dasflex_core.times import parse_quantity, parse_range, parse_time, seconds
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import QueryError, did_you_mean, shown
@@ -31,6 +31,7 @@ from dasflex_core.plan.parameters import (
 from dasflex_core.plan.solver import Path, StageIndex, Step, Task, binds, solve
 from dasflex_core.streamtype import StreamType
 from dasflex_core.times import Time, parse_time
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

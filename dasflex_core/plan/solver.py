@@ -36,7 +36,7 @@ The reader could have averaged, and more cheaply; but then no stage of the famil
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from heapq import heappop, heappush
 from itertools import combinations
 from operator import itemgetter
@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING
 
 from dasflex_core.plan.stage_index import Entry, Next, StageIndex, TypeKey, binds, entry_of, following_of
 from dasflex_core.streamtype import AXIS, StreamType
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,12 +6,12 @@ An index is made once for many requests; what it works out for a type or for a g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from dasflex_core.streamtype import StreamType
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,10 +8,10 @@ and nowhere else, so that no value has a part in it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from dasflex_core.errors import ConfigError
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -44,7 +44,6 @@ the environment are the administrator's, and pass.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import ConfigError, QueryError
@@ -59,6 +58,7 @@ from dasflex_core.plan.template_syntax import (
     parse_commands,
     parse_word,
 )
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import ConfigError, NotFoundError
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

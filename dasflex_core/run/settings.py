@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
+
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,13 +9,13 @@ constant bytes are written once, as the matrix is used again. `squeeze` then lea
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from dasflex_core.arrays import is_fill
 from dasflex_core.digits import DROP, fixed_e, integers, natural_width
+from dasflex_core.values import dataclass
 from dasflex_csv import cells
 from dasflex_csv.layout import values_of
 from dasflex_csv.squeeze import padding, squeeze

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from dasflex_core.epochs import is_epoch
 from dasflex_core.errors import QueryError
+from dasflex_core.values import dataclass
 from dasflex_csv.tags import element_tags
 
 if TYPE_CHECKING:

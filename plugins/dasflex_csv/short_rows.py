@@ -9,7 +9,6 @@ Other records are put together from the cells of each part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -19,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from dasflex_core.arrays import is_fill
 from dasflex_core.digits import DROP, compact
+from dasflex_core.values import dataclass
 from dasflex_csv import cells
 from dasflex_csv.layout import Field, values_of
 

@@ -7,7 +7,6 @@ the last byte of a value is a separator (the das2 stream format, value encodings
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from dasflex_core import digits, epochs
 from dasflex_core.arrays import Encoding
 from dasflex_core.errors import SourceError
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,6 @@ plane, its own name, the encoding, the texts of tags (the das2 stream format, pa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from dasflex_core import epochs
 from dasflex_core.arrays import VARIES, Dataset, Dimension, Encoding, Properties, StreamHeader, Variable
 from dasflex_core.errors import SourceError
 from dasflex_core.units import convert_factor
+from dasflex_core.values import dataclass
 from dasflex_das.das2_layout import compression_of, planes_of
 from dasflex_das.das2_properties import cascade, fill_of, properties_of
 from dasflex_das.das2_tags import Tags, tags_of

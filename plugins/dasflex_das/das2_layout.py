@@ -7,10 +7,10 @@ Data packets carry no length, so that even a framer must know this (the das2 str
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import SourceError
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from dasflex_das.elements import Element

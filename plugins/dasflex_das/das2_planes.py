@@ -8,10 +8,11 @@ y axis beside them makes a scatter of `<y>` and `<z>`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Never
 
 from dasflex_core.errors import QueryError
+from dasflex_core.values import dataclass
 from dasflex_das.das3_properties import items
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from dasflex_core.arrays import Sequence, Variable
 from dasflex_core.errors import SourceError
+from dasflex_core.values import dataclass
 from dasflex_das.das2_properties import number_text
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ every plane named, tags as a list or as interval and minimum (the das2 stream fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dasflex_core.arrays import Encoding, Properties, Property, StreamHeader
 from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.values import dataclass
 from dasflex_das.das2_encodings import type_of, units_of
 from dasflex_das.das2_layout import MAX_WRITTEN
 from dasflex_das.das2_properties import DEFAULT_FILL, cascade, fill_of, number_text, properties_lines, safe_name

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from dasflex_core.errors import SourceError
 from dasflex_core.stages import Formatter, param
+from dasflex_core.values import dataclass
 from dasflex_das.das3_messages import MAX_PACKET, comment_packet, problem_packet
 from dasflex_das.das3_wire import binary_wire, check_packet, end_line, text_wire
 from dasflex_das.das3_writing import dataset_packet, stream_packet, written_columns

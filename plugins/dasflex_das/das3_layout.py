@@ -7,7 +7,6 @@ bytes, or what a text parser makes of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ import numpy as np
 
 from dasflex_core.digits import blank_mask, parse_iso, parse_numbers
 from dasflex_core.errors import SourceError
+from dasflex_core.values import dataclass
 from dasflex_das.das3_framing import MAX_RECORD
 from dasflex_das.das3_values import evaluate
 

@@ -8,7 +8,6 @@ and keeps its width; in the binary form times become TT2000, and text numbers be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ from dasflex_core import epochs
 from dasflex_core.arrays import Ragged, is_fill
 from dasflex_core.digits import FILL_TIME, fixed_e, integers, iso_times, iso_width
 from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.values import dataclass
 from dasflex_das.das3_values import default_fill, natural_type, storage_name
 from dasflex_das.das3_variables import binary_type
 

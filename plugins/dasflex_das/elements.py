@@ -8,11 +8,11 @@ namespaces refuses them (the das2 stream format, XML dialect). das3 headers are 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Never
 from xml.parsers import expat
 
 from dasflex_core.errors import SourceError
+from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

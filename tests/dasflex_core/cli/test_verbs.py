@@ -83,6 +83,7 @@ def test_the_command_imports_a_verb_only_when_it_is_used():
             "dasflex_core.cli.exit_codes",
             "dasflex_core.cli.verbs",
             "dasflex_core.errors",
+            "dasflex_core.values",
         ]
     )
 
