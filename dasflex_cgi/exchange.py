@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What comes in and what goes out, as values: one HTTP request, and the answer to it.
+
+All that decides is written against these two, and opens no socket. Two edges make the one and send the other: the WSGI
+application on werkzeug for servers, and the CGI program, which has no time to import werkzeug.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from dasflex_core.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["HTML", "JSON", "TEXT", "Answer", "Asked", "Body"]
+
+#: Media types of what we write ourselves.
+TEXT: Final = "text/plain; charset=utf-8"
+HTML: Final = "text/html; charset=utf-8"
+JSON: Final = "application/json"
+
+
+class Body(Protocol):
+    """Bytes that come in pieces; `close` ends whatever makes them, whether they were taken or not."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __next__(self) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One HTTP request.
+
+    `path` is decoded, begins with `/` and is relative to where the server is mounted, which is `base` (without a slash
+    at its end; blank at the top). `query` is as it was sent. `origin` is `http://host[:port]` as the client wrote it.
+    `headers` have names in lower case. `client` is the address of whoever asks, and `gone` tells whether they have left,
+    where that can be known.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    origin: str = ""
+    base: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    client: str = ""
+    gone: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def browser(self) -> bool:
+        """Whether a person looks at the answer: Java programs accept HTML too, so that the agent must say so as well."""
+        return "text/html" in self.headers.get("accept", "") and "Mozilla/" in self.headers.get("user-agent", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer: its status, its headers in their canonical case, and its body.
+
+    A body of bytes has a known length. One that comes in pieces has none; it must be closed, and if it raises, the
+    connection is broken rather than ended. To HEAD the edges send no body.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | Body = b""
+
+    def with_headers(self, **named: str) -> Answer:
+        """This answer with more headers, or others in their place: `Cache_Control` is `Cache-Control`."""
+        new = {name.replace("_", "-"): value for name, value in named.items()}
+        kept = tuple(pair for pair in self.headers if pair[0] not in new)
+        return Answer(self.status, (*kept, *new.items()), self.body)
