@@ -10,11 +10,9 @@ Every process reads this file first, so nothing here is slow to import, and what
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from dasflex_core.config_lines import Findings, config_lines, config_text
 from dasflex_core.errors import ConfigError, did_you_mean
 from dasflex_core.values import dataclass
 
@@ -23,16 +21,29 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from dasflex_core.catalog.model import ExternalStage
+    from dasflex_core.config_lines import Findings
 
     Network: TypeAlias = IPv4Network | IPv6Network
 
-__all__ = ["CONFIG_FILE", "KEYS", "STAGES_FILE", "Config", "ConfigKey", "config_file", "external_stages", "read_config"]
+__all__ = [
+    "CONFIG_FILE",
+    "KEYS",
+    "STAGES_FILE",
+    "Config",
+    "ConfigKey",
+    "config_file",
+    "config_from_plain",
+    "config_to_plain",
+    "external_stages",
+    "read_config",
+    "root_of",
+]
 
 #: The configuration of a root, and the filters of all its sources, below the root.
 CONFIG_FILE: Final = "etc/dasflex.conf"
 STAGES_FILE: Final = "etc/stages.toml"
 
-KeyType = Literal["text", "identifier", "flag", "port", "path", "paths", "networks", "queue"]
+KeyType = Literal["text", "identifier", "flag", "port", "path", "paths", "networks", "queue", "amount"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,8 @@ class ConfigKey:
     """One key: what it means, what it is without being set (as it would be written), its type, and its chapter.
 
     A `path` is relative to the root; `paths` are several with `:` between them; `networks` are address ranges with
-    blanks or commas between them; a `queue` is `redis` or blank. What cannot be blank has its default instead.
+    blanks or commas between them; a `queue` is `redis` or blank; an `amount` is a number, and 0 or blank is no limit.
+    What cannot be blank has its default instead.
     """
 
     title: str
@@ -92,6 +104,16 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         PEERS_FILE=ConfigKey("The file of other servers", "etc/peers.json", "path"),
         IGNORE_REDIRECT=ConfigKey("Serve a source here although its definition names another server", "false", "flag"),
         ENABLE_HAPI_SUBSYS=ConfigKey("HAPI, for the sources that opt in", "true", "flag"),
+    ),
+    **_chapter(
+        "Limits",
+        LIMIT_REQUEST_SECONDS=ConfigKey("The most seconds that a request may cost by its plan", "", "amount"),
+        LIMIT_REQUEST_GIGABYTES=ConfigKey("The most gigabytes that a request may read by its plan", "", "amount"),
+        LIMIT_READER_SILENCE=ConfigKey("Seconds after which a reader that writes nothing is ended", "300", "amount"),
+        LIMIT_READER_CPU=ConfigKey("The most seconds of CPU time of a reader", "", "amount"),
+        LIMIT_READER_OUTPUT=ConfigKey("The most gigabytes that a reader may write", "", "amount"),
+        LIMIT_READER_MEMORY=ConfigKey("The most gigabytes of memory of a reader and its children", "", "amount"),
+        PREFER_STAGES=ConfigKey("Stages that win where the price is the same, the most preferred first"),
     ),
     **_chapter(
         "Who may what",
@@ -169,6 +191,13 @@ class Config:
     peers_file: Path
     ignore_redirect: bool
     enable_hapi_subsys: bool
+    limit_request_seconds: float
+    limit_request_gigabytes: float
+    limit_reader_silence: float
+    limit_reader_cpu: float
+    limit_reader_output: float
+    limit_reader_memory: float
+    prefer_stages: str
     user_passwd: Path
     user_group: Path
     allow_test_from: tuple[Network, ...]
@@ -202,10 +231,20 @@ class Config:
         """The directory of the records of requests."""
         return self.log_path / "requests"
 
+    @property
+    def answers(self) -> Path:
+        """The directory of the requests behind answer ids."""
+        return self.log_path / "answers"
+
 
 def config_file(place: Path) -> Path:
     """The configuration file that a root directory, or the path of the file itself, means."""
     return place / CONFIG_FILE if place.is_dir() else place
+
+
+def root_of(file: Path) -> Path:
+    """The root that a configuration file, given by its absolute path, is of: the directory around its `etc`."""
+    return file.parent.parent if file.parent.name == "etc" else file.parent
 
 
 def read_config(file: Path) -> Config:
@@ -214,8 +253,10 @@ def read_config(file: Path) -> Config:
     The root is the directory around its `etc`. Raises one `ConfigError` that lists all that is wrong:
     `config.unreadable`, `config.unknown-key` or `config.bad-value`, each with file, line and key.
     """
+    from dasflex_core.config_lines import Findings, config_text
+
     file = file.absolute()
-    root = file.parent.parent if file.parent.name == "etc" else file.parent
+    root = root_of(file)
     found = Findings(str(file))
     texts = _texts(config_text(file), found)
     values: dict[str, Any] = {name.lower(): _value(name, texts, root, found) for name in KEYS}
@@ -223,6 +264,29 @@ def read_config(file: Path) -> Config:
         kind, _message = found.wrong[0]
         raise ConfigError("\n".join(message for _kind, message in found.wrong), kind=kind)
     return Config(root=root, file=file, remarks=tuple(found.remarks), **values)
+
+
+def config_to_plain(config: Config) -> dict[str, object]:
+    """A configuration as JSON has it: the values by the way in which they are written there."""
+    kept: dict[str, dict[str, object]] = {each: {} for each in ("plain", "path", "paths", "networks")}
+    for name, key in KEYS.items():
+        value = getattr(config, name.lower())
+        if isinstance(value, tuple):
+            value = [str(each) for each in value]
+        how = key.type if key.type in kept and value is not None else "plain"
+        kept[how][name.lower()] = str(value) if how == "path" else value
+    return {"root": str(config.root), "file": str(config.file), "remarks": list(config.remarks), **kept}
+
+
+def config_from_plain(kept: Mapping[str, Any]) -> Config:
+    """The configuration as it was. Raises `KeyError`, `TypeError` or `ValueError` for what is none."""
+    values: dict[str, Any] = {
+        **kept["plain"],
+        **{name: Path(value) for name, value in kept["path"].items()},
+        **{name: tuple(map(Path, value)) for name, value in kept["paths"].items()},
+        **{name: tuple(map(_network, value)) for name, value in kept["networks"].items()},
+    }
+    return Config(root=Path(kept["root"]), file=Path(kept["file"]), remarks=tuple(kept["remarks"]), **values)
 
 
 def external_stages(config: Config) -> tuple[ExternalStage, ...]:
@@ -240,6 +304,8 @@ _Texts: TypeAlias = "dict[str, tuple[str, int]]"
 
 def _texts(text: str, found: Findings) -> _Texts:
     """The texts of the known keys, with their lines."""
+    from dasflex_core.config_lines import config_lines
+
     texts: _Texts = {}
     for line, key, value in config_lines(text, found):
         if key in texts:
@@ -255,7 +321,7 @@ def _texts(text: str, found: Findings) -> _Texts:
 
 
 _NEVER_BLANK: Final = ("identifier", "flag", "port", "path")
-_Value: TypeAlias = "str | bool | int | Path | tuple[Path, ...] | tuple[Network, ...] | None"
+_Value: TypeAlias = "str | bool | float | Path | tuple[Path, ...] | tuple[Network, ...] | None"
 _FLAGS: Final = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -274,6 +340,8 @@ def _value(name: str, texts: _Texts, root: Path, found: Findings) -> _Value:
 
 
 def _identifier(text: str, _root: Path) -> str:
+    import re
+
     if not re.fullmatch(r"[a-z0-9][a-z0-9_.+-]*", text):
         raise ValueError(f"{text!r} is no identifier: lower case letters, digits and _ - . without blanks")
     return text
@@ -291,6 +359,16 @@ def _port(text: str, _root: Path) -> int:
     return int(text)
 
 
+def _amount(text: str, _root: Path) -> float:
+    try:
+        value = float(text or 0)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{text!r} is no amount: a number of 0 or more; 0 or nothing is no limit")
+    return value
+
+
 def _paths(text: str, root: Path) -> tuple[Path, ...]:
     return tuple(root / Path(each.strip()).expanduser() for each in text.split(":") if each.strip())
 
@@ -302,7 +380,7 @@ def _queue(text: str, _root: Path) -> str:
 
 
 def _networks(text: str, _root: Path) -> tuple[Network, ...]:
-    return tuple(_network(each) for each in re.split(r"[\s,;]+", text) if each)
+    return tuple(_network(each) for each in text.replace(",", " ").replace(";", " ").split())
 
 
 def _network(text: str) -> Network:
@@ -327,4 +405,5 @@ _MAKE: Final[Mapping[KeyType, Callable[[str, Path], _Value]]] = {
     "paths": _paths,
     "networks": _networks,
     "queue": _queue,
+    "amount": _amount,
 }

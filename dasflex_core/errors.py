@@ -19,7 +19,6 @@ Nothing found in a time range is no error: it is an item of the stream (`dasflex
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from dasflex_core.values import dataclass
@@ -52,14 +51,17 @@ class QueryError(DasflexError, ValueError):
     """The client asked for something that cannot be.
 
     Kinds: `query.unknown-parameter`, `query.bad-value`, `query.bad-time`, `query.bad-range`,
-    `query.missing-parameter`, `query.no-plan`, `query.unreachable-type`.
+    `query.missing-parameter`, `query.no-plan`, `query.unreachable-type`, `query.too-large`.
     """
 
     default_kind = "query"
 
 
 class NotFoundError(DasflexError, LookupError):
-    """There is no such source, request record or answer. Kinds: `not-found.source`, `not-found.request`."""
+    """There is no such source, request record or answer.
+
+    Kinds: `not-found.source`, `not-found.request`, `not-found.answer`.
+    """
 
     default_kind = "not-found"
 
@@ -96,7 +98,10 @@ class ConfigError(DasflexError, ValueError):
 
 
 class BusyError(DasflexError, RuntimeError):
-    """A limit was reached; the same request may succeed later. Kinds: `busy.limit`."""
+    """Not now; the same request may succeed later.
+
+    Kinds: `busy.limit` (a limit was reached), `busy.stopped` (whoever ran it has ended it, as a server does).
+    """
 
     default_kind = "busy"
 
@@ -135,6 +140,8 @@ def nearest(word: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known words closest to `word`, the closest first, without regard to case."""
     if len(word) > _QUOTED:
         return []
+    from difflib import get_close_matches  # it is slow to import, and most requests are spelt right
+
     by_lower = {name.lower(): name for name in known}
     return [by_lower[name] for name in get_close_matches(word.lower(), list(by_lower), n=count, cutoff=0.6)]
 

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is installed: the plugins, what each provides, what failed to load and why. The only caller of pluggy.
 
-A broken plugin takes nothing down: it is left out, and says why wherever plugins are listed.
+A broken plugin takes nothing down: it is left out, and says why wherever plugins are listed. pluggy is imported only
+where plugins are asked: most requests have their answers from the manifest.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-import pluggy
-
-from dasflex_core import hookspecs
+from dasflex_core import declarations
 from dasflex_core.errors import ConfigError
 from dasflex_core.loading import load
 from dasflex_core.stages import Framer, StageSpec, spec_of
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import click
+    import pluggy
 
 __all__ = ["CORE_FAMILIES", "PluginInfo", "Registry", "discover"]
 
@@ -31,12 +30,12 @@ GROUP = "dasflex"
 
 #: The families of the core, in the order of a path.
 CORE_FAMILIES = (
-    hookspecs.Family("read", 100, "What is read"),
-    hookspecs.Family("dft", 200, "Fourier transforms"),
-    hookspecs.Family("calc", 300, "Calculations"),
-    hookspecs.Family("bin", 400, "Averages and other statistics of bins"),
-    hookspecs.Family("view", 500, "What a display needs"),
-    hookspecs.Family("format", 600, "The form of the answer"),
+    declarations.Family("read", 100, "What is read"),
+    declarations.Family("dft", 200, "Fourier transforms"),
+    declarations.Family("calc", 300, "Calculations"),
+    declarations.Family("bin", 400, "Averages and other statistics of bins"),
+    declarations.Family("view", 500, "What a display needs"),
+    declarations.Family("format", 600, "The form of the answer"),
 )
 
 
@@ -64,12 +63,13 @@ class Registry:
     plugins: tuple[PluginInfo, ...] = ()
     stages: tuple[StageSpec, ...] = ()
     stream_types: tuple[StreamTypeInfo, ...] = ()
-    families: tuple[hookspecs.Family, ...] = CORE_FAMILIES
-    conventions: tuple[hookspecs.Convention, ...] = ()
-    importers: tuple[hookspecs.DefinitionImporter, ...] = ()
-    tables: tuple[hookspecs.DefinitionTable, ...] = ()
-    authenticators: tuple[hookspecs.Authenticator, ...] = ()
-    task_kinds: tuple[hookspecs.TaskKind, ...] = ()
+    families: tuple[declarations.Family, ...] = CORE_FAMILIES
+    conventions: tuple[declarations.Convention, ...] = ()
+    importers: tuple[declarations.DefinitionImporter, ...] = ()
+    tables: tuple[declarations.DefinitionTable, ...] = ()
+    authenticators: tuple[declarations.Authenticator, ...] = ()
+    task_kinds: tuple[declarations.TaskKind, ...] = ()
+    mounted: tuple[declarations.Mount, ...] = ()
     manager: pluggy.PluginManager | None = field(default=None, compare=False, repr=False)
 
     def stream_type(self, produced: StreamType) -> StreamTypeInfo | None:
@@ -93,7 +93,7 @@ class Registry:
         """The type whose files have a suffix (without its dot)."""
         return next((info for info in self.stream_types if info.suffix == suffix.lower()), None)
 
-    def convention(self, name: str) -> hookspecs.Convention:
+    def convention(self, name: str) -> declarations.Convention:
         """The convention of that name. Raises `ConfigError`."""
         for each in self.conventions:
             if each.name == name:
@@ -102,22 +102,25 @@ class Registry:
         raise ConfigError(f"No plugin provides the convention {name!r}; there are {known}", kind="config.plugin")
 
     def commands(self) -> list[click.Command]:
-        """The verbs that plugins add to the `dasflex` command. A plugin that fails here warns and is left out."""
+        """The verbs that plugins add to the `dasflex` command. A plugin that fails here warns and is left out.
+
+        No manifest holds them: where the registry came from one, the plugins are asked now.
+        """
         found: list[click.Command] = []
-        if self.manager is not None:
-            _call(self.manager, "dasflex_commands", found.append)
+        manager = self.manager or discover().manager
+        if manager is not None:
+            _call(manager, "dasflex_commands", found.append)
         return found
 
-    def mounts(self) -> list[hookspecs.Mount]:
-        """The WSGI applications that plugins mount. A plugin that fails here warns and is left out."""
-        found: list[hookspecs.Mount] = []
-        if self.manager is not None:
-            _call(self.manager, "dasflex_mounts", found.append)
-        return found
+    def mounts(self) -> list[declarations.Mount]:
+        """The WSGI applications that plugins mount."""
+        return list(self.mounted)
 
 
 def _call(manager: pluggy.PluginManager, hook: str, register: Callable[[T], object]) -> dict[str, str]:
     """Calls a hook of each plugin by itself, so that one that fails leaves the others; gives the failures by name."""
+    import warnings
+
     failed: dict[str, str] = {}
     for implementation in getattr(manager.hook, hook).get_hookimpls():
         try:
@@ -157,17 +160,22 @@ class _Collector:
 
 _KINDS: dict[str, type] = {
     "dasflex_stream_types": StreamTypeInfo,
-    "dasflex_families": hookspecs.Family,
-    "dasflex_conventions": hookspecs.Convention,
-    "dasflex_definition_importers": hookspecs.DefinitionImporter,
-    "dasflex_definition_tables": hookspecs.DefinitionTable,
-    "dasflex_authenticators": hookspecs.Authenticator,
-    "dasflex_task_kinds": hookspecs.TaskKind,
+    "dasflex_families": declarations.Family,
+    "dasflex_conventions": declarations.Convention,
+    "dasflex_definition_importers": declarations.DefinitionImporter,
+    "dasflex_definition_tables": declarations.DefinitionTable,
+    "dasflex_authenticators": declarations.Authenticator,
+    "dasflex_task_kinds": declarations.TaskKind,
+    "dasflex_mounts": declarations.Mount,
 }
 
 
 def _collect(info: PluginInfo, module: object) -> _Collector:
     """What a plugin's module declares, asked through a manager of its own. Raises whatever the plugin raises."""
+    import pluggy
+
+    from dasflex_core import hookspecs
+
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(module, info.name)
@@ -184,6 +192,12 @@ def discover(entry_points: Iterable[tuple[PluginInfo, Callable[[], object]]] | N
 
     `entry_points` (pairs of what is known of a plugin, and how to load its module) stand in for the installed ones.
     """
+    import warnings
+
+    import pluggy
+
+    from dasflex_core import hookspecs
+
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     plugins: list[PluginInfo] = []
@@ -203,18 +217,19 @@ def discover(entry_points: Iterable[tuple[PluginInfo, Callable[[], object]]] | N
         plugins=tuple(plugins),
         stages=tuple(stage for each in good for stage in each.stages),
         stream_types=_all(good, "dasflex_stream_types", StreamTypeInfo),
-        families=(*CORE_FAMILIES, *_all(good, "dasflex_families", hookspecs.Family)),
-        conventions=(*CORE_CONVENTIONS, *_all(good, "dasflex_conventions", hookspecs.Convention)),
-        importers=_all(good, "dasflex_definition_importers", hookspecs.DefinitionImporter),
-        tables=_all(good, "dasflex_definition_tables", hookspecs.DefinitionTable),
-        authenticators=_all(good, "dasflex_authenticators", hookspecs.Authenticator),
-        task_kinds=_all(good, "dasflex_task_kinds", hookspecs.TaskKind),
+        families=(*CORE_FAMILIES, *_all(good, "dasflex_families", declarations.Family)),
+        conventions=(*CORE_CONVENTIONS, *_all(good, "dasflex_conventions", declarations.Convention)),
+        importers=_all(good, "dasflex_definition_importers", declarations.DefinitionImporter),
+        tables=_all(good, "dasflex_definition_tables", declarations.DefinitionTable),
+        authenticators=_all(good, "dasflex_authenticators", declarations.Authenticator),
+        task_kinds=_all(good, "dasflex_task_kinds", declarations.TaskKind),
+        mounted=_all(good, "dasflex_mounts", declarations.Mount),
         manager=manager,
     )
 
 
 #: The convention of the core itself: canonical names.
-CORE_CONVENTIONS = (hookspecs.Convention("flex", "Canonical parameters", ""),)
+CORE_CONVENTIONS = (declarations.Convention("flex", "Canonical parameters", ""),)
 
 
 def _all(collectors: Iterable[_Collector], hook: str, kind: type[T]) -> tuple[T, ...]:
@@ -227,8 +242,13 @@ def _provides(collector: _Collector) -> tuple[str, ...]:
     words = [f"{stage.role} {stage.name}" for stage in collector.stages]
     for hook, declared in collector.found.items():
         noun = hook.removeprefix("dasflex_").removesuffix("s").replace("_", " ").replace("familie", "family")
-        words += [f"{noun} {getattr(each, 'name', '') or getattr(each, 'type', '')}" for each in declared]
+        words += [f"{noun} {_called(each)}" for each in declared]
     return tuple(words)
+
+
+def _called(declared: object) -> str:
+    """How a declaration is told from others of its kind."""
+    return next((str(named) for each in ("name", "type", "path") if (named := getattr(declared, each, ""))), "")
 
 
 def _installed() -> list[tuple[PluginInfo, Callable[[], object]]]:

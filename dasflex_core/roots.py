@@ -31,7 +31,7 @@ __all__ = ["ensure_user_root", "install_examples", "make_root", "shipped_example
 EXAMPLES: Final = "Examples"
 #: What the examples were when they were installed, in their directory.
 _SHIPPED: Final = ".shipped"
-_DIRECTORIES: Final = ("etc", "definitions", "catalog", "cache", "include", "log", "run", "static")
+_DIRECTORIES: Final = ("etc", "definitions", "catalog", "cache", "include", "log", "run", "static", "public")
 _NOT_COPIED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "LICENSE-*")
 
 
@@ -155,6 +155,8 @@ def _write(root: Path, files: dict[Path, str]) -> None:
     """The directories and files of a root."""
     for each in _DIRECTORIES:
         (root / each).mkdir(parents=True, exist_ok=True)
+    etc = root / "etc"  # the manifest in it is used only if nobody but the owner may write there, whatever the umask
+    etc.chmod(etc.stat().st_mode & 0o755)
     for path, text in files.items():
         with (root / path).open("x", encoding="utf-8") as file:
             file.write(text)
@@ -193,12 +195,15 @@ def _is_compiled(root: Path) -> bool:
 
 
 def _compile(root: Path) -> None:
-    """Compiles the definitions of a new root. Raises `ConfigError` where they are wrong."""
+    """Compiles and publishes the definitions of a new root. Raises `ConfigError` where they are wrong."""
     from dasflex_core.catalog.findings import raise_for
+    from dasflex_core.catalog.publishing import publisher
     from dasflex_core.catalog.tree import compile_tree
+    from dasflex_core.manifest import load_facts
 
     with _writing(root):
-        report = compile_tree(root)
+        facts = load_facts(root / CONFIG_FILE)
+        report = compile_tree(root, publish=publisher(facts.config, facts.registry, facts.external))
     raise_for(report.findings)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dasflex_core.errors import AccessError, QueryError
-from dasflex_core.manifest import load_registry
-from dasflex_core.plan import explain
+from dasflex_core.manifest import load_facts
 from dasflex_core.plan.binding import bind
+from dasflex_core.plan.graph import Limits
 from dasflex_core.plan.parameters import canonical_name, canonical_pairs
 from dasflex_core.plan.planner import Planner, Solution
 from dasflex_core.plan.solver import StageIndex
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dasflex_core.catalog.tree import Catalog
     from dasflex_core.config import Config
     from dasflex_core.registry import Registry
-    from dasflex_core.run import Pump
+    from dasflex_core.run import Guardian, Pump
     from dasflex_core.stages import Value
 
 __all__ = ["Plan", "Request", "Site", "Source", "open_site"]
@@ -39,25 +39,30 @@ def open_site(root: str | Path | None = None) -> Site:
     Without an argument: the root that the environment variable `DASFLEX_CONFIG` names, else the per-user one, which is
     made with the examples if need be. Raises `ConfigError` for what cannot be read.
     """
-    from dasflex_core.config import external_stages, read_config
-    from dasflex_core.roots import ensure_user_root
+    from dasflex_core.config import config_file
 
     named = root or os.environ.get("DASFLEX_CONFIG")
-    if not named:
-        config = ensure_user_root()
-    else:
-        path = Path(named)
-        config = read_config(path / "etc" / "dasflex.conf" if path.is_dir() else path)
-    return Site(config, load_registry(config.root), tuple(external_stages(config)))
+    if named:
+        facts = load_facts(config_file(Path(named)))
+        return Site(facts.config, facts.registry, facts.external, facts.remarks)
+    from dasflex_core.roots import ensure_user_root
+
+    config = ensure_user_root()
+    facts = load_facts(config.file)
+    return Site(config, facts.registry, facts.external, facts.remarks)
 
 
 @dataclass(frozen=True)
 class Site:
-    """One configured root, opened. It has sources; what it knows of them is read anew when asked."""
+    """One configured root, opened. It has sources; what it knows of them is read anew when asked.
+
+    `remarks` are what the administrator should know of the opening, beside those of the configuration.
+    """
 
     config: Config
     registry: Registry
     external: tuple[ExternalStage, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """What it is, in short: where its root lies."""
@@ -77,7 +82,19 @@ class Site:
             self.registry,
             self.catalog.find,
             external=self.external,
+            prefer=tuple(self.config.prefer_stages.replace(",", " ").split()),
+            limits=self._limits(),
             index=StageIndex(self.registry.stages),
+        )
+
+    def _limits(self) -> Limits:
+        """What a reader may use, unless its definition says otherwise."""
+        config = self.config
+        return Limits(
+            silence=config.limit_reader_silence,
+            cpu=config.limit_reader_cpu,
+            output=int(config.limit_reader_output * 1e9),
+            memory=int(config.limit_reader_memory * 1e9),
         )
 
     def __getitem__(self, source_id: str) -> Source:
@@ -289,6 +306,8 @@ class Plan:
 
         Command lines are shown only to the administrator; `sh`, the equivalent shell pipeline, is nothing else.
         """
+        from dasflex_core.plan import explain
+
         if how == "json":
             import json
 
@@ -301,6 +320,8 @@ class Plan:
 
     def why(self, name: str) -> str:
         """Why a stage is or is not on the plan, or which stage consumes a parameter."""
+        from dasflex_core.plan import explain
+
         return explain.why(self.solution, name)
 
     def file_name(self) -> str:
@@ -314,9 +335,22 @@ class Plan:
         text = "_".join(_fit_for_files(word) for word in words)
         return f"{text[:120]}.{self.suffix}"
 
-    def open(self) -> Pump:
-        """The plan as a run that has not begun: a context manager with `start()`, `chunks()`, `items()`, `record`."""
+    def afford(self) -> None:
+        """Raises `QueryError` (`query.too-large`) where the plan costs more than the configuration allows."""
+        from dasflex_core.affording import check_price
+
+        check_price(self)
+
+    def open(self, *, amend: bool = False, guardian: Guardian | None = None) -> Pump:
+        """The plan as a run that has not begun: a context manager with `start()`, `chunks()`, `items()`, `record`.
+
+        A server shares one `guardian` among all its runs; without it the run starts one of its own.
+
+        With `amend`, which is for clients that ask again where data are narrower than the request, a stream header says
+        the range and the resolution of the request, where its format can and the reader does not.
+        """
         from dasflex_core.run import Pump, PumpSettings, ReaderLog, RequestRecord, new_request_id
+        from dasflex_core.run.answered import note_answer
 
         registry, config = self.request.source.site.registry, self.request.source.site.config
         solution, identifier = self.solution, new_request_id()
@@ -330,7 +364,10 @@ class Plan:
             log=ReaderLog(config.requests, identifier),
             note=_noted,
             remarks=solution.remarks if registry.convention(solution.convention).lenient else (),
+            amend=self._facts() if amend else (),
+            guardian=guardian,
         )
+        note_answer(solution.answer, solution.source, self.canonical, "flex", str(config.answers), _noted)
         about = RequestRecord(
             id=identifier,
             source=solution.source,
@@ -339,6 +376,24 @@ class Plan:
             answer=solution.answer,
         )
         return Pump(solution.nodes, settings, about)
+
+    @property
+    def canonical(self) -> tuple[tuple[str, str], ...]:
+        """The parameters that give this answer again: what its stages consume, times resolved, and its format."""
+        consumed = {name for step in self.solution.path.steps for name in step.consumes}
+        made = self.solution.produces
+        goal = (("format.type", made.kind), ("format.version", made.version), ("format.serial", made.variant))
+        return (
+            *((name, text) for name, text in self.solution.request if name in consumed),
+            *((name, text) for name, text in goal if text and made.kind != ARRAYS.kind),
+        )
+
+    def _facts(self) -> tuple[tuple[str, str], ...]:
+        """What a stream header may say of the answer: the range asked for, and the width of its bins."""
+        known = dict(self.canonical)
+        span = {name: known.get(name, "") for name in ("read.time.min", "read.time.max")}
+        facts = span if all(text[:1].isdigit() for text in span.values()) else {}
+        return tuple({**facts, **{name: known[name] for name in ("bin.time.max",) if name in known}}.items())
 
     def run(self) -> Iterator[bytes]:
         """The bytes of the answer in chunks. The run ends when the iterator is closed."""

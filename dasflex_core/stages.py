@@ -8,7 +8,6 @@ Transformations are sans-I/O: they never read, write, sleep or spawn, so that on
 from __future__ import annotations
 
 from dataclasses import field
-from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 from dasflex_core.errors import ConfigError, SourceError
@@ -222,6 +221,8 @@ _TYPES: dict[str, ParamType] = {
 
 def _complete(owner: type, attribute: str, declared: _Declared) -> ParamSpec:
     """The parameter with its type and attribute, from the annotation that stands in the class."""
+    from inspect import get_annotations  # it is slow to import, and a request has stages from the manifest
+
     written = get_annotations(owner).get(attribute, "str")
     annotation = (written.__name__ if isinstance(written, type) else str(written)).replace(" | None", "")
     if annotation not in _TYPES:

@@ -84,6 +84,11 @@ class StreamTypeInfo:
     class, of a function `(kind, message) -> bytes` that writes a failure in-band, and of a function
     `(type, source, text) -> bytes` that writes a comment; blank where the format has none. `failure` is like `problem`,
     but writes a whole answer that holds nothing else.
+
+    `header` is a function `(later) -> bytes` that writes the stream header of an answer of which nothing is known yet;
+    given the header that the reader wrote later, it gives what of that is still to be said. `amend` is a function
+    `(header, facts) -> bytes` that adds to the packet of a stream header what the server knows of the answer, by the
+    names of parameters.
     """
 
     type: StreamType
@@ -96,3 +101,5 @@ class StreamTypeInfo:
     problem: str = ""
     comment: str = ""
     failure: str = ""
+    header: str = ""
+    amend: str = ""

@@ -8,7 +8,7 @@ that another version of dasflex wrote, or that somebody edited, is refused rathe
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
 
@@ -17,9 +17,9 @@ from dasflex_core.errors import ConfigError
 from dasflex_core.stages import ParamType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["FORM", "from_json", "to_json"]
+__all__ = ["FORM", "from_json", "stages_from_plain", "stages_to_plain", "to_json"]
 
 #: The number of the compiled form; it grows when the model changes.
 FORM: Final = 1
@@ -48,6 +48,20 @@ def from_json(text: str | bytes, *, file: str = "compiled definition") -> model.
         ) from error
 
 
+def stages_to_plain(stages: Iterable[model.ExternalStage]) -> list[object]:
+    """The site's own filters as JSON has them."""
+    return [_plain(each) for each in stages]
+
+
+def stages_from_plain(raw: object) -> tuple[model.ExternalStage, ...]:
+    """The site's own filters as they were. Raises `ValueError` for what `stages_to_plain` does not give."""
+    try:
+        read = _record(model.ExternalStage)
+        return tuple(read(each) for each in _list(raw))
+    except _MisshapenError as error:
+        raise ValueError(str(error)) from error
+
+
 def _definition(raw: object) -> model.Definition:
     if not isinstance(raw, dict):
         raise _MisshapenError("it is no object")
@@ -63,7 +77,7 @@ def _no_constant(name: str) -> NoReturn:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  it walks values of every type of the model
     """A value of the model as JSON has it."""
-    if is_dataclass(value):
+    if hasattr(type(value), "__dataclass_fields__"):
         return {each.name: _plain(held) for each in fields(value) if (held := getattr(value, each.name)) != _rest(each)}
     if isinstance(value, tuple):
         return [_plain(each) for each in value]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,17 @@ from dasflex_core.catalog.compiled import to_json
 from dasflex_core.catalog.documents import DIRECTORY_FILE, Directories, Document, place_in
 from dasflex_core.catalog.findings import Finding
 from dasflex_core.catalog.identifiers import folded
+from dasflex_core.catalog.published_names import CATALOG_BEGIN, SOURCE_FILES
 from dasflex_core.catalog.read_toml import DEFINITION_FILE, examine_directory, examine_file
 from dasflex_core.catalog.tree import Catalog, Entry, TreeReport, index_text
 from dasflex_core.catalog.views import check_views
 from dasflex_core.errors import ConfigError, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from dasflex_core.catalog.model import Definition
+    from dasflex_core.catalog.publishing import Publisher
     from dasflex_core.catalog.walk import Vocabulary
 
 __all__ = ["definition_files", "install"]
@@ -52,7 +55,7 @@ def _toml_files(definitions: Path) -> Iterator[Path]:
         yield from (here / file for file in shown if file in own)
 
 
-def install(root: Path, vocabulary: Vocabulary) -> TreeReport:
+def install(root: Path, vocabulary: Vocabulary, publish: Publisher | None = None) -> TreeReport:
     """What `catalog.tree.compile_tree` does."""
     root = root.absolute()
     work = _Compilation(root, vocabulary)
@@ -63,6 +66,8 @@ def install(root: Path, vocabulary: Vocabulary) -> TreeReport:
     staying = {name: before[name] for name in kept}
     index = index_text([*written.values(), *staying.values()], work.former(kept), work.titles)
     _replace(root / "sources" / "index.json", index)
+    if publish:
+        work.publish(publish, {name: each for name, each in {**kept, **work.good}.items() if name in {*written, *kept}})
     removed = [entry for name, entry in before.items() if name not in written and name not in staying]
     for entry in removed:
         (root / "sources" / entry.file).unlink(missing_ok=True)
@@ -80,6 +85,7 @@ class _Compilation:
     def __init__(self, root: Path, vocabulary: Vocabulary) -> None:
         self.definitions = root / "definitions"
         self.sources = root / "sources"
+        self.public = root / "public"
         self.catalog = Catalog(root)
         self.vocabulary = vocabulary
         self.good: dict[str, Definition] = {}
@@ -192,6 +198,60 @@ class _Compilation:
             )
         return written
 
+    def publish(self, publish: Publisher, definitions: Mapping[str, Definition]) -> None:
+        """Writes what is public of the sources, and removes what is of sources that are gone."""
+        made = publish(definitions, self.titles)
+        self.note(*made.findings)
+        gone = [
+            path
+            for path in _published(self.public)
+            if path.relative_to(self.public).as_posix() not in made.files
+            and path.parent.relative_to(self.public).as_posix() not in made.stale
+        ]
+        for path in gone:
+            self.attempt(path, "removed", partial(path.unlink, missing_ok=True))
+        for name, data in made.files.items():
+            path = self.public / name
+            self.attempt(path, "written", partial(_publish, path, data))
+        for folder in sorted({path.parent for path in gone}, reverse=True):
+            _remove_empty(folder, self.public)
+
+    def attempt(self, path: Path, what: str, do: Callable[[], None]) -> None:
+        """Does something to a file, and notes where that cannot be."""
+        try:
+            do()
+        except OSError as error:
+            message = f"this file cannot be {what}: {error.strerror}"
+            self.note(Finding("config.unreadable", message, Place(str(path))))
+
+
+def _published(public: Path) -> Iterator[Path]:
+    """The files below `public/` that an install makes: those of sources, and the nodes of directories."""
+    for name, _folders, files in os.walk(public):
+        here = Path(name)
+        yield from (here / file for file in files if file in SOURCE_FILES or _is_node(here / file))
+
+
+def _is_node(path: Path) -> bool:
+    """Whether a file is the node of a directory, and no list that belongs to the whole site."""
+    if path.suffix != ".json" or path.name.startswith("."):
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(len(CATALOG_BEGIN)) == CATALOG_BEGIN
+    except OSError:  # what cannot be read was not made here
+        return False
+
+
+def _remove_empty(folder: Path, above: Path) -> None:
+    """Removes a directory, and those above it, as far as nothing is in them."""
+    while folder != above:
+        try:
+            folder.rmdir()
+        except OSError:  # something else is in it
+            return
+        folder = folder.parent
+
 
 def _with_contact(view: Definition, known: Mapping[str, Definition]) -> Definition:
     """The definition; a view without a contact has that of what it shows."""
@@ -203,15 +263,30 @@ def _with_contact(view: Definition, known: Mapping[str, Definition]) -> Definiti
     return replace(view, contacts=shown.contacts) if shown else view
 
 
+def _publish(path: Path, data: bytes) -> None:
+    """Makes a file hold these bytes for everybody, whatever the process would permit to others."""
+    for folder in reversed(path.parents):
+        if not folder.exists():
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)
+    _replace_bytes(path, data, mode=0o644)
+
+
 def _replace(path: Path, text: str) -> None:
     """Makes the file hold the text, at once for whoever reads it; a file that already does is left alone."""
-    data = text.encode()
+    _replace_bytes(path, text.encode())
+
+
+def _replace_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
+    """The same with bytes; `mode` is who may read the file, whatever the process would give."""
     if path.is_file() and path.read_bytes() == data:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         new.write_bytes(data)
+        if mode is not None:
+            new.chmod(mode)
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.catalog.findings import Finding
     from dasflex_core.catalog.model import Definition
+    from dasflex_core.catalog.publishing import Publisher
     from dasflex_core.catalog.walk import Vocabulary
 
 __all__ = ["Catalog", "Entry", "TreeReport", "compile_tree", "index_text"]
@@ -64,16 +65,17 @@ class TreeReport:
     findings: tuple[Finding, ...] = ()
 
 
-def compile_tree(root: Path, vocabulary: Vocabulary | None = None) -> TreeReport:
+def compile_tree(root: Path, vocabulary: Vocabulary | None = None, publish: Publisher | None = None) -> TreeReport:
     """Reads the definitions below `root`, and installs those that are right.
 
     A definition that is wrong leaves what was installed of it as it was. All that is wrong is in the report; only an
-    `OSError` of the index itself is raised. `vocabulary` is what plugins add to the words of definitions.
+    `OSError` of the index itself is raised. `vocabulary` is what plugins add to the words of definitions. `publish`,
+    from `catalog.publishing.publisher`, makes what is written below `public/`; without it that stays as it is.
     """
     from dasflex_core.catalog.making import install
     from dasflex_core.catalog.walk import CORE
 
-    return install(root, vocabulary or CORE)
+    return install(root, vocabulary or CORE, publish)
 
 
 def index_text(entries: Iterable[Entry], former: Mapping[str, str], directories: Mapping[str, str]) -> str:

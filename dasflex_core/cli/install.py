@@ -26,6 +26,7 @@ def install(context: click.Context, examples: bool, root: str | None) -> None:  
     A definition that is wrong is told, and its source stays as it was.
     """
     import dasflex_core
+    from dasflex_core.catalog.publishing import publisher
     from dasflex_core.catalog.tree import compile_tree
     from dasflex_core.catalog.walk import Vocabulary
     from dasflex_core.roots import install_examples
@@ -33,7 +34,8 @@ def install(context: click.Context, examples: bool, root: str | None) -> None:  
     site = dasflex_core.open(root)
     if examples and (kept := install_examples(site.config)) is not None:
         click.echo(f"The examples that were there are in {kept}")
-    report = compile_tree(site.config.root, Vocabulary(site.registry.families, site.registry.tables))
+    publish = publisher(site.config, site.registry, site.external)
+    report = compile_tree(site.config.root, Vocabulary(site.registry.families, site.registry.tables), publish)
     _tell(report)
     if report.findings:
         context.exit(FAILED)

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from hashlib import sha256
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    import hashlib
+    from collections.abc import Callable, Iterable, Mapping
 
     from dasflex_core.plan.graph import Nodes
     from dasflex_core.plan.solver import Path
@@ -57,7 +57,25 @@ def plan_id(nodes: Nodes, versions: Mapping[str, str]) -> str:
     return _digest(made)
 
 
+#: The 32 letters and digits of base 32 (RFC 4648), in lower case.
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+
+
 def _digest(facts: object) -> str:
-    """A short, case-insensitive name of facts."""
+    """A short, case-insensitive name of facts: the first 80 bits of a sha256 in base 32."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-    return base64.b32encode(sha256(text.encode()).digest()[:10]).decode().lower()
+    number = int.from_bytes(_sha256()(text.encode()).digest()[:10], "big")
+    return "".join(_LETTERS[number >> place & 31] for place in range(75, -5, -5))
+
+
+def _sha256() -> Callable[[bytes], hashlib._Hash]:
+    """The sha256 of Python's own, since hashlib loads OpenSSL, for which each plan would have to wait."""
+    for name in ("_sha2", "_sha256"):  # of Python 3.12, and of 3.11
+        try:
+            made: Callable[[bytes], hashlib._Hash] = import_module(name).sha256
+        except ImportError:
+            continue
+        return made
+    from hashlib import sha256
+
+    return sha256

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING
 from dasflex_core.errors import QueryError, did_you_mean, shown
 from dasflex_core.loading import load
 from dasflex_core.plan.binding import Bound, BoundStage, bind, canonical_time, gigabytes
-from dasflex_core.plan.diagnosis import explain_failure
 from dasflex_core.plan.graph import Command, Limits, Node, Nodes
 from dasflex_core.plan.identity import answer_id, plan_id
-from dasflex_core.plan.lenience import without_extras
 from dasflex_core.plan.parameters import (
     GOAL,
     canonical_pairs,
@@ -145,9 +143,13 @@ class Planner:
         task, declined = self._admitted(whole, definition)
         remarks: tuple[str, ...] = ()
         if how.lenient:
+            from dasflex_core.plan.lenience import without_extras
+
             task, remarks = without_extras(task, goals)
         task, path = _cheapest(task, goals)
         if path is None:
+            from dasflex_core.plan.diagnosis import explain_failure
+
             raise explain_failure(definition.id, task, goals, (*bound.declined, *declined))
         task, path, declined = self._granted(replace(task, banned=whole.banned), task, path, declined, definition)
         told = _Told(how.name, frozenset(asked), (*bound.declined, *declined), remarks)

@@ -23,11 +23,14 @@ class Conveyor(Generic[T]):
     """A bounded line of items, filled by one thread for each iterator, emptied by the thread that iterates.
 
     At most `capacity` items wait; a thread with more to give waits, too. What an iterator raises is raised by the
-    conveyor, after all that was put on the line before.
+    conveyor, after all that was put on the line before. With `idle`, `items` gives that whenever nothing has come for
+    `period` seconds.
     """
 
-    def __init__(self, capacity: int = 4) -> None:
+    def __init__(self, capacity: int = 4, idle: T | None = None, period: float = 1.0) -> None:
         self._capacity = capacity
+        self._idle = idle
+        self._period = period
         self._line: deque[tuple[int, T]] = deque()
         self._changed = Condition()
         self._failure: BaseException | None = None
@@ -53,7 +56,7 @@ class Conveyor(Generic[T]):
         Raises what one of them raised, and `BusyError` if the conveyor was closed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._line or self._failure or not self._running or self._closed)
+            self._changed.wait_for(self._ready)
             if self._closed:
                 raise cancelled()
             if self._line:
@@ -65,8 +68,22 @@ class Conveyor(Generic[T]):
 
     def items(self) -> Iterator[T]:
         """All items until the end, without their numbers."""
-        while (taken := self.take()) is not None:
+        while True:
+            while self._idle is not None and not self._waits(self._period):
+                yield self._idle
+            taken = self.take()
+            if taken is None:
+                return
             yield taken[1]
+
+    def _ready(self) -> bool:
+        """Whether there is an item, or an end of whatever kind."""
+        return bool(self._line or self._failure or not self._running or self._closed)
+
+    def _waits(self, seconds: float) -> bool:
+        """Waits for an item or an end; false where that took too long."""
+        with self._changed:
+            return self._changed.wait_for(self._ready, seconds)
 
     def close(self) -> None:
         """Ends the threads at their next item, and waits for them a little."""

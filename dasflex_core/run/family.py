@@ -63,6 +63,11 @@ class Guardian:
         """Says that the run is over or, with its number, that one of its programs has ended and was reaped."""
         self._tell(f"-{token} {pid}\n" if pid else f"-{token}\n")
 
+    @property
+    def awake(self) -> bool:
+        """Whether it still watches: somebody may have killed it."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """Ends the guardian itself. Runs that are not over are then nobody's."""
         self._process.kill()
@@ -182,8 +187,8 @@ class Family:
 
 
 def cancelled() -> DasflexError:
-    """The error of a run that somebody ended from outside."""
-    return BusyError("The request was ended before it was answered", kind="busy.limit")
+    """The error of a run that somebody ended from outside: a server that stops, or a consumer that has enough."""
+    return BusyError("The request was ended before it was answered", kind="busy.stopped")
 
 
 def _start_error(error: Exception, name: str, argv: Sequence[str], directory: str, path: str) -> DasflexError:

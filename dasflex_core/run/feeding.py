@@ -35,7 +35,8 @@ class Feeder:
         written = 0
         try:
             for chunk in self._source:
-                written += self._write(chunk)
+                if chunk:  # an empty one says only that nothing came for a while
+                    written += self._write(chunk)
             self.nothing = not written
         except BrokenPipeError:
             pass  # the program has read enough; whether it succeeded is seen from its exit status

@@ -95,11 +95,15 @@ def spooled(
 ) -> Iterator[bytes]:
     """Fills a file in a directory of its own below `scratch`, then gives its bytes; nothing is left of either.
 
+    While it is filled, empty chunks come.
+
     `ready` is called when the file is whole. Raises `QueryError` (`query.bad-range`) where the directory grows beyond
     `quota` bytes, and `BusyError` where the disk is full.
     """
     import shutil
     import tempfile
+
+    from dasflex_core.run.silence import SILENCE
 
     with _room_on_disk():
         directory = Path(tempfile.mkdtemp(prefix="dasflex-", dir=scratch or None))
@@ -107,9 +111,11 @@ def spooled(
         with _room_on_disk():
             spool = create(directory)
         for item in source:
-            with _room_on_disk():
-                spool.feed(item)
-            _check_quota(directory, quota)
+            if item is not SILENCE:
+                with _room_on_disk():
+                    spool.feed(item)
+                _check_quota(directory, quota)
+            yield b""
         with _room_on_disk():
             path = spool.finish()
         _check_quota(directory, quota)

@@ -26,6 +26,8 @@ Stop = Literal["between", "inside", "unknown"]
 _STEP: Final = 4096
 #: Bytes of the end that are kept, or four packets, whichever is more.
 _TAIL: Final = 1 << 15
+#: Bytes that are kept before the first data packet: all, unless somebody writes headers without end.
+_HEAD: Final = 1 << 20
 #: Length of the tag by which data packets are found again (the das2 and das3 stream formats, framing).
 _TAG: Final = 4
 _TRIES: Final = 64
@@ -36,16 +38,19 @@ _LIKENESS: Final = 256
 class Ends:
     """Follows a byte stream whose type has a framer; `create` makes a new one.
 
-    `found` says that a whole data packet has passed. Without a framer any bytes count as data.
+    `found` says that a whole data packet has passed, `told` that before any of them a failure, or that there are no
+    data, was told. Without a framer any bytes count as data.
     """
 
     def __init__(self, create: Callable[[], Framer | None]) -> None:
         self.found = False
+        self.told = False
         self._create = create
         self._declarations = b""
         self._first = b""
-        self._kept = _TAIL
+        self._kept = _HEAD
         self._held = 0
+        self._cut = False
         self._pieces: deque[bytes] = deque()
 
     @cached_property
@@ -58,12 +63,18 @@ class Ends:
         """Whether packets can be told."""
         return self._framer is not None
 
+    @property
+    def seen(self) -> bool:
+        """Whether any bytes have passed."""
+        return self._held > 0
+
     def see(self, chunk: bytes) -> None:
         """Sees a chunk. Raises `SourceError` (`source.stream`) where it cannot belong to a stream of this type."""
         self._pieces.append(chunk)
         self._held += len(chunk)
         while self._held - len(self._pieces[0]) >= self._kept:
             self._held -= len(self._pieces.popleft())
+            self._cut = True
         if not self.found:
             self._check(chunk)
 
@@ -78,12 +89,13 @@ class Ends:
     def stop(self) -> Stop:
         """Where the stream stops.
 
-        A new framer is shown the declarations of the head, then the end of the stream from where a tag of a data packet
-        seems to be. If whole packets follow one another from there, the place was right, since the tag of each must
-        stand where the one before it ends. Packets that were declared later, and compressed streams, cannot be told.
+        Up to the first data packet a new framer is shown all that came. Later a new framer is shown the declarations of
+        the head, then the end of the stream from where a tag of a data packet seems to be. If whole packets follow one
+        another from there, the place was right, since the tag of each must stand where the one before it ends. Packets
+        that were declared later, and compressed streams, cannot be told.
         """
         if not self._first:
-            return "unknown"
+            return self._follow_head()
         tail = b"".join(self._pieces)
         verdicts = (self._follow(tail[at:]) for at in self._places(tail))
         return next((verdict for verdict in verdicts if verdict != "unknown"), "unknown")
@@ -116,8 +128,21 @@ class Ends:
                     break
                 if frame.kind in ("header", "dataset"):
                     self._declarations += frame.data
+                self.told = self.told or frame.kind == "problem"
             if self.found:
                 return
+
+    def _follow_head(self) -> Stop:
+        """What framing all that came says, while there are no data."""
+        framer = None if self._cut else self._create()
+        if framer is None:
+            return "unknown"
+        try:
+            for _frame in (*framer.feed(b"".join(self._pieces)), *framer.finish()):
+                pass
+        except SourceError as error:
+            return "inside" if error.kind == "source.truncated" else "unknown"
+        return "between"
 
     def _follow(self, end: bytes) -> Stop:
         """What framing the end of the stream says, if it holds at least one whole packet."""

@@ -36,13 +36,12 @@ def concat_frames(
         if framer is None:
             raise ConfigError("streams of this type cannot be joined, for lack of a framer", kind="config.plugin")
         for chunk in begin():
-            kept: list[bytes] = []
+            kept: list[bytes] = []  # it may remain empty: then nothing has come for a while
             for frame in framer.feed(chunk):
                 if _is_new(frame, declared, headed=headed):
                     kept.append(frame.data)
                 headed = headed or frame.kind == "header"
-            if kept:
-                yield b"".join(kept)
+            yield b"".join(kept)
         for frame in framer.finish():
             yield frame.data
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dasflex_core.arrays import Dataset, NoData, Records, StreamHeader
+from dasflex_core.run.silence import SILENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +45,8 @@ def merge_items(inputs: Sequence[Callable[[], Iterator[Item]]], conveyor: Convey
     numbers = _Numbers(len(inputs))
     join = _Join()
     conveyor.load(0, inputs[0])
-    first = conveyor.take()
+    while (first := conveyor.take()) is not None and first[1] is SILENCE:
+        yield SILENCE
     for place, begin in enumerate(inputs[1:], start=1):
         conveyor.load(place, begin)
     taken = first or conveyor.take()

@@ -2,6 +2,8 @@
 """Opens the nodes of a plan: each becomes an iterator over its output, its input being that of the node before.
 
 Whatever has no input starts at once, before the code of later stages is imported: a reader works while numpy loads.
+Where nothing comes for a while, an empty chunk or `SILENCE` goes up in its place, past all stages, so that the last
+place can look at the clock: nobody else need, and there is no thread for it.
 The later inputs of a `concat` are opened when their turn comes.
 """
 
@@ -94,10 +96,11 @@ class Opener:
     def _producer(self, node: Node) -> Iterator[Piece]:
         """An in-process reader, in a thread of its own."""
         from dasflex_core.run.conveyor import Conveyor
+        from dasflex_core.run.silence import SILENCE
         from dasflex_core.run.staging import never_empty
 
         producer = cast("Producer", make(node))
-        conveyor: Conveyor[Item] = self._run.carry(Conveyor())
+        conveyor: Conveyor[Item] = self._run.carry(Conveyor(idle=SILENCE, period=self._run.settings.look))
         conveyor.load(0, lambda: _produced(producer, node.name, conveyor.closed))
         return never_empty(conveyor.items())
 
@@ -163,8 +166,10 @@ def _filtered(stage: Stage[bytes, bytes], source: Iterator[bytes]) -> Iterator[b
     """The bytes that a stage makes of bytes. Nothing comes of nothing, since no bytes are no data."""
     something = False
     for chunk in source:
-        something = something or bool(chunk)
-        yield from stage.feed(chunk)
+        if chunk:
+            something = True
+            yield from stage.feed(chunk)
+        yield b""
     if something:
         yield from stage.finish()
 

@@ -18,7 +18,7 @@ from dasflex_core.run.environment import environment
 from dasflex_core.run.family import cancelled
 from dasflex_core.run.feeding import Feeder
 from dasflex_core.run.messages import Messages
-from dasflex_core.run.settings import CHUNK
+from dasflex_core.run.settings import CHUNK, LOOK
 
 if TYPE_CHECKING:
     import subprocess
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Process"]
 
-#: The longest wait, in seconds, after which it is seen that the run was ended, and between two looks at memory.
-_LOOK: Final = 1.0
 #: Seconds in which the end of the messages is waited for after the end of the programs.
 _LAST_WORDS: Final = 0.5
 #: How an end by a signal is told: by the system, and by a shell whose child it was.
@@ -61,6 +59,7 @@ class Process:
         self._feeder: Feeder | None = None
         self._output = -1
         self._last_sign = monotonic()
+        self._look = settings.look
         with contextlib.ExitStack() as pipes:
             self._start(command, settings, feed, pipes)
         if self.limits.memory:
@@ -69,12 +68,18 @@ class Process:
     def chunks(self) -> Iterator[bytes]:
         """What the last program writes, in chunks of up to 256 KiB, as they come.
 
+        An empty chunk says that nothing has come for a while, as the settings say.
         Raises `SourceError` where a program fails (`source.exit`), is silent for too long (`source.silent`) or uses
         more than it may (`source.limit`), after all that it wrote before.
         """
         try:
-            while chunk := self._read():
+            while True:
+                yield from self._await_output()
+                chunk = self._read()
+                if not chunk:
+                    break
                 yield chunk
+            yield from self._await_exit()
             self._check()
         finally:
             self.close()
@@ -143,7 +148,6 @@ class Process:
 
     def _read(self) -> bytes:
         """The next bytes, or none at the end and after a failure."""
-        self._await_output()
         chunk = b"" if self._failure else os.read(self._output, CHUNK)
         self.written += len(chunk)
         if self.limits.output and self.written > self.limits.output:
@@ -151,17 +155,19 @@ class Process:
             chunk = chunk[: max(0, len(chunk) - (self.written - self.limits.output))]
         return chunk
 
-    def _await_output(self) -> None:
-        """Waits until there is something to read or the end; a wait that is too long is a failure."""
+    def _await_output(self) -> Iterator[bytes]:
+        """Waits until there is something to read or the end, with empty chunks; too long a wait is a failure."""
         self._last_sign = monotonic()
         while not self._failure and not self._poll.poll(self._patience() * 1000):
             self._check_silence()
+            if not self._failure:
+                yield b""
 
     def _patience(self) -> float:
         """The seconds to wait before the next look around."""
         if not self.limits.silence:
-            return _LOOK
-        return max(0.001, min(_LOOK, self._last_sign + self.limits.silence - monotonic()))
+            return self._look
+        return max(0.001, min(self._look, self._last_sign + self.limits.silence - monotonic()))
 
     def _check_silence(self) -> None:
         """Notes a failure if the run was ended, or if nothing came for too long."""
@@ -176,7 +182,7 @@ class Process:
     def _watch_memory(self) -> None:
         """Looks at the memory of the programs and their children once a second, in a thread of its own."""
         sessions = {program.pid for program in self._programs}
-        while not self._done.wait(_LOOK):
+        while not self._done.wait(LOOK):
             if guardian.resident(sessions) > self.limits.memory:
                 self._failure = self._over(f"used more than {self.limits.memory:,} bytes of memory")
                 self._family.stop(self._programs)
@@ -187,9 +193,7 @@ class Process:
         return SourceError(f"The stage {self.name} was ended, since it {what}", kind="source.limit")
 
     def _check(self) -> None:
-        """Raises what went wrong, if anything did, once the output has ended."""
-        if self._failure is None:
-            self._await_exit()
+        """Raises what went wrong, if anything did, once the programs have ended."""
         if self._failure is not None:
             self._family.stop(self._programs)
             raise self._failure
@@ -204,9 +208,11 @@ class Process:
         if failed is not None:
             raise self._exit_error(failed)
 
-    def _await_exit(self) -> None:
-        """Waits until the programs have ended, without reaping them: a program may close its output and go on."""
-        self._last_sign = monotonic()
+    def _await_exit(self) -> Iterator[bytes]:
+        """Waits, with empty chunks, until the programs have ended: one may close its output and go on. Reaps none."""
+        if self._failure is not None:
+            return
+        self._last_sign = looked = monotonic()
         pause = 0.0005
         for program in self._programs:
             while not self._family.ended and _runs(program):
@@ -215,6 +221,9 @@ class Process:
                     return
                 sleep(pause)
                 pause = min(pause * 2, 0.02)
+                if monotonic() - looked >= self._look:
+                    looked = monotonic()
+                    yield b""
         if self._family.ended:
             self._failure = cancelled()
 

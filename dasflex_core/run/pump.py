@@ -11,10 +11,10 @@ from dasflex_core.errors import ConfigError, DasflexError
 from dasflex_core.loading import load
 from dasflex_core.run.context import Run
 from dasflex_core.run.delivery import Delivery
-from dasflex_core.run.head import Ends
 from dasflex_core.run.opening import Opener
+from dasflex_core.run.outlet import Outlet
 from dasflex_core.run.records import RequestRecord, iso_time, new_request_id, write_record
-from dasflex_core.run.remarking import REMARK, SOURCE, remarked_bytes, remarked_items
+from dasflex_core.run.remarking import remarked_items
 from dasflex_core.run.settings import PumpSettings
 from dasflex_core.run.shape import check_shape, gives_items
 from dasflex_core.run.starting import Start
@@ -56,7 +56,7 @@ class Pump:
         self._opener = Opener(nodes, self._run)
         self._start = Start(self._begin, self._has_data)
         self._type = nodes[-1].produces
-        self._ends = Ends(lambda: self._settings.framer(self._type))
+        self._outlet = Outlet(self._type, self._settings)
         self._begun = (monotonic(), time())
         self._delivered = 0
         self._digest: Digest | None = None
@@ -64,6 +64,9 @@ class Pump:
 
     def start(self, patience: float | None = None) -> bool:
         """Runs until the first data have come, or the end; holds what came before them.
+
+        Where the format has comments, that is so after the `first_byte` seconds of the settings at the latest: then the
+        stream header and a comment are there, and a failure is told in the stream.
 
         With `patience`, at most so many seconds: false if that was not enough. The run then goes on in a thread, and
         one may wait again, or begin to take what there is. Raises the failure of whatever failed before any data.
@@ -97,6 +100,11 @@ class Pump:
         """What each node did so far."""
         return node_stats(self._nodes, self._opener.meters)
 
+    @property
+    def bare(self) -> bool:
+        """Whether what was delivered holds no data, and does not say why; false where packets cannot be told."""
+        return self._outlet.bare
+
     def cancel(self) -> None:
         """Ends the run from another thread: the one that pumps gets a `BusyError`, and must still close."""
         self._run.cancel()
@@ -122,37 +130,26 @@ class Pump:
             items = cast("Iterator[Item]", flow)
             return self._watched_items(remarked_items(items, remarks) if remarks else items)
         chunks = cast("Iterator[bytes]", flow)
-        return self._watched_bytes(self._remarked(chunks) if remarks else chunks)
-
-    def _remarked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The same bytes with the remarks of the settings in them, if their format has comments."""
-        info, framer = self._settings.info(self._type), self._settings.framer(self._type)
-        if info is None or not info.comment or framer is None:
-            return chunks
-        write = load(info.comment)
-        comments = b"".join(write(REMARK, SOURCE, text) for text in self._settings.remarks)
-        return remarked_bytes(chunks, framer, comments)
-
-    def _watched_bytes(self, flow: Iterator[bytes]) -> Iterator[bytes]:
-        """The same bytes. Raises `SourceError` where they begin or end as their type cannot."""
-        for chunk in flow:
-            self._ends.see(chunk)
-            yield chunk
-        self._ends.finish()
+        return self._outlet.watch(chunks)
 
     def _watched_items(self, flow: Iterator[Item]) -> Iterator[Item]:
         """The same items."""
         from dasflex_core.arrays import Records
+        from dasflex_core.run.silence import SILENCE
 
         for item in flow:
             if isinstance(item, Records):
                 self._run.mark_data()
-            yield item
+            if item is not SILENCE:
+                yield item
 
     def _has_data(self) -> bool:
-        """Whether data have come: a data packet where packets can be told, else records that were written as bytes."""
-        if self._ends.framed or not self._waits_for_records():
-            return self._ends.found
+        """Whether data have come: a data packet where packets can be told, else records that were written as bytes.
+
+        Or whether there is no more waiting for them.
+        """
+        if self._outlet.framed or not self._waits_for_records():
+            return self._outlet.found or self._outlet.early
         return self._run.data
 
     def _waits_for_records(self) -> bool:
@@ -165,8 +162,9 @@ class Pump:
         """All pieces of the answer, counted, and the end of the run."""
         try:
             for piece in self._start.pieces():
-                self._count(piece)
-                yield piece
+                if not isinstance(piece, bytes) or piece:
+                    self._count(piece)
+                    yield piece
         except DasflexError as error:
             failure = self._first_of(error)
             told = self._in_band(failure)
@@ -204,7 +202,7 @@ class Pump:
         info = self._settings.info(self._type)
         if self._run.failure is not None or info is None or not info.problem or not self._delivered:
             return b""
-        if not isinstance(failure, DasflexError) or self._ends.stop() != "between":
+        if not isinstance(failure, DasflexError) or self._outlet.stop() != "between":
             return b""
         try:
             packet: bytes = load(info.problem)(failure.kind, failure.message)

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from dasflex_core.stages import Framer
     from dasflex_core.streamtype import StreamType, StreamTypeInfo
 
-__all__ = ["CHUNK", "PumpSettings"]
+__all__ = ["CHUNK", "LOOK", "PumpSettings"]
 
 #: Bytes that are read at a time, and the capacity of pipes. More is no faster, and Linux grants one user 64 MiB of
 #: pipe buffers in all before it gives him small ones (pipe(7), pipe-user-pages-soft).
 CHUNK: Final = 1 << 18
+#: The longest wait, in seconds, after which it is seen that the run was ended, or that nothing has come for long.
+LOOK: Final = 1.0
 
 
 def _no_framer(type_: StreamType) -> Framer | None:  # noqa: ARG001  nothing is registered
@@ -52,6 +54,11 @@ class PumpSettings:
     standard error of programs, and `note` a sentence for the administrator about what went wrong beside the request.
     Without `digest`, bytes are not hashed; with it, a stream that is faster than the hash is not, either. `remarks` are
     told to the client as comments, where the format has any.
+
+    For formats that have comments: when nothing has come for `pulse` seconds, a comment is sent where a packet has
+    ended; when there are no data after `first_byte` seconds, the answer begins without them, with a stream header and a
+    comment. 0 switches either off. `amend` is what the stream header shall say of the answer, by the names of
+    parameters, where the format can and the reader does not.
     """
 
     framer: Callable[[StreamType], Framer | None] = _no_framer
@@ -70,3 +77,11 @@ class PumpSettings:
     note: Callable[[str], None] = _discard
     digest: bool = True
     remarks: tuple[str, ...] = ()
+    pulse: float = 20.0
+    first_byte: float = 20.0
+    amend: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def look(self) -> float:
+        """Seconds after which whoever waits looks at the clock."""
+        return min(LOOK, self.pulse or LOOK, self.first_byte or LOOK)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dasflex_core.arrays import NoData, Problem, Records
 from dasflex_core.errors import DasflexError, QueryError
+from dasflex_core.run.silence import SILENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,8 +24,11 @@ def decoded(stage: Stage[bytes, Item], source: Iterator[bytes]) -> Iterator[Item
     """The items that a decoder makes of bytes. No bytes at all are no data, which is no error."""
     nothing = True
     for chunk in source:
-        nothing = nothing and not chunk
-        yield from stage.feed(chunk)
+        if chunk:
+            nothing = False
+            yield from stage.feed(chunk)
+        else:
+            yield SILENCE
     if nothing:
         yield NoData()
     else:
@@ -34,7 +38,9 @@ def decoded(stage: Stage[bytes, Item], source: Iterator[bytes]) -> Iterator[Item
 def transformed(stage: Stage[Item, Item], source: Iterator[Item]) -> Iterator[Item]:
     """The items that a stage makes of items."""
     for item in source:
-        yield from stage.feed(item)
+        if item is not SILENCE:
+            yield from stage.feed(item)
+        yield SILENCE
     yield from stage.finish()
 
 
@@ -47,7 +53,9 @@ def formatted(stage: Stage[Item, bytes], source: Iterator[Item], mark: Callable[
         for item in source:
             if isinstance(item, Records):
                 mark()
-            yield from stage.feed(item)
+            if item is not SILENCE:
+                yield from stage.feed(item)
+            yield b""
     except DasflexError:
         with contextlib.suppress(DasflexError):  # the first failure counts
             yield from stage.finish()
@@ -69,7 +77,7 @@ def never_empty(source: Iterator[Item]) -> Iterator[Item]:
     """The same items, or `NoData` where there are none at all."""
     nothing = True
     for item in source:
-        nothing = False
+        nothing = nothing and item is SILENCE
         yield item
     if nothing:
         yield NoData()

@@ -75,6 +75,8 @@ class Start:
                 piece = next(self._rest, None)
                 if piece is None:
                     break
+                if isinstance(piece, bytes) and not piece:
+                    continue
                 held += len(piece) if isinstance(piece, bytes) else 0
                 with self._changed:
                     self._held.append(piece)

@@ -49,7 +49,7 @@ def translate(pairs: Sequence[tuple[str, str]], definition: _Optioned) -> list[t
         if key in _TIMES:
             found.append((_TIMES[key], value))
         elif key in _SECONDS:
-            found += [(_SECONDS[key], value)] if _seconds(key, value) else []
+            found += [(_SECONDS[key], value.replace(" ", "+"))] if _seconds(key, value) else []
         elif key == "params":
             found += reader_options(value, definition.options)
         elif key == "ascii":
@@ -60,9 +60,12 @@ def translate(pairs: Sequence[tuple[str, str]], definition: _Optioned) -> list[t
 
 
 def _seconds(key: str, value: str) -> float:
-    """The number of seconds; 0 where nothing is asked. Raises `QueryError`."""
+    """The number of seconds; 0 where nothing is asked. Raises `QueryError`.
+
+    A blank is the plus of an exponent (`1E+3`), which means a blank in a query.
+    """
     try:
-        number = float(value)
+        number = float(value.replace(" ", "+"))
     except ValueError:
         number = -1.0
     if not isfinite(number) or number < 0:

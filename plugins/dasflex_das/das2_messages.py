@@ -9,12 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dasflex_das.elements import attribute_text
+from dasflex_das.elements import attribute_text, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NO_DATA", "comment_packet", "error_document", "exception_type", "problem_packet", "problem_type"]
+__all__ = [
+    "NO_DATA",
+    "comment_packet",
+    "early_header",
+    "error_document",
+    "exception_type",
+    "problem_packet",
+    "problem_type",
+]
 
 #: The exception type that says that nothing was found, which is no error.
 NO_DATA: Final = "NoDataInInterval"
@@ -64,4 +72,17 @@ def comment_packet(comment_type: str, source: str, text: str) -> bytes:
 
 def error_document(kind: str, message: str) -> bytes:
     """A whole answer that says only what went wrong, in the form that every das2 client accepts."""
-    return _packet("[00]", '<stream version="2.2" />\n') + problem_packet(kind, message)
+    return early_header() + problem_packet(kind, message)
+
+
+def early_header(later: bytes = b"") -> bytes:
+    """The stream header of an answer of which nothing is known yet.
+
+    Given the header that came later: itself where it says more than that, else nothing. A second header is tolerated by
+    das2java, and its properties count.
+    """
+    if not later:
+        return _packet("[00]", '<stream version="2.2" />\n')
+    root = parse(later[10:], "The stream header")
+    plain = not root.children and not root.text.strip() and {name for name, _text in root.attributes} <= {"version"}
+    return b"" if root.tag == "stream" and plain else later

@@ -6,9 +6,17 @@ from __future__ import annotations
 from typing import Final
 
 from dasflex_core.errors import SourceError
-from dasflex_das.elements import attribute_text, content_text
+from dasflex_das.elements import attribute_text, content_text, parse
 
-__all__ = ["MAX_PACKET", "attributes", "comment_packet", "error_document", "header_packet", "problem_packet"]
+__all__ = [
+    "MAX_PACKET",
+    "attributes",
+    "comment_packet",
+    "early_header",
+    "error_document",
+    "header_packet",
+    "problem_packet",
+]
 
 #: The largest packet that classic das tools read, in bytes.
 MAX_PACKET: Final = 262_144
@@ -53,4 +61,17 @@ def comment_packet(comment_type: str, source: str, text: str) -> bytes:
 
 def error_document(kind: str, message: str) -> bytes:
     """A whole answer that says only what went wrong: the stream header comes first (the das3 stream format)."""
-    return header_packet("Sx", "", '<stream type="das-basic-stream" version="3.0" />\n') + problem_packet(kind, message)
+    return early_header() + problem_packet(kind, message)
+
+
+def early_header(later: bytes = b"") -> bytes:
+    """The stream header of an answer of which nothing is known yet.
+
+    Given the header that came later: itself where it says more than that, else nothing.
+    """
+    if not later:
+        return header_packet("Sx", "", '<stream type="das-basic-stream" version="3.0" />\n')
+    root = parse(later.split(b"|", 4)[4], "The stream header")
+    named = {name for name, _text in root.attributes}
+    plain = not root.children and not root.text.strip() and named <= {"type", "version", "lang"}
+    return b"" if root.tag == "stream" and plain else later

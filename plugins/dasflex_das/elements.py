@@ -8,6 +8,7 @@ namespaces refuses them (the das2 stream format, XML dialect). das3 headers are 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Never
 from xml.parsers import expat
 
@@ -119,7 +120,7 @@ class _Builder:
         at = self.parser.CurrentByteIndex + self.shift
         # Of `<a/>` expat reports the end behind it, of `<a></a>` at the `</a>`.
         empty = not own.children and not own.pieces and self.body[at - 2 : at] == b"/>"
-        element = own.close(at if empty else self.body.index(b">", at) + 1)
+        element = own.close(at if empty else self.body.find(b">", at) + 1 or len(self.body))
         if self.stack:
             self.stack[-1].children.append(element)
         else:
@@ -165,13 +166,18 @@ _IN_TEXT = str.maketrans(_ALWAYS)
 _IN_ATTRIBUTE = str.maketrans({**_ALWAYS, '"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"})
 
 
-# What XML 1.0 cannot hold, not even escaped (XML 1.0, production 2).
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+@cache
+def _illegal() -> re.Pattern[str]:
+    """What XML 1.0 cannot hold, not even escaped (XML 1.0, production 2).
+
+    To compile it takes five milliseconds, and who only reads headers does not need it.
+    """
+    return re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def _legal(text: str) -> str:
     """The text with a question mark for each character that XML cannot hold."""
-    return _ILLEGAL.sub("?", text)
+    return text if text.isascii() and text.isprintable() else _illegal().sub("?", text)
 
 
 def attribute_text(text: str) -> str:

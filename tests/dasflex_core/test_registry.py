@@ -8,9 +8,9 @@ import types
 import pytest
 
 from dasflex_core.errors import ConfigError
-from dasflex_core.hookspecs import Convention, Family, hookimpl
+from dasflex_core.hookspecs import Convention, Family, Mount, hookimpl
 from dasflex_core.loading import load
-from dasflex_core.registry import PluginInfo, discover
+from dasflex_core.registry import PluginInfo, Registry, discover
 from dasflex_core.stages import Cost, Reducer, StageSpec
 from dasflex_core.streamtype import ARRAYS, StreamType
 
@@ -52,6 +52,20 @@ def test_what_a_plugin_declares_is_in_the_registry_with_its_origin():
     assert found.families[-1].name == "tone"
     assert found.convention("old").title == "Old clients"
     assert found.plugins[0].provides == ("reducer twice", "reader raw", "family tone", "convention old")
+
+
+def test_mounts_are_declared_like_everything_else_and_need_no_plugin_manager_later():
+    def mounts(register):
+        register(Mount("/hapi", "HAPI", "m:application"))
+
+    found = registry(good=module(dasflex_mounts=mounts))
+    assert found.mounts() == [Mount("/hapi", "HAPI", "m:application")]
+    assert found.plugins[0].provides == ("mount /hapi",)
+    assert Registry(mounted=found.mounted).mounts() == found.mounts()
+
+
+def test_a_registry_from_the_manifest_asks_the_plugins_for_their_verbs():
+    assert [each.name for each in Registry().commands()] == [each.name for each in discover().commands()]
 
 
 def broken(register):

@@ -119,3 +119,7 @@ def test_a_value_of_two_options_names_neither():
 
 def test_a_source_without_options_gets_the_raw_string():
     assert reader_options("a b", {}) == [("read.opts", "a b")]
+
+
+def test_the_plus_of_an_exponent_is_a_blank_in_a_query():
+    assert asked(("resolution", "1.5E 3")) == [("bin.time.max", "1.5E+3")]

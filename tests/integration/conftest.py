@@ -135,9 +135,9 @@ class Lab:
         return within(10, lambda: len(self.left()) >= count)
 
     def files(self) -> set[Path]:
-        """The files of the root, records of requests left out."""
-        records = self.root / "log" / "requests"
-        return {each for each in self.root.rglob("*") if records not in each.parents and each != records}
+        """The files of the root, those of requests and answers left out."""
+        kept = {self.root / "log" / "requests", self.root / "log" / "answers"}
+        return {each for each in self.root.rglob("*") if kept.isdisjoint((each, *each.parents))}
 
     def assert_fit(self, error: DasflexError) -> None:
         """The text of an error is short and printable, and holds nothing of how the server is made."""

@@ -440,7 +440,7 @@ def test_a_damaged_manifest_is_made_anew(own, ask, content):
     path = own.root / "etc" / "manifest.json"
     path.write_bytes(content)
     assert ask(dasflex_core.open(own.root)["Good"][DAY], "csv").count(b"\n") == 101
-    assert json.loads(path.read_bytes())["stages"]
+    assert json.loads(path.read_bytes())["installed"]["held"]
 
 
 def test_filters_of_the_site_that_are_wrong_are_told_with_their_line(own, caplog):

@@ -14,6 +14,7 @@ from dasflex_core.errors import BusyError, ConfigError, SourceError
 from dasflex_core.plan.graph import Command, Limits, Node
 from dasflex_core.run import Pump
 from dasflex_core.streamtype import StreamType
+from dasflex_das.das2_messages import problem_packet
 
 DAS2 = StreamType("das", "2")
 RAW = StreamType("raw")
@@ -69,7 +70,7 @@ def test_a_failure_after_patience_was_lost_is_raised_by_the_chunks(readers, sett
     with Pump((readers.node(text, produces=DAS2),), settings()) as pump:
         assert not pump.start(patience=0.2)
         data, error = taken(pump)
-        assert data == das2.header
+        assert data == das2.header + problem_packet(error.kind, error.message)
         assert error.kind == "source.exit"
 
 

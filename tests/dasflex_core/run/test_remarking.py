@@ -10,7 +10,7 @@ import pytest
 
 from dasflex_core.arrays import Comment, NoData, StreamHeader
 from dasflex_core.run import Pump
-from dasflex_core.run.remarking import remarked_bytes, remarked_items
+from dasflex_core.run.remarking import headed, remarked_items
 from dasflex_core.streamtype import StreamType
 from dasflex_das.das2_framing import Das2Framer
 
@@ -28,7 +28,7 @@ REMARK = b"[xx]000009<remark/>"
 def test_comments_stand_behind_the_header_however_the_stream_is_cut(size):
     stream = HEADER + REST
     chunks = [stream[at : at + size] for at in range(0, len(stream), size)]
-    assert b"".join(remarked_bytes(chunks, Das2Framer(), REMARK)) == HEADER + REMARK + REST
+    assert b"".join(headed(chunks, Das2Framer(), lambda header: header + REMARK)) == HEADER + REMARK + REST
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_comments_stand_behind_the_header_however_the_stream_is_cut(size):
     ],
 )
 def test_what_cannot_hold_comments_is_left_as_it_was(stream):
-    assert b"".join(remarked_bytes([stream[:9], stream[9:]], Das2Framer(), REMARK)) == stream
+    assert b"".join(headed([stream[:9], stream[9:]], Das2Framer(), lambda header: header + REMARK)) == stream
 
 
 def test_items_get_comments_behind_their_header():

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What plugins declare beside stages and stream types, as frozen data that names code by text.
+
+Plugin authors find these names in `dasflex_core.hookspecs`. They stand here so that a request, which has what was
+declared from the manifest, imports no plugin manager.
+"""
+
+from __future__ import annotations
+
+from dasflex_core.values import dataclass
+
+__all__ = [
+    "Authenticator",
+    "Convention",
+    "DefinitionImporter",
+    "DefinitionTable",
+    "Family",
+    "Mount",
+    "TaskKind",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family of parameters and its place: a path consumes families in the order of their places.
+
+    The core's are read (100), dft (200), calc (300), bin (400), view (500) and format (600).
+    """
+
+    name: str
+    place: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """How a kind of client names parameters.
+
+    `translate` is `module:name` of a function `(pairs, definition) -> list of canonical pairs`, which raises
+    `QueryError`. `lenient` drops, with a `log:info` comment, what no stage can consume. `goal` is the stream type
+    (`das/2`) of a request that names none; blank: the reader's own.
+    """
+
+    name: str
+    title: str
+    translate: str
+    lenient: bool = False
+    goal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionImporter:
+    """Reads another form of definition: files with this suffix, by `module:name` of `(text, Place) -> TOML tables`."""
+
+    name: str
+    suffix: str
+    title: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionTable:
+    """A table of definitions that belongs to a plugin, such as `[hapi]`.
+
+    `keys` are its known keys, other than those of a partial request, which are allowed where `request` is true;
+    `many` allows `[[name]]`.
+    """
+
+    name: str
+    title: str
+    keys: tuple[str, ...] = ()
+    request: bool = False
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A WSGI application below a path of the server, by `module:name` of a function `(site) -> application`."""
+
+    path: str
+    title: str
+    application: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """A back end that checks credentials, by `module:name` of a function `(user, secret, config) -> bool`."""
+
+    name: str
+    title: str
+    check: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKind:
+    """A kind of background task, by `module:name` of the function that does it."""
+
+    name: str
+    title: str
+    run: str
