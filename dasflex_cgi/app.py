@@ -1,47 +1,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The WSGI application: from an address to a request, and from its plan to a response. It does nothing else.
+"""The WSGI edge: an environ as a request, an answer as a response, and what plugins mount below a path.
 
-Headers are held until the first data have come, so that what fails before that gets its own status. What fails later
-is the stream's own exception, where its format has one, and a connection that is broken rather than ended.
+`application` is for servers that are told a module and a name, such as mod_wsgi and gunicorn: the site that
+DASFLEX_CONFIG names, opened when it is first asked for.
 """
 
 from __future__ import annotations
 
-import json
-import re
+import os
 import sys
-import traceback
-from dataclasses import asdict
-from html import escape
-from typing import TYPE_CHECKING, Final, Literal
-from urllib.parse import parse_qsl, quote, urlencode
+from ipaddress import ip_address
+from threading import Lock
+from typing import TYPE_CHECKING, Final
 
 from werkzeug.wrappers import Request as WebRequest
 from werkzeug.wrappers import Response
 
-from dasflex_cgi.runs import Body, Runs
-from dasflex_cgi.statuses import public_text, status_of
-from dasflex_core.errors import DasflexError, NotFoundError, QueryError, SourceError
-from dasflex_core.streamtype import StreamType, StreamTypeInfo
+from dasflex_cgi.answering import Front
+from dasflex_cgi.exchange import TEXT, Asked
+from dasflex_cgi.statuses import public_text
+from dasflex_core.errors import ConfigError, DasflexError
+from dasflex_core.loading import load
+from dasflex_core.site import open_site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from wsgiref.types import StartResponse, WSGIEnvironment
+    from collections.abc import Callable, Iterable, Mapping
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from dasflex_core.run import Pump
-    from dasflex_core.site import Plan, Request, Site
+    from dasflex_cgi.exchange import Answer
+    from dasflex_core.site import Site
 
-__all__ = ["Application", "query_text"]
+__all__ = ["Application", "application", "asked_of", "query_text"]
 
-#: Seconds that a client is kept waiting for the first data; readers of the network give up after 60.
-PATIENCE: Final = 50.0
-_MOST_FIELDS: Final = 200
-_TEXT: Final = "text/plain; charset=utf-8"
-_METHODS: Final = ("GET", "HEAD")
-_SOURCE: Final = re.compile(r"/source/(?P<id>.+)/(?P<what>flex|plan|data\.(?P<suffix>[^/.]+))", re.IGNORECASE)
-_REQUEST: Final = re.compile(r"/request/(?P<id>[^/]+)", re.IGNORECASE)
-
-Pairs = list[tuple[str, str]]
+#: What a host may be made of: what else a client writes there is not repeated in an address.
+_HOST: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]")
+_LONGEST_HOST: Final = 255
+#: A body of which nobody is told the length.
+_NOTHING: Final[Iterable[bytes]] = iter(())
 
 
 def _to_stderr(text: str) -> None:
@@ -50,182 +45,91 @@ def _to_stderr(text: str) -> None:
 
 
 class Application:
-    """A site over HTTP. `note` takes a line for the administrator."""
+    """A site over HTTP (PEP 3333). `note` takes a line for the administrator."""
 
     def __init__(self, site: Site, note: Callable[[str], None] = _to_stderr) -> None:
         self.site = site
-        self._note = note
-        self._runs = Runs()
+        self.front = Front(site, note)
+        self._mounts = _mounts(site, note)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers one request (PEP 3333)."""
-        web = WebRequest(environ)
-        wanted: list[StreamType] = []
-        try:
-            response = self._answer(web, wanted)
-        except DasflexError as error:
-            response = self._failure(web, error, wanted)
-        except Exception:  # noqa: BLE001  a fault of ours is one status, noted in full, and told to nobody else
-            self._note(f"{web.method} {web.path}: {traceback.format_exc()}")
-            response = self._failure(web, DasflexError("internal"), wanted)
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response(environ, start_response)
+        """Answers one request."""
+        path = environ.get("PATH_INFO", "")
+        for mount, mounted in self._mounts.items():
+            if path == mount or path.startswith(f"{mount}/"):
+                below = {"SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + mount, "PATH_INFO": path[len(mount) :]}
+                return mounted({**environ, **below}, start_response)
+        answer = self.front.answer(asked_of(environ))
+        return _response(answer, sent=environ["REQUEST_METHOD"] != "HEAD")(environ, start_response)
 
     def end(self) -> None:
         """Ends all that runs for clients."""
-        self._runs.end()
+        self.front.end()
 
-    def _answer(self, web: WebRequest, wanted: list[StreamType]) -> Response:
-        """The response to a request; `wanted` takes the stream type that the client expects, as soon as it is known."""
-        if web.method not in _METHODS:
-            return Response("Only GET and HEAD are answered here\n", 405, {"Allow": "GET, HEAD"}, content_type=_TEXT)
-        path = re.sub(r"/{2,}", "/", "/" + web.path)
-        pairs = _query(web)
-        if path == "/":
-            return self._front(web, pairs, wanted)
-        if found := _SOURCE.fullmatch(path):
-            if found["what"].lower() == "plan":
-                return self._plan(web, found["id"], pairs)
-            request = self.site.request(found["id"], pairs)
-            wanted += self._expected(request, found["suffix"] or "")
-            return self._data(web, request.as_suffix(f".{found['suffix']}") if found["suffix"] else request)
-        if found := _REQUEST.fullmatch(path):
-            return self._record(found["id"])
-        raise NotFoundError(f"There is nothing at {path[:200]}; the sources are listed at /", kind="not-found")
 
-    # -- data
-
-    def _front(self, web: WebRequest, pairs: Pairs, wanted: list[StreamType]) -> Response:
-        """The list of sources, or what a das2 client asks by `server=`."""
-        servers = [value for name, value in pairs if name.lower() == "server"]
-        if not servers:
-            return Response(self._list(web), content_type="text/html; charset=utf-8")
-        wanted.append(StreamType.parse(self.site.registry.convention("das2").goal))
-        if servers != ["dataset"]:
-            raise QueryError(f"server={servers[0][:40]!r} is not answered here; there is server=dataset")
-        named = [value for name, value in pairs if name.lower() == "dataset" and value]
-        if len(named) != 1:
-            raise QueryError("server=dataset needs one dataset=ID", kind="query.missing-parameter")
-        rest = [pair for pair in pairs if pair[0].lower() not in ("server", "dataset")]
-        return self._data(web, self.site.request(named[0], rest, "das2"))
-
-    def _expected(self, request: Request, suffix: str) -> list[StreamType]:
-        """The stream type that the client of a failed request expects, if that can be told."""
-        registry = self.site.registry
-        if suffix:
-            info = registry.by_suffix(suffix)
-            return [info.type] if info else []
-        asked = {name.lower(): value for name, value in request.pairs}
-        kind = asked.get("format.type")
-        return [StreamType(kind, asked.get("format.version", ""))] if kind else []
-
-    def _data(self, web: WebRequest, request: Request) -> Response:
-        """The data of a request; of a HEAD only what would be said of them."""
-        plan = request.plan()
-        headers = self._headers(web, plan)
-        if web.method == "HEAD":
-            return Response(iter(()), headers=headers)  # an iterator: nothing is said of the length
-        run = plan.open()
-        gone = web.environ.get("waitress.client_disconnected")
-        self._runs.add(run, gone if callable(gone) else None)
+def _mounts(site: Site, note: Callable[[str], None]) -> Mapping[str, WSGIApplication]:
+    """The applications that plugins mount, by path, the longest first. One that cannot be made is left out."""
+    found: dict[str, WSGIApplication] = {}
+    for mount in sorted(site.registry.mounts(), key=lambda each: -len(each.path)):
+        path = "/" + mount.path.strip("/")
         try:
-            _begin(run, request.source.id)
-        except BaseException:
-            run.close()
-            self._runs.remove(run)
-            raise
-        return Response(Body(run, self._runs), headers={**headers, "X-Request-Id": run.record.id})
-
-    def _headers(self, web: WebRequest, plan: Plan) -> dict[str, str]:
-        """What is said of the data: their type, the name of a file for them, and what the type depends on."""
-        text = plan.type is not None and plan.type.text
-        shown = text and _is_browser(web)
-        name = re.sub(r"[^\w.+-]", "_", plan.file_name(), flags=re.ASCII)  # headers hold no more than that
-        return {
-            "Content-Type": _TEXT if shown else plan.media_type,
-            "Content-Disposition": f'{"inline" if text else "attachment"}; filename="{name}"',
-            "Vary": "Accept, User-Agent",
-        }
-
-    # -- what is said of data
-
-    def _plan(self, web: WebRequest, identifier: str, pairs: Pairs) -> Response:
-        """The plan that `flex` with the same parameters would run."""
-        forms = [value.lower() for name, value in pairs if name.lower() == "format"]
-        accepts_json = web.accept_mimetypes.best_match(["text/plain", "application/json"]) == "application/json"
-        how: Literal["text", "json", "mermaid"] = "json" if accepts_json else "text"
-        if forms:
-            if forms[0] not in ("text", "json", "mermaid"):
-                raise QueryError(f"format={forms[0][:40]!r} is none of text, json, mermaid", kind="query.bad-value")
-            how = "json" if forms[0] == "json" else "mermaid" if forms[0] == "mermaid" else "text"
-        rest = [pair for pair in pairs if pair[0].lower() != "format"]
-        text = self.site.request(identifier, rest).plan().explain(how)
-        return Response(text, content_type="application/json" if how == "json" else _TEXT, headers={"Vary": "Accept"})
-
-    def _record(self, identifier: str) -> Response:
-        """What became of a request."""
-        from dasflex_core.run import read_record
-
-        record = read_record(identifier, str(self.site.config.requests))
-        shown = {**asdict(record), "request": dict(record.request)}
-        return Response(json.dumps(shown, indent=1) + "\n", content_type="application/json")
-
-    def _list(self, web: WebRequest) -> str:
-        """The listed sources, each with its examples."""
-        entries = [entry for entry in self.site.catalog.entries() if entry.listed]
-        items = "\n".join(
-            f"<li><b>{escape(entry.id)}</b> {escape(entry.title)}{self._links(web, entry.id)}</li>" for entry in entries
-        )
-        title = escape(self.site.config.server_name)
-        return (
-            f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n'
-            f"<body><h1>{title}</h1>\n<ul>\n{items}\n</ul></body></html>\n"
-        )
-
-    def _links(self, web: WebRequest, identifier: str) -> str:
-        """The examples of a source as links; a source that cannot be read has none, and the administrator is told."""
-        try:
-            requests = self.site[identifier].examples
+            found[path] = load(mount.application)(site)
         except DasflexError as error:
-            self._note(error.message)
-            return ""
-        base = f"{web.script_root}/source/{quote(identifier.lower())}"
-        links = ""
-        for request in requests:
-            query = escape(query_text(request.pairs))
-            links += f' · <a href="{base}/data.csv?{query}">csv</a> <a href="{base}/plan?{query}">plan</a>'
-        return links
-
-    # -- failures
-
-    def _failure(self, web: WebRequest, error: DasflexError, wanted: list[StreamType]) -> Response:
-        """The response to a request that failed before any data: in the form of the stream, where that has one."""
-        status, text = status_of(error), public_text(error)
-        if status >= 500:
-            detail = f"\n{error.detail}" if error.detail else ""
-            self._note(f"{web.method} {web.full_path.rstrip('?')}: {error.kind}: {error.message}{detail}")
-        info = self._telling(wanted[0]) if wanted and status != 401 else None
-        if info is not None:
-            from dasflex_core.loading import load
-
-            body = load(info.failure)(error.kind, text)
-            if isinstance(body, bytes):
-                return Response(body, status, content_type=info.media_type)
-        return Response(f"{text}\n", status, content_type=_TEXT, headers={"X-Content-Type-Options": "nosniff"})
-
-    def _telling(self, wanted: StreamType) -> StreamTypeInfo | None:
-        """The readable variant of a type that can tell a failure, if there is one."""
-        for each in (StreamType(wanted.kind, wanted.version, "text"), wanted):
-            info = self.site.registry.stream_type(each)
-            if info is not None and info.failure:
-                return info
-        return None
+            note(f"{path} is not served: {error.message}")
+    return found
 
 
-def _begin(run: Pump, name: str) -> None:
-    """Waits for the first data. Raises what failed before them, and `SourceError` where they do not come in time."""
-    if not run.start(PATIENCE):
-        raise SourceError(f"{name} gave nothing in {PATIENCE:.0f} s; ask for less", kind="source.silent")
+def asked_of(environ: WSGIEnvironment) -> Asked:
+    """The request of an environ. Whoever is in front of a server on the same machine says who the client is."""
+    web = WebRequest(environ)
+    gone = environ.get("waitress.client_disconnected")
+    return Asked(
+        method=web.method,
+        path="/" + _decoded(environ.get("PATH_INFO", "")).lstrip("/"),
+        query=environ.get("QUERY_STRING", ""),
+        origin=_origin(web),
+        base=web.root_path.rstrip("/"),
+        headers={name.lower(): value for name, value in web.headers.items()},
+        client=_client(environ),
+        gone=gone if callable(gone) else None,
+    )
+
+
+def _decoded(text: str) -> str:
+    """A path as its bytes are meant; what is no UTF-8 names nothing that there is."""
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _origin(web: WebRequest) -> str:
+    """The address of the server as the client wrote it; blank where that is none."""
+    host = web.headers.get("Host") or web.host
+    usable = 0 < len(host) <= _LONGEST_HOST and _HOST.issuperset(host)
+    return f"{web.scheme}://{host}" if usable else ""
+
+
+def _client(environ: WSGIEnvironment) -> str:
+    """The address of the client: that of the peer, or what a proxy on this machine says, the last that was added."""
+    peer = str(environ.get("REMOTE_ADDR", ""))
+    last = str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
+    try:
+        return str(ip_address(last)) if last and ip_address(peer).is_loopback else peer
+    except ValueError:
+        return peer
+
+
+def _response(answer: Answer, *, sent: bool) -> Response:
+    """An answer as werkzeug sends it. How a connection ends is the server's business, which no application may name.
+
+    A body in pieces that is not to be `sent` is closed here, since werkzeug does not look at it.
+    """
+    body: bytes | Iterable[bytes] = answer.body
+    if not isinstance(answer.body, bytes) and (not sent or answer.status == 304):
+        answer.body.close()
+        body = _NOTHING
+    response = Response(body, answer.status, list(answer.headers))
+    if "Content-Type" not in dict(answer.headers):
+        response.headers.pop("Content-Type", None)
+    return response
 
 
 def query_text(pairs: Iterable[tuple[str, str]]) -> str:
@@ -234,22 +138,43 @@ def query_text(pairs: Iterable[tuple[str, str]]) -> str:
     >>> query_text([("read.time.min", "2020-01-01"), ("read.time.max", "2020-01-02"), ("format.type", "csv")])
     'time=2020-01-01/2020-01-02&format.type=csv'
     """
+    from urllib.parse import urlencode
+
     rest = dict(pairs)
     if "read.time.min" in rest and "read.time.max" in rest:
         rest = {"time": f"{rest.pop('read.time.min')}/{rest.pop('read.time.max')}", **rest}
     return urlencode(rest, safe=":/,")
 
 
-def _query(web: WebRequest) -> Pairs:
-    """The names and values of the query, decoded once; a `+` is a blank. Raises `QueryError`."""
-    try:
-        return parse_qsl(
-            web.query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
-        )
-    except ValueError as error:
-        raise QueryError("The query of this address cannot be read as UTF-8 with % escapes") from error
+class _Late:
+    """The application of the site that DASFLEX_CONFIG names, opened at the first request.
+
+    A server may say that in the environment of its process, or with each request, as mod_wsgi does by SetEnv. One that
+    cannot be opened is tried again at the next request: by then its administrator may have mended it.
+    """
+
+    def __init__(self) -> None:
+        self._opened: Application | None = None
+        self._lock = Lock()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answers one request."""
+        try:
+            with self._lock:
+                if self._opened is None:
+                    self._opened = _opened(os.environ.get("DASFLEX_CONFIG") or environ.get("DASFLEX_CONFIG", ""))
+        except (DasflexError, OSError) as error:
+            _to_stderr(str(error))
+            text = public_text(ConfigError("")) + "\n"
+            return Response(text, 500, content_type=TEXT)(environ, start_response)
+        return self._opened(environ, start_response)
 
 
-def _is_browser(web: WebRequest) -> bool:
-    """Whether a person looks at the answer: Java clients accept HTML as well, so that the agent must say so too."""
-    return "text/html" in web.headers.get("Accept", "") and "Mozilla/" in web.headers.get("User-Agent", "")
+def _opened(config: str) -> Application:
+    """The application of a configuration. Raises `ConfigError`: a server has no root of its own."""
+    if not config:
+        raise ConfigError("DASFLEX_CONFIG is not set; it names the dasflex.conf of a root", kind="config.missing")
+    return Application(open_site(config))
+
+
+application: Final = _Late()

@@ -30,7 +30,9 @@ class Body(Protocol):
 
     def __next__(self) -> bytes: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Ends whatever makes the bytes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +41,8 @@ class Asked:
 
     `path` is decoded, begins with `/` and is relative to where the server is mounted, which is `base` (without a slash
     at its end; blank at the top). `query` is as it was sent. `origin` is `http://host[:port]` as the client wrote it.
-    `headers` have names in lower case. `client` is the address of whoever asks, and `gone` tells whether they have left,
-    where that can be known.
+    `headers` have names in lower case. `client` is the address of whoever asks, and `gone` tells whether they have
+    left, where that can be known.
     """
 
     method: str
@@ -54,7 +56,7 @@ class Asked:
 
     @property
     def browser(self) -> bool:
-        """Whether a person looks at the answer: Java programs accept HTML too, so that the agent must say so as well."""
+        """Whether a person looks at the answer: Java programs accept HTML too, so the agent must say so as well."""
         return "text/html" in self.headers.get("accept", "") and "Mozilla/" in self.headers.get("user-agent", "")
 
 

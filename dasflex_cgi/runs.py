@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dasflex_core.run import Pump
+    from dasflex_core.run import Guardian, Pump
 
 __all__ = ["Body", "Runs"]
 
@@ -25,10 +25,21 @@ class Runs:
     """The runs that are going on. A silent reader does not write, so one thread looks whether the clients are there."""
 
     def __init__(self) -> None:
+        self._guardian: Guardian | None = None
         self._lock = Lock()
         self._going: dict[Pump, Callable[[], bool]] = {}
         self._stopped = Event()
         self._watch: Thread | None = None
+
+    @property
+    def guardian(self) -> Guardian:
+        """What ends the programs of all runs if this process should die: started when it is first needed."""
+        from dasflex_core.run import Guardian
+
+        with self._lock:
+            if self._guardian is None or not self._guardian.awake:
+                self._guardian = Guardian()
+            return self._guardian
 
     def add(self, run: Pump, gone: Callable[[], bool] | None) -> None:
         """Takes a run up; `gone` tells whether its client has left."""
@@ -50,6 +61,10 @@ class Runs:
             going = list(self._going)
         for run in going:
             run.cancel()
+        with self._lock:
+            guardian, self._guardian = self._guardian, None
+        if guardian is not None:
+            guardian.close()
 
     def _look(self) -> None:
         """Ends the runs whose clients have gone, until the server stops."""

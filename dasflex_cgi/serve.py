@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`dasflex serve`: the WSGI application on a server of its own."""
+"""`dasflex serve`: the front-end on a server of its own."""
 
 from __future__ import annotations
 
 import errno
-import logging
-import signal
+import os
 import socket
 import sys
 from typing import TYPE_CHECKING, Final
@@ -16,58 +15,64 @@ from dasflex_core.cli.verbs import Verb
 from dasflex_core.errors import ConfigError, DasflexError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
+    from collections.abc import Callable, Iterator
 
-    from waitress.server import BaseWSGIServer
-
-    from dasflex_cgi.app import Application
+    from dasflex_cgi.metrics import Served
+    from dasflex_cgi.scgi import Answering, ScgiServer
     from dasflex_core.site import Site
 
 __all__ = ["listening", "serve", "worth_trying"]
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8080
+GRACE: Final = 3.0
 _PORTS_TRIED: Final = 20
-#: Bytes that may wait for a slow client before its reader has to wait: a response is never held as a whole.
-_WAITING: Final = 1 << 20
-#: A buffer above this size would be written to a file; none gets there, since a chunk is far smaller than the rest.
-_NEVER_TO_DISK: Final = 1 << 30
 
 
 @click.command("serve", cls=Verb, section="Servers")
 @click.option("--host", default=HOST, show_default=True, metavar="HOST", help="The address to listen on.")
 @click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), metavar="PORT",
               help="The port, or the next free one; 0 is any.")  # fmt: skip
-@click.option("--workers", default=16, show_default=True, type=click.IntRange(1, 1000), metavar="N",
+@click.option("--workers", default=64, show_default=True, type=click.IntRange(1, 1000), metavar="N",
               help="Requests that are answered at once.")  # fmt: skip
+@click.option("--grace", default=GRACE, show_default=True, type=click.FloatRange(0, 3600), metavar="SECONDS",
+              help="How long answers may go on when it is stopped; a second signal ends them at once.")  # fmt: skip
+@click.option("--socket/--no-socket", "warm", default=True,
+              help="Whether to listen on the root's run/dasflex.sock as well, for the CGI program.")  # fmt: skip
+@click.option("--metrics-port", type=click.IntRange(0, 65535), metavar="PORT",
+              help="Metrics for Prometheus at this port of 127.0.0.1; 0 is any. Default: none.")  # fmt: skip
 @click.option("--config", type=click.Path(exists=True), metavar="FILE",
               help="The dasflex.conf of a root. Default: DASFLEX_CONFIG, else your own root.")  # fmt: skip
-def serve(host: str, port: int, workers: int, config: str | None) -> None:
+def serve(
+    *, host: str, port: int, workers: int, grace: float, warm: bool, metrics_port: int | None, config: str | None
+) -> None:  # fmt: skip
     """Serve a root over HTTP.
 
-    With no configuration it makes a root with the examples in your own directory. Ctrl-C stops it.
+    With no configuration it makes a root with the examples in your own directory. Ctrl-C or SIGTERM stops it, SIGHUP
+    lets it read the configuration and the plugins' stages anew.
     """
     import dasflex_core
-    from dasflex_cgi.app import Application
+    from dasflex_cgi.current import Current
+    from dasflex_cgi.http_server import HttpServer
+    from dasflex_cgi.stopping import Stopping
 
-    site = dasflex_core.open(config)
+    current = Current(lambda: dasflex_core.open(config), _note)
+    site = current.site
     listener = listening(host, port)
     number = listener.getsockname()[1]
-    application = Application(site)
-    server = _server(application, listener, workers)
-    _stop_by_signal(application)
-    for remark in site.config.remarks:
-        click.echo(f"dasflex: note: {remark}", err=True)
+    served, end_metrics = (current, _nothing) if metrics_port is None else _metered(current, metrics_port)
+    stopping = Stopping(grace)
+    http = HttpServer(served, listener, workers)
+    scgi = _scgi(site, served) if warm else None
+    for remark in (*site.config.remarks, *site.remarks):
+        _note(f"note: {remark}")
     if port not in (0, number):
-        click.echo(f"dasflex: note: port {port} is in use", err=True)
-    base = f"http://{f'[{host}]' if ':' in host else host}:{number}/"
-    click.echo(f"Serving {site.config.root} at {base}  (Ctrl-C stops)\n\nWorth trying:")
-    for each in worth_trying(site, base):
-        click.echo(f"  {each}")
-    click.echo()
-    sys.stdout.flush()
-    server.run()
+        _note(f"note: port {port} is in use")
+    _say(site, f"http://{f'[{host}]' if ':' in host else host}:{number}/")
+    try:
+        stopping.run(http, scgi, current)
+    finally:
+        end_metrics()
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -115,39 +120,39 @@ def _examples(site: Site, base: str) -> Iterator[tuple[str, str]]:
                 continue
 
 
-def _server(application: Application, listener: socket.socket, workers: int) -> BaseWSGIServer:
-    """The server, which has taken the socket over."""
-    import waitress
-
-    logging.getLogger("waitress").addFilter(_one_line)
-    return waitress.create_server(
-        application,
-        sockets=[listener],
-        threads=workers,
-        ident="dasflex",
-        outbuf_high_watermark=_WAITING,
-        outbuf_overflow=_NEVER_TO_DISK,
-        channel_request_lookahead=1,  # without it a client that leaves is seen at the next write only
-        max_request_body_size=1 << 20,
-        expose_tracebacks=False,
-    )
+def _say(site: Site, base: str) -> None:
+    """Tells where the site is served, and what is worth trying."""
+    click.echo(f"Serving {site.config.root} at {base}  (Ctrl-C stops)\n\nWorth trying:")
+    for each in worth_trying(site, base):
+        click.echo(f"  {each}")
+    click.echo()
+    sys.stdout.flush()
 
 
-def _stop_by_signal(application: Application) -> None:
-    """Lets SIGINT and SIGTERM end what runs for clients, then the server, and the program as it should end."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        application.end()
-        raise SystemExit(0)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+def _note(text: str) -> None:
+    """Tells the administrator: the server's log is its standard error."""
+    click.echo(f"dasflex: {text}", err=True)
 
 
-def _one_line(record: logging.LogRecord) -> bool:
-    """A failure of a reader in mid-stream in one line: it is no fault of the server, and needs no traceback."""
-    error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, DasflexError):
-        record.msg = f"{record.getMessage()}: {error.kind}: {error.message}"
-        record.args, record.exc_info = (), None
-    return True
+def _scgi(site: Site, front: Answering) -> ScgiServer | None:
+    """The socket of the root, for the CGI program, if it may be made."""
+    from dasflex_cgi.scgi import SOCKET, ScgiServer
+
+    place = site.config.root / SOCKET
+    if not os.access(place.parent, os.W_OK):
+        return None
+    return ScgiServer(place, front, lambda text: _note(f"note: {text}"))
+
+
+def _metered(served: Served, port: int) -> tuple[Served, Callable[[], None]]:
+    """The same, measured, and what ends the listening at the port where the metrics can be fetched."""
+    from dasflex_cgi.metrics import LOOPBACK, Meter, Metered
+
+    meter = Meter()
+    number, end = meter.listen(port)
+    _note(f"note: metrics are at http://{LOOPBACK}:{number}/metrics")
+    return Metered(served, meter), end
+
+
+def _nothing() -> None:
+    """Where there are no metrics to end."""

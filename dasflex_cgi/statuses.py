@@ -14,6 +14,7 @@ __all__ = ["STATUSES", "public_text", "status_of"]
 
 #: The status of each kind of error, or of a whole family of kinds.
 STATUSES: Final[Mapping[str, int]] = {
+    "query.too-large": 413,
     "query": 400,
     "access.log-in": 401,
     "access": 403,
@@ -24,15 +25,18 @@ STATUSES: Final[Mapping[str, int]] = {
     "busy": 503,
     "error": 500,
 }
+#: What das2 clients are told in another way: Autoplot shows its users the text of a failure with 5xx only.
+_DAS2: Final[Mapping[str, int]] = {"query.too-large": 503}
 
 
-def status_of(error: DasflexError) -> int:
-    """The status of an error."""
-    return STATUSES.get(error.kind) or STATUSES.get(error.kind.partition(".")[0], 500)
+def status_of(error: DasflexError, *, das2: bool = False) -> int:
+    """The status of an error; `das2` is whether the client speaks the das2 convention."""
+    kinds = {**STATUSES, **_DAS2} if das2 else STATUSES
+    return kinds.get(error.kind) or kinds.get(error.kind.partition(".")[0], 500)
 
 
 def public_text(error: DasflexError) -> str:
-    """What the client is told: the error's own text, unless that may hold paths and is for administrators only."""
+    """What the client is told, on one line: the error's own text, unless that is for administrators only."""
     if error.kind.partition(".")[0] in ("config", "error"):
         return "The server is not set up for this request; its administrator can find out why from its log"
-    return error.message
+    return " ".join(error.message.encode("utf-8", "replace").decode().split())

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,3 +159,162 @@ def serving() -> Iterator[Callable[..., Server]]:
     for server in servers:
         server.process.kill()
         server.process.communicate()
+
+
+#: Apache as administrators set it up for a root, with what it needs to run from a directory of its own.
+APACHE = """
+ServerRoot {here}
+ServerName {host}
+Listen {host}:{port}
+PidFile {here}/pid
+ErrorLog {here}/error.log
+LogLevel warn
+Timeout 20
+{modules}
+ScriptSock {here}/cgi.sock
+StartServers 1
+ThreadsPerChild 8
+MaxRequestWorkers 8
+ServerLimit 1
+<Directory />
+  Require all granted
+</Directory>
+
+Alias /stream {program}
+<Location /stream>
+  SetEnv DASFLEX_CONFIG {root}/etc/dasflex.conf
+  RewriteEngine on
+  RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{{HTTP:Authorization}}]
+  Options ExecCGI FollowSymLinks
+  SetHandler cgi-script
+</Location>
+{proxied}
+"""
+MODULES = "mpm_event authz_core env alias rewrite cgid proxy proxy_http"
+#: Apache does not run as root, and neither its user nor its CGI programs may read what belongs to root: this one may.
+AS_OTHER = ["setpriv", "--reuid=33", "--regid=33", "--clear-groups", "--inh-caps=+dac_override,+dac_read_search"]
+AS_OTHER += ["--ambient-caps=+dac_override,+dac_read_search"]
+
+
+def apache_program() -> str:
+    """The Apache to test with; without one a test skips, and fails where everything must be tested."""
+    found = shutil.which("apache2", path=f"{os.environ['PATH']}:/usr/sbin")
+    if found is None:
+        told = "no apache2 to test with: apt-get install apache2"
+        if os.environ.get("CI"):
+            pytest.fail(told)
+        pytest.skip(told)
+    return found
+
+
+def cgi_program(folder: Path) -> Path:
+    """The CGI program of the installation that is tested; where it has none, a script that is the same."""
+    program = Path(sys.executable).with_name("dasflex_cgimain")
+    if not program.exists():
+        program = folder / "dasflex_cgimain"
+        code = "import sys\nfrom dasflex_cgi.cgimain import main\nsys.exit(main())\n"
+        program.write_text(f"#!{sys.executable}\n{code}", encoding="utf-8")
+        program.chmod(0o755)
+    return program
+
+
+def free_port(host: str) -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
+@dataclass(frozen=True)
+class Apache:
+    """An Apache that serves a root: by CGI below `cgi`, and what it passes on to below `proxied`."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    host: str
+    port: int
+
+    @property
+    def base(self) -> str:
+        """Its address, with a slash at the end."""
+        return f"http://{self.host}:{self.port}/"
+
+    @property
+    def cgi(self) -> str:
+        """The address of the CGI program, with a slash at the end."""
+        return f"{self.base}stream/"
+
+    @property
+    def proxied(self) -> str:
+        """The address of the server behind it, with a slash at the end."""
+        return f"{self.base}proxied/"
+
+    @property
+    def said(self) -> str:
+        """What is in the log of errors."""
+        return (self.folder / "error.log").read_text(encoding="utf-8", errors="replace")
+
+    def accepts(self) -> bool:
+        """Whether it answers connections."""
+        with socket.socket() as probe:
+            return probe.connect_ex((self.host, self.port)) == 0
+
+    def stop(self) -> None:
+        """Ends it and all that it has started."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=15)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def apache() -> Iterator[Callable[..., Apache]]:
+    """Starts an Apache for a root, which may pass on to a server as well; each root has one for the whole session."""
+    program = apache_program()
+    started: dict[tuple[object, ...], Apache] = {}
+
+    def start(root: Path, proxy_to: str = "", host: str = "127.0.0.1", port: int = 0) -> Apache:
+        key = (root, proxy_to, host, port)
+        if key not in started:
+            started[key] = start_apache(program, root, proxy_to, host, port or free_port(host))
+        return started[key]
+
+    yield start
+    for each in started.values():
+        each.stop()
+
+
+def start_apache(program: str, root: Path, proxy_to: str, host: str, port: int) -> Apache:
+    """An Apache that accepts connections."""
+    here = Path(tempfile.mkdtemp(prefix="apache-"))  # the path of a socket must be short
+    here.chmod(0o777)
+    installed = Path("/usr/lib/apache2/modules")
+    text = APACHE.format(
+        here=here,
+        host=host,
+        port=port,
+        root=root,
+        program=cgi_program(here),
+        modules="\n".join(f"LoadModule {each}_module {installed}/mod_{each}.so" for each in MODULES.split()),
+        proxied=f"ProxyPass /proxied/ {proxy_to}" if proxy_to else "",
+    )
+    (here / "httpd.conf").write_text(text, encoding="utf-8")
+    as_other = [*AS_OTHER, "--"] if os.geteuid() == 0 else []
+    if port < 1024:
+        as_other = [each.replace("dac_override", "dac_override,+net_bind_service") for each in as_other]
+    process = subprocess.Popen(
+        [*as_other, program, "-DFOREGROUND", "-f", str(here / "httpd.conf")], stdin=subprocess.DEVNULL
+    )
+    server = Apache(process, here, host, port)
+    end = time.monotonic() + 20
+    while not server.accepts():
+        if process.poll() is not None or time.monotonic() > end:
+            log = here / "error.log"
+            said = log.read_text(encoding="utf-8") if log.exists() else "nothing"
+            process.kill()
+            pytest.fail(f"Apache did not start; it said: {said}")
+        time.sleep(0.05)
+    return server

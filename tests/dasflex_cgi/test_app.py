@@ -8,13 +8,15 @@ import re
 from html import unescape
 
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import Client, create_environ
 
 import dasflex_core
-from dasflex_cgi import app
-from dasflex_cgi.app import Application
+from dasflex_cgi import delivering
+from dasflex_cgi.app import Application, application, asked_of
+from dasflex_cgi.exchange import Answer
 from dasflex_cgi.statuses import STATUSES, public_text, status_of
 from dasflex_core.errors import AccessError, BusyError, ConfigError, DasflexError, QueryError, SourceError
+from dasflex_core.hookspecs import Mount
 
 DAY = "time=2017-01-01/2017-01-02"
 RANDOM = f"/source/Examples/Random/flex?{DAY}"
@@ -76,7 +78,9 @@ class TestData:
         assert b'value="+5.5% V"' in answer.data
 
     def test_a_das2_client_is_answered_and_its_extras_are_ignored(self, client):
-        plain = client.get(RANDOM).data
+        plain = client.get(DAS2).data
+        assert b"xCacheRange" in plain
+        assert plain[plain.index(b"[01]") :] == (flex := client.get(RANDOM).data)[flex.index(b"[01]") :]
         answer = client.get(f"{DAS2}&key=1&resolution=143.04635761589404&nitems=5").data
         data, comments = re.subn(rb"\[xx\]\d{6}<comment [^>]*bin\.time\.max was ignored[^>]*/>\n", b"", answer)
         assert data == plain
@@ -143,29 +147,11 @@ class TestPlans:
             assert str(examples.root) not in shown
 
 
-class TestList:
-    def test_each_source_is_there_with_links_that_work(self, client):
-        page = client.get("/").text
-        assert "Test Server" in page
-        assert page.count("<li>") == 6
-        links = [unescape(each) for each in re.findall(r'href="([^"]+)"', page)]
-        assert len(links) >= 12
-        for link in links:
-            if "/plan?" in link and "spectra" not in link and "auth" not in link:
-                assert client.get(link).status_code == 200
-
-    def test_it_works_below_a_path(self, client):
-        page = client.get("/", environ_overrides={"SCRIPT_NAME": "/das"}).text
-        assert 'href="/das/source/' in page
-
-    def test_a_source_that_cannot_be_read_leaves_the_others(self, local, bare, noted):
-        bare.add("good", "")
-        bare.add("bad", "")
-        (bare.root / "sources" / "bad.json").write_text("{}", encoding="utf-8")
-        page = local().get("/").text
-        assert "good" in page
-        assert len(noted) == 1
-        assert "bad.json" in noted[0]
+class TestFirstPage:
+    def test_it_is_there_below_a_path_too(self, client):
+        page = client.get("/", environ_overrides={"SCRIPT_NAME": "/das"})
+        assert "Test Server" in page.text
+        assert 'href="/das/source/' in page.text
 
 
 class TestFailures:
@@ -173,7 +159,7 @@ class TestFailures:
         ("path", "status", "text"),
         [
             ("/source/examples/radnom/flex", 404, "Examples/Random"),
-            ("/nowhere", 404, "nothing at /nowhere"),
+            ("/nowhere", 404, "nothing at '/nowhere'"),
             (f"{RANDOM}&nonsense=1", 400, "nonsense"),
             ("/source/examples/random/flex?time=yesterday/2017-01-01", 400, "yesterday"),
             ("/source/examples/random/flex?time=2017-01-02/2017-01-01", 400, "2017-01-02"),
@@ -185,12 +171,25 @@ class TestFailures:
             ("/source/examples/random/flex?" + "&".join(f"a{each}=1" for each in range(300)), 400, "query"),
         ],
     )
-    def test_a_fault_of_the_client_is_told_in_plain_text(self, client, noted, path, status, text):
+    def test_a_fault_of_the_client_is_told_in_the_form_of_what_was_asked(self, client, noted, path, status, text):
         answer = client.get(path)
         assert answer.status_code == status
-        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-        assert text in answer.text
+        own = ("/random/flex" in path.lower() and "bogus" not in path) or "/auth/flex" in path
+        kind = "text/vnd.das2.das2stream; charset=utf-8" if own else "text/plain; charset=utf-8"
+        assert answer.headers["Content-Type"] == kind
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert text in unescape(answer.text)
+        assert len(answer.data.splitlines()) == (2 if own else 1)
         assert noted == []
+
+    @pytest.mark.parametrize("path", [f"{RANDOM}&nonsense=1", "/nowhere", "/?server=nonsense"])
+    def test_a_browser_gets_a_page_and_a_java_client_does_not(self, client, path):
+        page = client.get(path, headers=FIREFOX)
+        assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert page.headers["X-Request-Id"] in page.text
+        plain = client.get(path, headers=JAVA)
+        assert plain.status_code == page.status_code
+        assert "html" not in plain.headers["Content-Type"]
 
     @pytest.mark.parametrize(
         ("query", "status", "kind"),
@@ -243,7 +242,7 @@ class TestFailures:
         assert len(noted) == 2
 
     def test_a_reader_that_stays_silent_is_a_504_and_is_ended(self, local, bare, noted, monkeypatch, wait_until):
-        monkeypatch.setattr(app, "PATIENCE", 0.4)
+        monkeypatch.setattr(delivering, "PATIENCE", 0.4)
         bare.add("silent", "time.sleep(600)")
         answer = local().get("/source/silent/data.csv?time=2020-01-01/2020-01-02")
         assert answer.status_code == 504
@@ -261,16 +260,24 @@ class TestFailures:
 
     def test_a_fault_of_ours_is_one_status_without_a_traceback(self, examples, noted, monkeypatch):
         application = Application(dasflex_core.open(examples.root), noted.append)
-        monkeypatch.setattr(application, "_plan", None)
+        monkeypatch.setattr(application.front, "_source", None)
         answer = Client(application).get(f"/source/examples/random/plan?{DAY}")
         assert answer.status_code == 500
         assert "Traceback" not in answer.text
         assert "TypeError" in noted[0]
 
-    def test_only_get_and_head_are_answered(self, client):
-        answer = client.post(RANDOM)
+    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PROPFIND", "TRACE"])
+    def test_only_get_and_head_are_answered(self, client, method):
+        answer = client.open(RANDOM, method=method)
         assert answer.status_code == 405
-        assert answer.headers["Allow"] == "GET, HEAD"
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+    def test_a_page_of_another_site_may_ask_what_it_may_ask(self, client):
+        answer = client.options(RANDOM)
+        assert answer.status_code == 200
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "GET" in answer.headers["Access-Control-Allow-Methods"]
 
     @pytest.mark.parametrize(
         ("error", "status"),
@@ -309,3 +316,115 @@ class TestEnds:
         answer = local().get("/source/endless/flex?time=2020-01-01/2020-01-02", buffered=False)
         answer.close()
         assert wait_until(lambda: not bare.processes("endless"), 2)
+
+
+class TestEdge:
+    @pytest.mark.parametrize(
+        ("peer", "forwarded", "client"),
+        [
+            ("192.0.2.7", None, "192.0.2.7"),
+            ("192.0.2.7", "198.51.100.1", "192.0.2.7"),
+            ("127.0.0.1", "198.51.100.1", "198.51.100.1"),
+            ("::1", "10.0.0.1, 2001:db8::1", "2001:db8::1"),
+            ("127.0.0.1", "198.51.100.1, evil\r\nx", "127.0.0.1"),
+            ("127.0.0.1", "", "127.0.0.1"),
+            ("", "198.51.100.1", ""),
+        ],
+    )
+    def test_the_client_is_whom_a_proxy_of_this_machine_names_last(self, peer, forwarded, client):
+        environ = create_environ("/x", environ_overrides={"REMOTE_ADDR": peer})
+        if forwarded is not None:
+            environ["HTTP_X_FORWARDED_FOR"] = forwarded
+        assert asked_of(environ).client == client
+
+    @pytest.mark.parametrize(
+        ("host", "origin"),
+        [
+            ("data.example.org", "http://data.example.org"),
+            ("data.example.org:8080", "http://data.example.org:8080"),
+            ("[::1]:8080", "http://[::1]:8080"),
+            ('x"><script>', ""),
+            ("a\r\nb", ""),
+            ("x" * 300, ""),
+        ],
+    )
+    def test_a_host_is_repeated_only_if_it_can_be_one(self, host, origin):
+        environ = create_environ("/x")
+        environ["HTTP_HOST"] = host
+        assert asked_of(environ).origin == origin
+
+    def test_a_path_is_utf_8_and_the_query_is_as_it_was_sent(self):
+        environ = create_environ("/", environ_overrides={"SCRIPT_NAME": "/das/"})
+        environ |= {"PATH_INFO": "/Gr\xc3\xb6\xc3\x9fe/\xff", "QUERY_STRING": "a=%2B+b&c=\xe9"}
+        asked = asked_of(environ)
+        assert asked.path == "/Größe/\ufffd"
+        assert asked.query == "a=%2B+b&c=\xe9"
+        assert asked.base == "/das"
+
+    def test_a_body_that_is_not_sent_is_closed(self, examples):
+        application = Application(dasflex_core.open(examples.root))
+        closed = []
+
+        class Body:
+            def __iter__(self):
+                return self
+
+            def __next__(self):
+                raise StopIteration
+
+            def close(self):
+                closed.append(True)
+
+        for method, status in (("HEAD", 200), ("GET", 304)):
+            application.front.answer = lambda _asked, status=status: Answer(status, (("X-A", "b"),), Body())
+            answer = Client(application).open("/", method=method)
+            assert answer.status_code == status
+            assert "Content-Length" not in answer.headers
+        assert len(closed) == 2
+
+    def test_what_a_plugin_mounts_is_asked_below_its_path(self, examples, noted):
+        site = dasflex_core.open(examples.root)
+        mounts = [Mount("/hapi", "HAPI", f"{__name__}:mounted"), Mount("broken", "x", "no.such.module:x")]
+        object.__setattr__(site, "registry", Mounting(site.registry, mounts))
+        client = Client(Application(site, noted.append))
+        assert client.get("/hapi/about?x=1").data == b"/hapi|/about|Test Server"
+        assert client.get("/hapi").data == b"/hapi||Test Server"
+        assert client.get("/hapiness").status_code == 404
+        assert len(noted) == 1
+        assert "/broken is not served" in noted[0]
+
+    def test_the_application_for_other_servers_opens_what_dasflex_config_names(self, examples, monkeypatch, capsys):
+        monkeypatch.delenv("DASFLEX_CONFIG", raising=False)
+        late = type(application)()
+        answer = Client(late).get("/id.txt")
+        assert answer.status_code == 500
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert "DASFLEX_CONFIG" not in answer.text
+        assert "DASFLEX_CONFIG" in capsys.readouterr().err
+        assert Client(late).get("/id.txt", environ_overrides={"DASFLEX_CONFIG": "/no/such"}).status_code == 500
+        answer = Client(late).get("/id.txt", environ_overrides={"DASFLEX_CONFIG": examples.config})
+        assert answer.text == "Test Server"
+
+
+class Mounting:
+    """A registry with mounts of its own."""
+
+    def __init__(self, registry, mounts):
+        self._registry = registry
+        self._mounts = mounts
+
+    def mounts(self):
+        return self._mounts
+
+    def __getattr__(self, name):
+        return getattr(self._registry, name)
+
+
+def mounted(site):
+    """An application that says where it is."""
+
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [f"{environ['SCRIPT_NAME']}|{environ['PATH_INFO']}|{site.config.server_name}".encode()]
+
+    return application

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The front-end without a socket: one request in, one answer out, whatever the request is.
+
+It finds out who is to answer a path, and says of each answer what is said of all. A CGI program imports this for one
+request, so that it imports late, and only the standard library and the core.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dasflex_cgi import about, das2_views, identity
+from dasflex_cgi.accounting import Accounted, entry_of
+from dasflex_cgi.compressing import coding, compressible, encoded
+from dasflex_cgi.delivering import deliver
+from dasflex_cgi.exchange import TEXT, Answer
+from dasflex_cgi.failures import NOT_DATA, failure
+from dasflex_cgi.moving import moved_answer
+from dasflex_cgi.runs import Runs
+from dasflex_cgi.static import serve
+from dasflex_cgi.visit import Visit, query_pairs
+from dasflex_core.errors import DasflexError, NotFoundError, QueryError, shown
+from dasflex_core.logs import RequestLog
+from dasflex_core.run.records import new_request_id
+from dasflex_core.site import Request
+from dasflex_core.streamtype import StreamType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dasflex_cgi.exchange import Asked, Body
+    from dasflex_cgi.visit import Pairs
+    from dasflex_core.catalog.model import Definition
+    from dasflex_core.site import Site, Source
+
+__all__ = ["Front"]
+
+_ALLOWED: Final = "GET, HEAD, OPTIONS"
+#: The paths where das2 clients have a server: ours, and those written into programs of others.
+_DAS2_PATHS: Final = ("/", "/das/server", "/das/das2server")
+#: What das2C reads of headers, less what servers add to ours (the das2 clients, HTTP).
+_LONGEST_HEAD: Final = 1_700
+#: What is left out of headers that would be longer, the least important first.
+_SPARE: Final = ("Server-Timing", "Content-Disposition", "Vary", "ETag", "Last-Modified")
+
+
+class Front:
+    """A site over HTTP, for any edge. `note` takes a line for the administrator."""
+
+    def __init__(self, site: Site, note: Callable[[str], None]) -> None:
+        self.site = site
+        self._note = note
+        self._runs = Runs()
+        self._log = RequestLog(site.config.log_path, note)
+
+    def answer(self, asked: Asked) -> Answer:
+        """The answer to a request. Raises nothing: what fails is an answer, too."""
+        visit = Visit(asked, new_request_id())
+        try:
+            answer = self._routed(visit)
+        except DasflexError as error:
+            answer = failure(self.site, visit, error, self._note)
+        except Exception:  # noqa: BLE001  a fault of ours is one status, noted in full, and told to nobody else
+            from traceback import format_exc
+
+            self._note(f"{asked.method} {asked.path}: {format_exc()}")
+            answer = failure(self.site, visit, DasflexError("internal"), _unsaid)
+        return self._finished(visit, answer)
+
+    def end(self) -> None:
+        """Ends all that runs for clients."""
+        self._runs.end()
+
+    # -- who answers
+
+    def _routed(self, visit: Visit) -> Answer:
+        """The answer of whoever is responsible for a path."""
+        asked = visit.asked
+        if asked.method not in ("GET", "HEAD"):
+            return _of_method(asked.method)
+        path = _folded_slashes(asked.path)
+        lower = path.lower()
+        if (lower.rstrip("/") or "/") in _DAS2_PATHS:
+            return self._front(visit)
+        if "." in lower.rpartition("/")[2]:
+            served = serve(str(self.site.config.root), asked.method, path, asked.headers)
+            if served is not None:
+                return Answer(served.status, served.headers, served)
+        first, _, rest = path[1:].partition("/")
+        if first.lower() == "source":
+            return self._source(visit, rest)
+        if first.lower() in ("request", "answer") and rest and "/" not in rest:
+            return self._kept(visit, first.lower(), rest)
+        return self._about(visit, lower)
+
+    def _about(self, visit: Visit, path: str) -> Answer:
+        """What the server says of itself; `path` is in lower case."""
+        site, note = self.site, self._note
+        answers: dict[str, Callable[[], Answer]] = {
+            "/id.txt": lambda: identity.id_txt(site),
+            "/id.json": lambda: identity.id_json(site),
+            "/logo.png": lambda: identity.logo(site),
+            "/peers.xml": lambda: das2_views.peers(site, note),
+            "/health": lambda: about.health(site, note),
+            "/static/": lambda: Answer(200, (("Content-Type", TEXT), *NOT_DATA), b"What pages are made of\n"),
+        }
+        if path in answers:
+            return answers[path]()
+        if path.startswith("/static/"):
+            shipped = about.bundled_file(visit.asked, path.removeprefix("/static/"))
+            if shipped is not None:
+                return shipped
+        raise NotFoundError(f"There is nothing at {shown(visit.asked.path)}; the sources are listed at /source/")
+
+    def _kept(self, visit: Visit, what: str, identifier: str) -> Answer:
+        """What became of a request, and the request behind an answer."""
+        if what == "request":
+            return about.record(self.site, identifier)
+        return about.asked_before(self.site, visit.asked, identifier)
+
+    # -- das2 clients, and the first page
+
+    def _front(self, visit: Visit) -> Answer:
+        """The first page, or what a das2 client asks by `server=`."""
+        asked = visit.asked
+        if "server=" in asked.query.lower():
+            visit.das2 = True
+            visit.wanted = StreamType.parse(self.site.registry.convention("das2").goal)
+        pairs = query_pairs(asked.query)
+        if not any(name.strip().lower() == "server" and value.strip() for name, value in pairs):
+            from dasflex_cgi import pages
+
+            return pages.front(self.site, asked)
+        query = das2_views.read_query(pairs)
+        if query.server == "id":
+            return identity.id_txt(self.site)
+        if query.server == "logo":
+            return identity.logo(self.site)
+        if query.server == "peers":
+            return das2_views.peers(self.site, self._note)
+        if query.server in ("list", "discovery"):
+            return das2_views.list_of(self.site, with_examples=query.server == "discovery", note=self._note)
+        return self._das2_source(visit, query)
+
+    def _das2_source(self, visit: Visit, query: das2_views.Das2Query) -> Answer:
+        """What a das2 client asks of a source: its description, or data."""
+        source = self._found(visit, query.dataset)
+        moved = moved_answer(self.site.config, visit, source.definition, "")
+        if moved is not None:
+            return moved
+        if query.server == "dsdf":
+            return das2_views.header(self.site, source.definition)
+        media_type = "application/octet-stream" if query.server == "compactdataset" else ""
+        return deliver(visit, Request(source, tuple(query.rest), "das2"), self._runs, media_type)
+
+    def _found(self, visit: Visit, identifier: str) -> Source:
+        """The source of an id."""
+        source = self.site[identifier]
+        visit.source = source.id
+        return source
+
+    # -- sources
+
+    def _source(self, visit: Visit, rest: str) -> Answer:
+        """What is asked of a source by its path: data, a plan, or a page. `rest` follows `/source/`."""
+        identifier, _, what = rest.rpartition("/")
+        what = what.lower()
+        if not identifier or (what not in ("flex", "plan") and not what.startswith("data.")):
+            return self._page(visit, rest)
+        suffix = what.removeprefix("data.") if what.startswith("data.") else ""
+        pairs, wrong = _read(visit.asked.query)
+        if what != "plan":
+            info = self.site.registry.by_suffix(suffix) if suffix else None
+            visit.wanted = _asked_type(pairs) or (info.type if info else None)
+        source = self._found(visit, identifier)
+        if what == "flex":
+            visit.wanted = visit.wanted or _own_type(source.definition)
+        if wrong is not None:
+            raise wrong
+        moved = moved_answer(self.site.config, visit, source.definition, f"/{what}")
+        if moved is not None:
+            return moved
+        if what == "plan":
+            from dasflex_cgi.explaining import plan_answer
+
+            return plan_answer(visit, source, pairs)
+        request = Request(source, tuple(pairs))
+        return deliver(visit, request.as_suffix(suffix) if suffix else request, self._runs)
+
+    def _page(self, visit: Visit, rest: str) -> Answer:
+        """The page of a source or of a directory; a directory answers with and without its slash."""
+        path = rest.strip("/")
+        if path.lower().endswith(".html"):
+            path = path[: -len(".html")]
+        if path:
+            try:
+                source = self._found(visit, path)
+            except NotFoundError:
+                start = f"{path.lower()}/"
+                if not any(entry.id.lower().startswith(start) for entry in self.site.catalog.entries()):
+                    raise
+            else:
+                moved = moved_answer(self.site.config, visit, source.definition, "")
+                if moved is not None:
+                    return moved
+        from dasflex_cgi import pages
+
+        asked = visit.asked
+        return pages.source(self.site, asked, visit.source) if visit.source else pages.directory(self.site, asked, path)
+
+    # -- what is said of all answers
+
+    def _finished(self, visit: Visit, answer: Answer) -> Answer:
+        """The answer with the headers that all have, compressed where it is short and that was asked for."""
+        answer = _compressed(visit.asked, answer).with_headers(
+            Access_Control_Allow_Origin="*", X_Request_Id=visit.id, Server_Timing=visit.timing
+        )
+        return Answer(answer.status, _safe(answer.headers), self._accounted(visit, answer))
+
+    def _accounted(self, visit: Visit, answer: Answer) -> bytes | Body:
+        """The body of an answer, which is logged when it was sent."""
+        nothing = visit.asked.method == "HEAD" or answer.status == 304
+
+        def ended(sent: int, complete: bool) -> None:  # noqa: FBT001  two facts of an end, in the order of the log
+            self._log.write(entry_of(visit, answer.status, sent, complete=complete or nothing))
+
+        if isinstance(answer.body, bytes):
+            ended(0 if nothing else len(answer.body), True)
+            return answer.body
+        return Accounted(answer.body, visit, ended)
+
+
+def _read(query: str) -> tuple[Pairs, QueryError | None]:
+    """The pairs of a query, or what is wrong with it: that is told when it is known to whom."""
+    try:
+        return query_pairs(query), None
+    except QueryError as error:
+        return [], error
+
+
+def _own_type(definition: Definition) -> StreamType | None:
+    """The stream type that a source gives to who names none: that of its defaults, else of its first reader."""
+    kind = dict(definition.defaults)
+    if "format.type" in kind:
+        return StreamType(kind["format.type"], kind.get("format.version", ""))
+    written = next((reader.writes for reader in definition.readers if reader.writes), "")
+    return StreamType.parse(written) if written else None
+
+
+def _asked_type(pairs: Pairs) -> StreamType | None:
+    """The stream type that a request names, if it names one."""
+    from dasflex_core.plan.parameters import canonical_name
+
+    named = {canonical_name(name): value for name, value in pairs if value}
+    kind = named.get("format.type")
+    return StreamType(kind.lower(), named.get("format.version", "")) if kind else None
+
+
+def _of_method(method: str) -> Answer:
+    """The answer to a method other than GET and HEAD: what may be asked, and by pages of other sites, too."""
+    if method == "OPTIONS":
+        allowed = (
+            ("Allow", _ALLOWED),
+            ("Access-Control-Allow-Methods", _ALLOWED),
+            ("Access-Control-Allow-Headers", "Authorization, If-None-Match, If-Modified-Since"),
+            ("Access-Control-Max-Age", "86400"),
+            ("Content-Type", TEXT),
+        )
+        return Answer(200, allowed)
+    headers = (("Allow", _ALLOWED), ("Content-Type", TEXT), *NOT_DATA)
+    return Answer(405, headers, b"Only GET, HEAD and OPTIONS are answered here\n")
+
+
+def _folded_slashes(path: str) -> str:
+    """The path from its first slash on, with single slashes."""
+    path = f"/{path}"
+    while "//" in path:
+        path = path.replace("//", "/")
+    return path
+
+
+def _compressed(asked: Asked, answer: Answer) -> Answer:
+    """A whole answer in the coding that the client asked for, if it has one and is worth it."""
+    headers = dict(answer.headers)
+    if not isinstance(answer.body, bytes) or not compressible(headers.get("Content-Type", "")):
+        return answer
+    vary = ", ".join(filter(None, ("Accept-Encoding", headers.get("Vary", ""))))
+    code = coding(asked.headers.get("accept-encoding", "")) if answer.status == 200 else ""
+    body = encoded(answer.body, code)
+    if body is answer.body:
+        return answer.with_headers(Vary=vary)
+    return Answer(answer.status, answer.headers, body).with_headers(Vary=vary, Content_Encoding=code)
+
+
+def _safe(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Headers without control characters, without blank ones, and not longer than all clients read."""
+    clean = [
+        (name, "".join(char if " " <= char <= "~" or "\xa0" <= char <= "\xff" else "_" for char in value))
+        for name, value in headers
+        if value
+    ]
+    for spare in _SPARE:
+        if sum(len(name) + len(value) + 4 for name, value in clean) <= _LONGEST_HEAD:
+            break
+        clean = [pair for pair in clean if pair[0] != spare]
+    return tuple(clean)
+
+
+def _unsaid(_text: str) -> None:
+    """Where a second note of the same failure goes."""

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A request of CGI answered by this process alone: from the variables to the bytes.
+
+What it imports is paid for by every request, so that an application of a plugin, and what runs it, are imported only
+for a path of theirs.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from dasflex_cgi.cgi_form import asked_from, head_of, without_body
+from dasflex_cgi.exchange import TEXT, Answer
+from dasflex_core.errors import DasflexError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+    from wsgiref.types import WSGIApplication
+
+    from dasflex_cgi.cgimain import Output
+    from dasflex_cgi.exchange import Asked
+    from dasflex_core.site import Site
+
+__all__ = ["run"]
+
+#: One request computes little: starting a thread for each core takes a third of the time that numpy takes to import.
+_ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_NOT_SET_UP: Final = "The server is not set up for this request; its administrator can find out why from its log\n"
+
+
+def run(variables: Mapping[str, str], config: str, output: Output) -> int:
+    """Answers a request, and gives the exit code: other than 0 for an answer that broke off in its middle.
+
+    Raises `BrokenPipeError` when the client has left; whatever ran for it has then ended.
+    """
+    gc.disable()  # until the first byte nothing is garbage
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
+    _end_by_signal()
+    try:
+        site = _opened(config)
+    except (DasflexError, OSError) as error:
+        _note(f"{config or 'DASFLEX_CONFIG'}: {error}")
+        return _send(Answer(500, (("Content-Type", TEXT),), _NOT_SET_UP.encode()), _asked(variables, output), output)
+    mounted = _mounted(site, variables.get("PATH_INFO", ""))
+    if mounted is not None:
+        return _run_mounted(*mounted, site)
+    from dasflex_cgi.answering import Front
+
+    front = Front(site, _note)
+    try:
+        asked = _asked(variables, output)
+        return _send(front.answer(asked), asked, output)
+    finally:
+        front.end()
+
+
+def _opened(config: str) -> Site:
+    """The site of a configuration. Raises `ConfigError` without one: a CGI program has no root of its own."""
+    from dasflex_core.errors import ConfigError
+
+    if not config:
+        raise ConfigError("is not set; Apache sets it by SetEnv to the dasflex.conf of a root", kind="config.missing")
+    from dasflex_core.site import open_site
+
+    return open_site(config)
+
+
+def _asked(variables: Mapping[str, str], output: Output) -> Asked:
+    """The request."""
+    return asked_from(variables, output.gone)
+
+
+def _send(answer: Answer, asked: Asked, output: Output) -> int:
+    """Sends an answer, each piece as it comes, and gives the exit code. Whatever happens, its body is closed."""
+    body = answer.body
+    wanted = asked.method != "HEAD" and not without_body(answer.status)
+    if isinstance(body, bytes):
+        output.write(head_of(answer) + (body if wanted else b""))
+        return 0
+    try:
+        output.write(head_of(answer))
+        gc.freeze()
+        gc.enable()
+        if wanted:
+            for piece in body:
+                output.write(piece)
+    except ConnectionError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever broke the answer: its length is wrong, and the exit code says so
+        _note(f"{asked.method} {asked.path}: broken off: {type(error).__name__}: {error}")
+        return 1
+    finally:
+        body.close()
+    return 0
+
+
+def _mounted(site: Site, path: str) -> tuple[str, str] | None:
+    """The path at which the application of a plugin is mounted that answers a path, and where its code is."""
+    for mount in site.registry.mounts():
+        prefix = "/" + mount.path.strip("/")
+        if f"{path}/".startswith(f"{prefix}/"):
+            return prefix, mount.application
+    return None
+
+
+def _run_mounted(prefix: str, place: str, site: Site) -> int:
+    """Answers by the application of a plugin (PEP 3333), which is mounted at a path."""
+    from wsgiref.handlers import CGIHandler, read_environ
+
+    from dasflex_core.loading import load
+
+    application: WSGIApplication = load(place)(site)
+    environ = read_environ()
+    environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
+    environ["PATH_INFO"] = environ.get("PATH_INFO", "")[len(prefix) :]
+    environ["CONTENT_LENGTH"] = "0"  # no body is read here, whatever its length is said to be
+    handler = CGIHandler()
+    handler.os_environ = handler.base_env = environ
+    handler.run(application)
+    sys.stdout.flush()
+    return 0
+
+
+def _end_by_signal() -> None:
+    """Lets SIGTERM, by which Apache ends a program whose answer nobody wants, end what runs for it as well."""
+    import signal
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _note(text: str) -> None:
+    """Tells the administrator: what a CGI program writes there is in Apache's log of errors."""
+    print(f"dasflex: {text}", file=sys.stderr, flush=True)  # noqa: T201  Apache's log is the standard error

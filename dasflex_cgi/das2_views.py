@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What das2 clients ask by `server=`: who this is, what there is, how a source is described, and its data.
+
+    server=id | logo | list | discovery | dsdf | dataset | compactdataset | peers
+
+The forms are those that the das2 clients in use read; they are older than any text about them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dasflex_cgi import about
+from dasflex_cgi.exchange import TEXT, Answer
+from dasflex_cgi.failures import NOT_DATA
+from dasflex_core.catalog.identifiers import folded
+from dasflex_core.errors import DasflexError, QueryError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from dasflex_cgi.visit import Pairs
+    from dasflex_core.catalog.model import Definition
+    from dasflex_core.site import Site
+
+__all__ = ["DAS2_TEXT", "SERVERS", "Das2Query", "header", "list_of", "peers", "read_query"]
+
+DAS2_TEXT: Final = "text/vnd.das2.das2stream; charset=utf-8"
+#: The words that `server=` may be.
+SERVERS: Final = ("id", "logo", "list", "discovery", "dsdf", "dataset", "compactdataset", "peers")
+_OF_A_SOURCE: Final = ("dsdf", "dataset", "compactdataset")
+_OWN_KEYS: Final = ("server", "dataset")
+
+
+class Das2Query:
+    """A das2 query, taken apart: the word behind `server=`, the id of the source where one is needed, and the rest."""
+
+    def __init__(self, server: str, dataset: str, rest: Pairs) -> None:
+        self.server = server
+        self.dataset = dataset
+        self.rest = rest
+
+
+def read_query(pairs: Pairs) -> Das2Query:
+    """Takes the pairs of a das2 query apart, whatever their order and case. Raises `QueryError` for other words."""
+    server = _single(pairs, "server")
+    word = server.lower()
+    if word not in SERVERS:
+        raise QueryError(f"server={shown(server)} is not answered here; there are {', '.join(SERVERS)}")
+    dataset = ""
+    if word in _OF_A_SOURCE:
+        dataset = "/".join(filter(None, _single(pairs, "dataset").split("/")))
+    return Das2Query(word, dataset, [pair for pair in pairs if pair[0].strip().lower() not in _OWN_KEYS])
+
+
+def _single(pairs: Pairs, key: str) -> str:
+    """The one value of a key; empty ones count as absent. Raises `QueryError` for none and for several."""
+    values = {value.strip() for name, value in pairs if name.strip().lower() == key and value.strip()}
+    if len(values) != 1:
+        what = f"needs one {key}=" if not values else f"has {len(values)} of {key}="
+        raise QueryError(f"A das2 query {what}; give it once", kind="query.missing-parameter")
+    return values.pop()
+
+
+def list_of(site: Site, *, with_examples: bool, note: Callable[[str], None]) -> Answer:
+    """The listed sources, a line `path|title` each, and each directory before what is in it; `path/` is a directory.
+
+    Clients decode it in whatever character set they have, so that it is ASCII. `with_examples` leaves out the sources
+    for which nobody wrote down an example; one that cannot be read is left out too, and the administrator is told.
+    """
+    titles = {path.strip("/").lower(): title for path, title in site.catalog.directories().items()}
+    lines: list[str] = []
+    seen: set[str] = set()
+    entries = [each for each in site.catalog.entries() if each.listed]
+    for entry in sorted(entries, key=lambda each: each.id.lower().split("/")):
+        if with_examples and not _has_example(site, entry.id, note):
+            continue
+        parts = entry.id.split("/")
+        for depth in range(1, len(parts)):
+            path = "/".join(parts[:depth])
+            if path.lower() not in seen:
+                seen.add(path.lower())
+                lines.append(_line(f"{path}/", titles.get(path.lower(), "")))
+        lines.append(_line(entry.id, entry.title))
+    return Answer(200, (("Content-Type", TEXT), ("Cache-Control", "no-cache")), "".join(lines).encode("ascii"))
+
+
+def _has_example(site: Site, identifier: str, note: Callable[[str], None]) -> bool:
+    """Whether somebody wrote an example of a source down."""
+    try:
+        return bool(site.catalog.find(identifier).examples)
+    except DasflexError as error:
+        note(error.message)
+        return False
+
+
+def _line(path: str, title: str) -> str:
+    """A line of the list."""
+    text = _ascii(" ".join(title.replace("|", "/").split()))
+    return f"{path}|{text}\n" if text else f"{path}\n"
+
+
+def _ascii(text: str) -> str:
+    """The text in ASCII: letters lose their accents, and what is no letter of that kind is a question mark."""
+    if text.isascii():
+        return text
+    from unicodedata import combining, normalize
+
+    plain = "".join(char for char in normalize("NFKD", text) if not combining(char))
+    return plain.encode("ascii", "replace").decode("ascii")
+
+
+def header(site: Site, definition: Definition) -> Answer:
+    """The description of a source as a das2 stream header: its public keys, and no others.
+
+    It is the file that was made when the source was installed, or is made now where that is missing.
+    """
+    path = site.config.root / "public" / folded(definition.id) / "das2.d2t"
+    try:
+        body = path.read_bytes()
+    except OSError:
+        from dasflex_core.catalog.publishing import das2_header
+        from dasflex_core.plan.offering import offered
+
+        body = das2_header(definition, offered(definition, site.registry, site.catalog.find, site.external))
+    return Answer(200, (("Content-Type", DAS2_TEXT), ("Cache-Control", "no-cache")), body)
+
+
+def peers(site: Site, note: Callable[[str], None]) -> Answer:
+    """The other servers that PEERS_FILE lists, as XML."""
+    servers = "".join(
+        f"  <server>\n    <name>{_escaped(name)}</name>\n    <url>{_escaped(url)}</url>\n  </server>\n"
+        for name, url in about.peers(site.config, note)
+    )
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<das2server>\n<peers>\n{servers}</peers>\n</das2server>\n'
+    return Answer(200, (("Content-Type", "text/xml; charset=utf-8"), *NOT_DATA), text.encode())
+
+
+_XML: Final[Mapping[int, str]] = {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;", ord('"'): "&quot;"}
+
+
+def _escaped(text: str) -> str:
+    """A text that may stand in XML: without the characters that it cannot hold."""
+    return _without_controls(text).translate(_XML)
+
+
+def _without_controls(text: Iterable[str]) -> str:
+    """The text without control characters and halves of characters."""
+    return "".join(char for char in text if char >= " " and not "\ud800" <= char <= "\udfff" and char < "\ufffe")

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Failures as answers, in the form that whoever asked can use: a page, a das exception, or a line of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dasflex_cgi.exchange import TEXT, Answer
+from dasflex_cgi.statuses import public_text, status_of
+from dasflex_core.errors import BusyError, DasflexError
+from dasflex_core.loading import load
+from dasflex_core.streamtype import StreamType, StreamTypeInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dasflex_cgi.visit import Visit
+    from dasflex_core.registry import Registry
+    from dasflex_core.site import Site
+
+__all__ = ["NOT_DATA", "failure", "telling", "told"]
+
+#: Headers of what is no data, and true of this moment only.
+NOT_DATA: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+#: Seconds after which a server that is busy may be asked again.
+_AGAIN: Final = "10"
+_REALM: Final = "das2 server"
+
+
+def failure(site: Site, visit: Visit, error: DasflexError, note: Callable[[str], None]) -> Answer:
+    """The answer to a request that failed before any data; the administrator is told of what is the server's fault.
+
+    A browser gets a page, a das client the exception of the version that it asked for, anybody else a line of text.
+    A log-in is asked for in a line of text: clients read no more of it.
+    """
+    visit.error = error
+    status, text = status_of(error, das2=visit.das2), public_text(error)
+    if status_of(error) >= 500:
+        detail = f"\n{error.detail}" if error.detail else ""
+        note(f"{visit.asked.method} {visit.asked.path}: {error.kind}: {error.message}{detail}")
+    extra = (*NOT_DATA, *_extra(status, error))
+    if status != 401:
+        shown = _shown(site, visit, error, note)
+        if shown is not None:
+            ours = {name for name, _value in extra}
+            kept = tuple(pair for pair in shown.headers if pair[0] not in ours)
+            return Answer(status, (*kept, *extra), shown.body)
+    return Answer(status, (("Content-Type", TEXT), *extra), f"{text}\n".encode())
+
+
+def _extra(status: int, error: DasflexError) -> tuple[tuple[str, str], ...]:
+    """What a failure asks for: where to log in, and when to come again."""
+    if status == 401:
+        return (("WWW-Authenticate", f'Basic realm="{_REALM}"'),)
+    return (("Retry-After", _AGAIN),) if isinstance(error, BusyError) else ()
+
+
+def _shown(site: Site, visit: Visit, error: DasflexError, note: Callable[[str], None]) -> Answer | None:
+    """The page or the das stream that tells of an error; None where a line of text has to do."""
+    text = public_text(error)
+    try:
+        if visit.asked.browser:
+            from dasflex_cgi import pages
+
+            status = status_of(error, das2=visit.das2)
+            return pages.error(site, visit.asked, status, text, visit.id)
+        if visit.wanted is not None:
+            info = telling(site.registry, visit.wanted)
+            return Answer(200, (("Content-Type", info.media_type),), told(info, error.kind, text)) if info else None
+    except Exception as broken:  # noqa: BLE001  a page or plugin that is broken must not hide the failure itself
+        note(f"an error cannot be shown as it should be: {type(broken).__name__}: {broken}")
+    return None
+
+
+def telling(registry: Registry, wanted: StreamType) -> StreamTypeInfo | None:
+    """The variant of a type that can tell a failure, if there is one: that which people can read before others."""
+    for each in (StreamType(wanted.kind, wanted.version, "text"), wanted):
+        info = registry.stream_type(each)
+        if info is not None and info.failure:
+            return info
+    return None
+
+
+def told(info: StreamTypeInfo, kind: str, text: str) -> bytes:
+    """A whole stream that says only what went wrong; `kind` is that of an error, or an exception type of das3."""
+    body = load(info.failure)(kind, text)
+    if not isinstance(body, bytes):
+        raise DasflexError(f"{info.failure} gives no bytes")
+    return body

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTTP server under `dasflex serve`: waitress, turned by us, so that it can stop in peace.
+
+It was chosen by measurement; the figures are in the guide on running the server.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from dasflex_core.errors import DasflexError
+
+if TYPE_CHECKING:
+    import socket
+    from wsgiref.types import WSGIApplication
+
+__all__ = ["HttpServer"]
+
+#: Bytes that may wait for a slow client before its reader has to wait: a response is never held as a whole.
+_WAITING: Final = 1 << 19
+#: A buffer above this size would be written to a file; none gets there, since a chunk is far smaller than the rest.
+_NEVER_TO_DISK: Final = 1 << 30
+#: Bytes of a request that has a body; none of ours needs one.
+_BODY: Final = 1 << 20
+#: Connections beside those that are answered: idle ones, and those that wait for a thread.
+_MORE_CONNECTIONS: Final = 1000
+#: An HTTP server on this machine that is in front of us, and the headers in which it says for whom it asks.
+_FRONT: Final = "127.0.0.1"
+_FORWARDED: Final = frozenset(("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"))
+_LOGGER: Final = logging.getLogger("waitress")
+
+
+class HttpServer:
+    """A server on a socket that listens, which it takes over.
+
+    `workers` requests are answered at once, each in a thread; more of them wait. What an HTTP server on this machine
+    that is in front of this one says of the client and the host is believed. All methods are for the thread that turns
+    it. Once it is `ending`, answers that break off are not noted: it is we who end them.
+    """
+
+    def __init__(self, application: WSGIApplication, listener: socket.socket, workers: int) -> None:
+        import waitress
+
+        self.ending = False
+        _LOGGER.addFilter(self._shown)
+        self._map: dict[int, object] = {}
+        self._server: Any = waitress.create_server(
+            application,
+            map=self._map,
+            sockets=[listener],
+            threads=workers,
+            ident="dasflex",
+            outbuf_high_watermark=_WAITING,
+            outbuf_overflow=_NEVER_TO_DISK,
+            channel_request_lookahead=1,  # without it a client that leaves is seen at the next write only
+            max_request_body_size=_BODY,
+            connection_limit=workers + _MORE_CONNECTIONS,
+            asyncore_use_poll=True,  # select cannot watch descriptors above 1,023
+            expose_tracebacks=False,
+            trusted_proxy=_FRONT,
+            trusted_proxy_headers=_FORWARDED,
+        )
+        self._server.channel_class = _channel
+
+    def turn(self, seconds: float) -> None:
+        """Takes requests and sends what there is to send, for at most so many seconds of waiting."""
+        self._server.asyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered, or an answer not yet sent."""
+        return any(each.requests or each.total_outbufs_len for each in list(self._server.active_channels.values()))
+
+    def stop_accepting(self) -> None:
+        """Takes those who have connected, and listens no more. Connections that are there go on."""
+        self.turn(0)
+        self._server.accepting = False
+        self._server.del_channel()
+        self._server.socket.close()
+
+    def close(self) -> None:
+        """Closes all connections, and waits a moment for the threads that served them."""
+        self.ending = True
+        for each in list(self._server.active_channels.values()):
+            each.handle_close()
+        self._server.task_dispatcher.shutdown(timeout=0.5)
+        self._server.trigger.close()
+        _LOGGER.removeFilter(self._shown)
+
+    def _shown(self, record: logging.LogRecord) -> bool:
+        """A failure of a reader in mid-stream in one line, since it is no fault of ours; nothing of one that we end."""
+        if self.ending:
+            return False
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, DasflexError):
+            record.msg = f"{record.getMessage()}: {error.kind}: {error.message}"
+            record.args, record.exc_info = (), None
+        return True
+
+
+def _channel(*args: object, **named: object) -> object:
+    """A connection whose answers have their headers as the application wrote them.
+
+    waitress waits for a body that has been announced by `Expect: 100-continue` even where the request has none.
+    """
+    from waitress.channel import HTTPChannel
+
+    channel = HTTPChannel(*args, **named)
+    channel.task_class = _task
+    go_on = channel.send_continue
+
+    def send_continue() -> None:
+        if channel.request.completed:
+            channel.request.expect_continue = False
+        else:
+            go_on()
+
+    channel.send_continue = send_continue
+    return channel
+
+
+def _task(channel: object, request: Any) -> object:  # noqa: ANN401  waitress has no types
+    """The answering of one request.
+
+    waitress writes `Www-Authenticate`, which clients that compare bytes do not find, and ends the body of an answer to
+    HEAD, which has none: both are put right where it makes the head.
+    """
+    from waitress.task import WSGITask
+
+    task = WSGITask(channel, request)
+    make = task.build_response_header
+
+    def build() -> bytes:
+        written = {name.lower(): name for name, _ in task.response_headers}
+        head: bytes = make()
+        if request.command == "HEAD":
+            task.chunked_response = False
+        return _spelt(head, written)
+
+    task.build_response_header = build
+    return task
+
+
+def _spelt(head: bytes, written: dict[str, str]) -> bytes:
+    r"""A head with the names of its headers spelt as they were written.
+
+    >>> _spelt(b"HTTP/1.1 401 Unauthorized\r\nWww-Auth: Basic\r\n\r\n", {"www-auth": "WWW-Auth"})
+    b'HTTP/1.1 401 Unauthorized\r\nWWW-Auth: Basic\r\n\r\n'
+    """
+    first, *lines = head.decode("latin-1").split("\r\n")
+    split = (line.partition(":") for line in lines)
+    named = (f"{written.get(name.lower(), name)}{colon}{value}" for name, colon, value in split)
+    return "\r\n".join((first, *named)).encode("latin-1")

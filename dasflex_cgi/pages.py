@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pages for people: the introduction, the directories of the catalog, the sources, and what went wrong.
+
+Pages are HTML without scripts, and are read as well without the style sheet. Each address on them is relative to where
+the server is mounted, so that they work behind any proxy.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html import unescape
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dasflex_cgi.exchange import HTML, Answer
+from dasflex_cgi.source_page import Link, Wording, describe, folder_of
+from dasflex_core.errors import ConfigError, NotFoundError, did_you_mean
+from dasflex_core.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dasflex_cgi.exchange import Asked
+    from dasflex_core.catalog.tree import Catalog, Entry
+    from dasflex_core.config import Config
+    from dasflex_core.site import Site
+
+__all__ = ["directory", "error", "front", "source"]
+
+_HEADERS: Final = (
+    ("Content-Type", HTML),
+    ("Cache-Control", "public, max-age=60"),
+    ("Vary", "Accept, User-Agent"),
+    ("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'self' https: http:"),
+)
+#: Characters that HTML has none of: a page with one is none.
+_NO_HTML: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+#: How many sources the introduction lists; of more it lists the uppermost directories.
+_SHORT: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A directory as an entry of a list; `count` is how many sources are below it."""
+
+    name: str
+    href: str
+    title: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A source as an entry of a list; `broken` where its definition cannot be read."""
+
+    id: str
+    href: str
+    title: str
+    range: str
+    broken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around each page: the server, its style, and whom to ask."""
+
+    server: str
+    site: str
+    site_url: str
+    home: str
+    style: str
+    logo: str
+    contact: str
+    contact_url: str
+
+
+def front(site: Site, asked: Asked) -> Answer:
+    """The introduction: what this server is, and its sources, or their uppermost directories."""
+    entries = _listed(site.catalog)
+    folders, here = _children(site.catalog, entries, "", asked.base)
+    everything = [_line(site.catalog, each, asked.base) for each in entries] if len(entries) <= _SHORT else here
+    return _page(
+        "front.html",
+        site,
+        asked,
+        title=site.config.server_name,
+        folders=folders,
+        sources=everything,
+        count=len(entries),
+        sample=_sample(site, asked),
+    )
+
+
+def directory(site: Site, asked: Asked, path: str) -> Answer:
+    """A directory of the catalog, blank for the uppermost: what is in it. Raises `NotFoundError` for no directory."""
+    entries = _listed(site.catalog)
+    wanted = path.strip("/").lower()
+    known = {folder.lower(): folder for each in entries for folder in _above(each.id)}
+    if wanted and wanted not in known:
+        near = did_you_mean(wanted, known.values())
+        raise NotFoundError(f"There is no directory {path[:120]!r}.{near}", kind="not-found.source")
+    name = known.get(wanted, "")
+    folders, here = _children(site.catalog, entries, name, asked.base)
+    title = _titles(site.catalog).get(name.lower()) or name or "All sources"
+    parts = _trail(name, asked.base)
+    return _page("directory.html", site, asked, title=title, path=name, trail=parts, folders=folders, sources=here)
+
+
+def source(site: Site, asked: Asked, identifier: str) -> Answer:
+    """A source: what it is, its examples as links, and its parameters. Raises `NotFoundError`, and `ConfigError`."""
+    found = site[identifier]
+    about = describe(found, asked.base)
+    trail = _trail(folder_of(found.id), asked.base)
+    return _page("source.html", site, asked, title=found.title, about=about, trail=trail)
+
+
+def error(site: Site, asked: Asked, status: int, text: str, request_id: str) -> Answer:
+    """What went wrong, for a person; `request_id` is what the administrator can look for."""
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+    page = _page("error.html", site, asked, title=phrase, status=status, text=text, request_id=request_id)
+    return Answer(status, page.headers, page.body).with_headers(Cache_Control="no-store")
+
+
+# -- how they are made
+
+
+@cache
+def _environment() -> Environment:
+    """The templates, compiled once in a process."""
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _page(template: str, site: Site, asked: Asked, **values: object) -> Answer:
+    """A page made of a template."""
+    frame = _frame(site.config, asked.base)
+    text = _environment().get_template(template).render(frame=frame, base=asked.base, **values)
+    return Answer(200, _HEADERS, _NO_HTML.sub("\ufffd", text).encode("utf-8", "replace"))
+
+
+def _frame(config: Config, base: str) -> Frame:
+    """What stands around a page."""
+    style = config.style_sheet or "dasflex.css"
+    return Frame(
+        server=config.server_name,
+        site=config.site_title,
+        site_url=Wording.safe(config.site_url),
+        home=f"{base}/",
+        style=style if style.startswith(("http://", "https://", "/")) else f"{base}/static/{quote(style)}",
+        logo=f"{base}/logo.png",
+        contact=Wording.mangled(unescape(config.contact_email)),
+        contact_url=Wording.safe(config.contact_url),
+    )
+
+
+def _listed(catalog: Catalog) -> list[Entry]:
+    """The sources that lists show."""
+    return [each for each in catalog.entries() if each.listed]
+
+
+def _titles(catalog: Catalog) -> Mapping[str, str]:
+    """The titles of directories, by path in lower case; none where they cannot be read."""
+    try:
+        return {path.lower(): title for path, title in catalog.directories().items()}
+    except ConfigError:
+        return {}
+
+
+def _above(identifier: str) -> list[str]:
+    """The directories that an id lies in, the uppermost first."""
+    parts = identifier.split("/")[:-1]
+    return ["/".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def _children(catalog: Catalog, entries: Iterable[Entry], path: str, base: str) -> tuple[list[Folder], list[Line]]:
+    """The directories and the sources that lie in a directory."""
+    titles = _titles(catalog)
+    counts: dict[str, int] = {}
+    names: dict[str, str] = {}
+    here: list[Line] = []
+    for each in entries:
+        folders = _above(each.id)
+        if folder_of(each.id).lower() == path.lower():
+            here.append(_line(catalog, each, base))
+        depth = path.count("/") + 1 if path else 0
+        if len(folders) > depth and (not path or folders[depth - 1].lower() == path.lower()):
+            folder = folders[depth]
+            names.setdefault(folder.lower(), folder)
+            counts[folder.lower()] = counts.get(folder.lower(), 0) + 1
+    shown = [
+        Folder(names[lower], _address(base, f"{lower}/"), titles.get(lower, ""), count)
+        for lower, count in counts.items()
+    ]
+    return shown, here
+
+
+def _line(catalog: Catalog, entry: Entry, base: str) -> Line:
+    """A source in a list; one whose definition cannot be read is told from the others."""
+    try:
+        catalog.load(entry)
+        broken = False
+    except ConfigError:
+        broken = True
+    return Line(entry.id, _address(base, entry.id.lower()), entry.title, entry.range, broken)
+
+
+def _trail(path: str, base: str) -> list[Link]:
+    """The way from the uppermost directory to a path."""
+    folders = [*_above(path), path] if path else []
+    top = Link("Sources", f"{base}/source/")
+    return [top, *(Link(each.rpartition("/")[2], _address(base, f"{each.lower()}/")) for each in folders)]
+
+
+def _address(base: str, path: str) -> str:
+    """The address of a page of the catalog."""
+    return f"{base}/source/{quote(path, safe='/+')}"
+
+
+def _sample(site: Site, asked: Asked) -> Link | None:
+    """The example that the configuration names; None without it, or where there is no such source."""
+    config = site.config
+    name = config.sample_dsdf.removesuffix(".dsdf")
+    if not name or name not in site:
+        return None
+    address = _address(asked.base, name.lower())
+    if config.sample_start and config.sample_end:
+        query = urlencode({"time": f"{config.sample_start}/{config.sample_end}"}, safe=":/")
+        address = f"{address}/data.csv?{query}"
+    return Link(name, address)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a CGI process imports for a plan, an error and a stream that is passed through: the second tier (T1)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+DAY = "time=2020-01-01/2020-01-02"
+#: What none of these requests may import, each for its price.
+FORBIDDEN = (
+    "werkzeug",
+    "jinja2",
+    "numpy",
+    "msgspec",
+    "tomllib",
+    "redis",
+    "trio",
+    "email",
+    "http",
+    "click",
+    "pluggy",
+    "zstandard",
+    "logging",
+    "traceback",
+    "importlib.metadata",
+    "dasflex_core.catalog.publishing",
+)
+CODE = """
+import json, sys
+from dasflex_cgi.answering import Front
+from dasflex_cgi.exchange import Asked
+from dasflex_core.site import open_site
+
+path, _, query = sys.argv[2].partition("?")
+front = Front(open_site(sys.argv[1]), lambda text: None)
+answer = front.answer(Asked(method="GET", path=path, query=query, origin="http://x"))
+body = answer.body
+size = len(body) if isinstance(body, bytes) else sum(map(len, body))
+if not isinstance(body, bytes):
+    body.close()
+front.end()
+found = sorted(sys.modules)
+print(json.dumps([answer.status, size, found]))
+"""
+
+
+@pytest.fixture(scope="module")
+def passing(tmp_path_factory):
+    """The configuration of a root with a source whose stream is passed through, and a fresh manifest."""
+    from dasflex_core.catalog.tree import compile_tree
+    from dasflex_core.roots import make_root
+
+    root = tmp_path_factory.mktemp("tiers") / "root"
+    make_root(root, "Tiers")
+    assert not compile_tree(root).findings
+    config = str(root / "etc" / "dasflex.conf")
+    modules_of(config, "/source/examples/random/plan?time=2017-01-01/2017-01-02")
+    return config
+
+
+def modules_of(config, target):
+    """The status, the size and the modules of a request in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, config, target], capture_output=True, text=True, check=True, timeout=60
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/source/examples/random/plan?time=2017-01-01/2017-01-02", 200),
+        ("/source/examples/random/flex?time=2017-01-01/2017-01-02", 200),
+        ("/?server=dataset&dataset=Examples/Random&start_time=2017-01-01&end_time=2017-01-02", 200),
+        ("/source/examples/random/flex?time=2017-01-02/2017-01-01", 400),
+        ("/source/examples/auth/flex?time=2017-01-01/2017-01-02", 403),
+        ("/nowhere", 404),
+        ("/?server=list", 200),
+        ("/?server=id", 200),
+    ],
+)
+def test_none_of_them_imports_what_it_does_not_need(passing, target, expected):
+    status, size, modules = modules_of(passing, target)
+    assert status == expected
+    assert size > 0
+    assert [each for each in FORBIDDEN if each in modules] == []
+
+
+def test_only_a_page_imports_jinja2(passing):
+    status, _size, modules = modules_of(passing, "/source/examples/random")
+    assert status == 200
+    assert "jinja2" in modules
+    assert "werkzeug" not in modules
