@@ -110,7 +110,7 @@ def _opened(plan: Plan, visit: Visit, runs: Runs) -> Body:
     """The run of a plan, begun, as a body. Raises what failed before any data, when nothing runs any more."""
     from dasflex_cgi.runs import Body
 
-    run = plan.open(amend=visit.das2, guardian=runs.guardian)
+    run = plan.open(amend=visit.das2, plain=True, guardian=runs.guardian)
     visit.id = run.record.id
     runs.add(run, visit.asked.gone)
     try:

@@ -341,10 +341,11 @@ class Plan:
 
         check_price(self)
 
-    def open(self, *, amend: bool = False, guardian: Guardian | None = None) -> Pump:
+    def open(self, *, amend: bool = False, plain: bool = False, guardian: Guardian | None = None) -> Pump:
         """The plan as a run that has not begun: a context manager with `start()`, `chunks()`, `items()`, `record`.
 
-        A server shares one `guardian` among all its runs; without it the run starts one of its own.
+        A `plain` answer has no packets that a reader compressed: das2C cannot read them from a socket. A server shares
+        one `guardian` among all its runs; without it the run starts one of its own.
 
         With `amend`, which is for clients that ask again where data are narrower than the request, a stream header says
         the range and the resolution of the request, where its format can and the reader does not.
@@ -365,6 +366,7 @@ class Plan:
             note=_noted,
             remarks=solution.remarks if registry.convention(solution.convention).lenient else (),
             amend=self._facts() if amend else (),
+            plain=plain,
             guardian=guardian,
         )
         note_answer(solution.answer, solution.source, self.canonical, "flex", str(config.answers), _noted)

@@ -89,7 +89,7 @@ class Outlet:
         """The same bytes with a completed header, if their format has comments, or knows how to complete it."""
         if framer is None or not (self._has("comment") or (self._has("amend") and self._settings.amend)):
             return flow
-        return headed(flow, framer, self._header)
+        return headed(flow, framer, self._header, plain=self._settings.plain)
 
     def _header(self, header: bytes) -> bytes:
         """What takes the place of the stream header: itself with what is known of the answer, and the remarks."""

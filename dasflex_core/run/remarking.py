@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import SourceError
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from dasflex_core.arrays import Item
-    from dasflex_core.stages import Framer
+    from dasflex_core.stages import Frame, Framer
 
 __all__ = ["REMARK", "SOURCE", "headed", "remarked_items"]
 
@@ -21,11 +20,14 @@ REMARK = "log:info"
 SOURCE = "dasflex"
 
 
-def headed(chunks: Iterable[bytes], framer: Framer, write: Callable[[bytes], bytes]) -> Iterator[bytes]:
+def headed(
+    chunks: Iterable[bytes], framer: Framer, write: Callable[[bytes], bytes], *, plain: bool = False
+) -> Iterator[bytes]:
     """The same bytes, with what `write` makes of the first packet, the stream header, in its place.
 
-    They stay as they are where that cannot be done: in a compressed stream, and in one whose head is no packet (whoever
-    checks the stream says so). Empty chunks pass while the header is not whole.
+    They stay as they are where that cannot be done: in one whose head is no packet (whoever checks the stream says so),
+    and in a compressed stream, unless it shall be `plain`: its packets then come as the framer gives them. Empty chunks
+    pass while the header is not whole.
     """
     head, source = b"", iter(chunks)
     for chunk in source:
@@ -34,18 +36,31 @@ def headed(chunks: Iterable[bytes], framer: Framer, write: Callable[[bytes], byt
             continue
         head += chunk
         try:
-            frames = tuple(islice(framer.feed(chunk), 1))  # what is behind the header is not walked over here
+            frames = iter(framer.feed(chunk))  # what is behind the header is not walked over here
+            first = next(frames, None)
         except SourceError:
             break
-        if frames:
-            header = frames[0].data
-            if frames[0].kind == "header" and head.startswith(header):
-                yield write(header)
-                head = head[len(header) :]
-            break
+        if first is None:
+            continue
+        if first.kind == "header" and head.startswith(first.data):
+            yield write(first.data)
+            head = head[len(first.data) :]
+        elif first.kind == "header" and plain:
+            yield write(first.data)
+            yield from _unpacked(frames, framer, source)
+            return
+        break
     if head:
         yield head
     yield from source
+
+
+def _unpacked(frames: Iterable[Frame], framer: Framer, source: Iterable[bytes]) -> Iterator[bytes]:
+    """The packets of what the framer has been given, and of what comes after it. Raises `SourceError`."""
+    yield b"".join(frame.data for frame in frames)
+    for chunk in source:
+        yield b"".join(frame.data for frame in framer.feed(chunk))
+    yield b"".join(frame.data for frame in framer.finish())
 
 
 def remarked_items(items: Iterable[Item], remarks: Iterable[str]) -> Iterator[Item]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from dasflex_core.arrays import Comment, NoData, StreamHeader
+from dasflex_core.errors import SourceError
 from dasflex_core.run import Pump
 from dasflex_core.run.remarking import headed, remarked_items
 from dasflex_core.streamtype import StreamType
@@ -42,6 +43,17 @@ def test_comments_stand_behind_the_header_however_the_stream_is_cut(size):
 )
 def test_what_cannot_hold_comments_is_left_as_it_was(stream):
     assert b"".join(headed([stream[:9], stream[9:]], Das2Framer(), lambda header: header + REMARK)) == stream
+
+
+@pytest.mark.parametrize("size", [1, 7, 40, 1000])
+def test_a_plain_answer_has_the_packets_that_were_compressed(size):
+    stream = packet(b"00", b'<stream version="2.2" compression="deflate" />') + zlib.compress(REST * 3)
+    chunks = [stream[at : at + size] for at in range(0, len(stream), size)]
+    found = b"".join(headed(chunks, Das2Framer(), lambda header: header + REMARK, plain=True))
+    plain = packet(b"00", b'<stream version="2.2" compression="none" />')
+    assert found == plain + REMARK + REST * 3
+    with pytest.raises(SourceError, match="ends inside"):
+        list(headed([stream[:-20]], Das2Framer(), bytes, plain=True))
 
 
 def test_items_get_comments_behind_their_header():
