@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dasflex_core.config import Config
     from dasflex_core.site import Site
 
-__all__ = ["asked_before", "bundled_file", "health", "peers", "record"]
+__all__ = ["asked_before", "health", "peers", "record"]
 
 
 def health(site: Site, note: Callable[[str], None]) -> Answer:
@@ -35,19 +35,6 @@ def health(site: Site, note: Callable[[str], None]) -> Answer:
         note(error.message)
         status, word = 503, "the catalog cannot be read"
     return Answer(status, (("Content-Type", JSON), *NOT_DATA), _json({"status": word, "version": number}))
-
-
-def bundled_file(asked: Asked, name: str) -> Answer | None:
-    """The file that dasflex brings for `/static/NAME`, where the site has none of its own; None where there is none."""
-    from dasflex_cgi.identity import bundled
-    from dasflex_cgi.static import describe
-
-    file = bundled(name)
-    if file is None:
-        return None
-    status, headers, _size = describe(str(file), file.stat(), asked.headers, fresh="public, max-age=3600")
-    kept = tuple(pair for pair in headers if pair[0] != "Content-Length")  # it may be compressed yet
-    return Answer(status, kept, file.read_bytes() if status == 200 else b"")
 
 
 def peers(config: Config, note: Callable[[str], None]) -> Iterator[tuple[str, str]]:

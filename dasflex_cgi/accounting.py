@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dasflex_cgi.exchange import Wrapped
 from dasflex_core.errors import DasflexError
 from dasflex_core.logs import LogEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from dasflex_cgi.exchange import Body
     from dasflex_cgi.visit import Visit
@@ -37,23 +38,20 @@ def entry_of(visit: Visit, status: int, sent: int, *, complete: bool) -> LogEntr
     )
 
 
-class Accounted:
+class Accounted(Wrapped):
     """A body whose bytes are counted; `ended` is told their number, and whether that is all, when it is closed."""
 
     def __init__(self, body: Body, visit: Visit, ended: Callable[[int, bool], None]) -> None:
-        self._body = body
+        super().__init__(body)
         self._visit = visit
         self._ended = ended
         self._sent = 0
         self._complete = False
         self._closed = False
 
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
     def __next__(self) -> bytes:
         try:
-            piece = next(self._body)
+            piece = next(self._pieces)
         except StopIteration:
             self._complete = True
             raise
@@ -66,7 +64,7 @@ class Accounted:
     def close(self) -> None:
         """Closes the body, and then the account. May be called twice."""
         try:
-            self._body.close()
+            super().close()
         finally:
             if not self._closed:
                 self._closed = True

@@ -106,10 +106,6 @@ class Front:
         }
         if path in answers:
             return answers[path]()
-        if path.startswith("/static/"):
-            shipped = about.bundled_file(visit.asked, path.removeprefix("/static/"))
-            if shipped is not None:
-                return shipped
         raise NotFoundError(f"There is nothing at {shown(visit.asked.path)}; the sources are listed at /source/")
 
     def _kept(self, visit: Visit, what: str, identifier: str) -> Answer:

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request as WebRequest
 from werkzeug.wrappers import Response
 
 from dasflex_cgi.answering import Front
-from dasflex_cgi.exchange import TEXT, Asked
+from dasflex_cgi.exchange import TEXT, Asked, is_host
 from dasflex_cgi.statuses import public_text
 from dasflex_core.errors import ConfigError, DasflexError
 from dasflex_core.loading import load
@@ -25,6 +25,7 @@ from dasflex_core.site import open_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from ipaddress import IPv4Address, IPv6Address
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from dasflex_cgi.exchange import Answer
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Application", "application", "asked_of", "query_text"]
 
-#: What a host may be made of: what else a client writes there is not repeated in an address.
-_HOST: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]")
-_LONGEST_HOST: Final = 255
 #: A body of which nobody is told the length.
 _NOTHING: Final[Iterable[bytes]] = iter(())
 
@@ -74,8 +72,9 @@ def _mounts(site: Site, note: Callable[[str], None]) -> Mapping[str, WSGIApplica
         path = "/" + mount.path.strip("/")
         try:
             found[path] = load(mount.application)(site)
-        except DasflexError as error:
-            note(f"{path} is not served: {error.message}")
+        except Exception as error:  # noqa: BLE001  whatever fails in a plugin, the rest of the site is served
+            told = error.message if isinstance(error, DasflexError) else f"{type(error).__name__}: {error}"
+            note(f"{path} is not served: {told}")
     return found
 
 
@@ -103,18 +102,27 @@ def _decoded(text: str) -> str:
 def _origin(web: WebRequest) -> str:
     """The address of the server as the client wrote it; blank where that is none."""
     host = web.headers.get("Host") or web.host
-    usable = 0 < len(host) <= _LONGEST_HOST and _HOST.issuperset(host)
-    return f"{web.scheme}://{host}" if usable else ""
+    return f"{web.scheme}://{host}" if is_host(host) else ""
 
 
 def _client(environ: WSGIEnvironment) -> str:
-    """The address of the client: that of the peer, or what a proxy on this machine says, the last that was added."""
-    peer = str(environ.get("REMOTE_ADDR", ""))
-    last = str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
+    """The address of the client: that of the peer, or what a proxy on this machine says, the last that was added.
+
+    Blank where that is no address: waitress takes whatever the proxy says for the peer.
+    """
+    peer = _address(str(environ.get("REMOTE_ADDR", "")))
+    last = _address(str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip())
+    if peer is not None and peer.is_loopback and last is not None:
+        return str(last)
+    return str(peer) if peer is not None else ""
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """A text as an address of the network; None where it is none."""
     try:
-        return str(ip_address(last)) if last and ip_address(peer).is_loopback else peer
+        return ip_address(text)
     except ValueError:
-        return peer
+        return None
 
 
 def _response(answer: Answer, *, sent: bool) -> Response:

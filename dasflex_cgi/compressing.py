@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from dasflex_cgi.exchange import Wrapped
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from dasflex_cgi.exchange import Body
 
@@ -126,27 +128,20 @@ def encoded(data: bytes, name: str) -> bytes:
     return smaller if len(smaller) < len(data) else data
 
 
-class Coded:
+class Coded(Wrapped):
     """A body in a coding. If the body breaks, so does this one, and its end is not written."""
 
     def __init__(self, body: Body, name: str) -> None:
-        self._body = body
+        super().__init__(body)
         self._coder = coder(name)
         self._ended = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
 
     def __next__(self) -> bytes:
         if self._ended:
             raise StopIteration
         try:
-            piece = next(self._body)
+            piece = next(self._pieces)
         except StopIteration:
             self._ended = True
             return self._coder.end()
         return self._coder.piece(piece)
-
-    def close(self) -> None:
-        """Closes the body."""
-        self._body.close()

@@ -8,15 +8,15 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from dasflex_cgi.exchange import TEXT, Answer
+from dasflex_cgi.exchange import TEXT, Answer, Wrapped
 from dasflex_core.errors import ConfigError, DasflexError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from dasflex_cgi.app import Application
-    from dasflex_cgi.exchange import Asked, Body
+    from dasflex_cgi.exchange import Asked
     from dasflex_core.site import Site
 
 __all__ = ["Current", "Watched", "answer_of"]
@@ -70,8 +70,9 @@ class Current:
         """Reads the site anew for the requests to come; false, with a note and the old site, where that fails."""
         try:
             edition = _Edition(self._read(), self._note)
-        except (DasflexError, OSError) as error:
-            self._note(f"the old configuration stays, since the new one cannot be read: {error}")
+        except Exception as error:  # noqa: BLE001  a plugin may raise anything, and the server must go on
+            told = str(error) if isinstance(error, (DasflexError, OSError)) else f"{type(error).__name__}: {error}"
+            self._note(f"the old configuration stays, since the new one cannot be read: {told}")
             return False
         with self._lock:
             old, self._edition = self._edition, edition
@@ -133,27 +134,18 @@ class _Edition:
         self.application.end()
 
 
-class Watched:
+class Watched(Wrapped):
     """A body of which one learns when it is closed; `done` is called once, whether it was taken or not."""
 
     def __init__(self, body: Iterable[bytes], done: Callable[[], None]) -> None:
-        self._body = body
-        self._pieces = iter(body)
+        super().__init__(body)
         self._done: Callable[[], None] | None = done
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self._pieces)
 
     def close(self) -> None:
         """Closes the body."""
         done, self._done = self._done, None
         try:
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
+            super().close()
         finally:
             if done is not None:
                 done()
@@ -168,7 +160,7 @@ def answer_of(application: WSGIApplication, asked: Asked) -> Answer:
         said[:] = [(status, headers)]
         return written.append
 
-    body = Watched(application(_environ(asked), start_response), lambda: None)
+    body = Wrapped(application(_environ(asked), start_response))
     try:
         while not said:  # an application may begin only when it is asked for its first bytes
             written.append(next(body))
@@ -182,22 +174,15 @@ def answer_of(application: WSGIApplication, asked: Asked) -> Answer:
     return Answer(int(status[:3]), tuple(headers), _Preceded(written, body))
 
 
-class _Preceded:
+class _Preceded(Wrapped):
     """A body behind pieces that came before it."""
 
-    def __init__(self, before: list[bytes], body: Body) -> None:
+    def __init__(self, before: list[bytes], body: Iterable[bytes]) -> None:
+        super().__init__(body)
         self._before = before
-        self._body = body
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
 
     def __next__(self) -> bytes:
-        return self._before.pop(0) if self._before else next(self._body)
-
-    def close(self) -> None:
-        """Closes the body."""
-        self._body.close()
+        return self._before.pop(0) if self._before else next(self._pieces)
 
 
 def _environ(asked: Asked) -> WSGIEnvironment:

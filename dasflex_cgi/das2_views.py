@@ -49,7 +49,8 @@ def read_query(pairs: Pairs) -> Das2Query:
         raise QueryError(f"server={shown(server)} is not answered here; there are {', '.join(SERVERS)}")
     dataset = ""
     if word in _OF_A_SOURCE:
-        dataset = "/".join(filter(None, _single(pairs, "dataset").split("/")))
+        written = _single(pairs, "dataset").replace(" ", "+")  # no id has a blank: it is a `+` that was sent as it is
+        dataset = "/".join(filter(None, written.split("/")))
     return Das2Query(word, dataset, [pair for pair in pairs if pair[0].strip().lower() not in _OWN_KEYS])
 
 

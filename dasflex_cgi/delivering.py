@@ -12,20 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from dasflex_cgi.compressing import Coded, coding, compressible
 from dasflex_cgi.conditional import http_date, unchanged, weak_tag
-from dasflex_cgi.exchange import TEXT, Answer
-from dasflex_cgi.failures import telling, told
+from dasflex_cgi.exchange import TEXT, Answer, Wrapped
 from dasflex_core.errors import SourceError
-from dasflex_core.loading import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from dasflex_cgi.exchange import Asked, Body
     from dasflex_cgi.runs import Runs
     from dasflex_cgi.visit import Visit
     from dasflex_core.run import Pump
     from dasflex_core.site import Plan, Request
-    from dasflex_core.streamtype import StreamTypeInfo
 
 __all__ = ["PATIENCE", "deliver"]
 
@@ -35,7 +30,6 @@ PATIENCE: Final = 50.0
 _KEPT: Final = "public, max-age=300"
 _ASK_AGAIN: Final = "no-cache"
 _PROTECTED: Final = "private, no-store"
-_NO_DATA: Final = "NoMatchingData"
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -61,7 +55,7 @@ def deliver(visit: Visit, request: Request, runs: Runs, media_type: str = "") ->
     if code:
         headers = (*headers, ("Content-Encoding", code))
     if asked.method == "HEAD":
-        return Answer(200, headers, _Nothing())
+        return Answer(200, headers, Wrapped(()))  # its length is not known
     body = _opened(plan, visit, runs)
     visit.mark("first")
     return Answer(200, headers, Coded(body, code) if code else body)
@@ -110,81 +104,21 @@ def _opened(plan: Plan, visit: Visit, runs: Runs) -> Body:
     """The run of a plan, begun, as a body. Raises what failed before any data, when nothing runs any more."""
     from dasflex_cgi.runs import Body
 
-    run = plan.open(amend=visit.das2, plain=True, guardian=runs.guardian)
+    source = plan.request.source.id
+    absence = f"{source} has no data in this range"
+    run = plan.open(amend=visit.das2, absence=absence, plain=True, guardian=runs.guardian)
     visit.id = run.record.id
     runs.add(run, visit.asked.gone)
     try:
-        _begin(run, plan.request.source.id)
+        _begin(run, source)
     except BaseException:
         run.close()
         runs.remove(run)
         raise
-    info = telling(plan.request.source.site.registry, plan.solution.produces) if _is_das(plan) else None
-    body = Body(run, runs)
-    return _Spoken(body, info, plan.request.source.id, lambda: run.bare) if info is not None else body
-
-
-def _is_das(plan: Plan) -> bool:
-    """Whether the data are a das stream, or another in a format that has comments."""
-    return plan.type is not None and bool(plan.type.comment)
+    return Body(run, runs)
 
 
 def _begin(run: Pump, name: str) -> None:
     """Waits for the first data. Raises what failed before them, and `SourceError` where they do not come in time."""
     if not run.start(PATIENCE):
         raise SourceError(f"{name} gave nothing in {PATIENCE:.0f} s; ask for less", kind="source.silent")
-
-
-class _Nothing:
-    """The body of what has no length and is not sent."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        raise StopIteration
-
-    def close(self) -> None:
-        """Nothing is there to be closed."""
-
-
-class _Spoken:
-    """A body that says so where nothing was found: das clients take a stream without a byte for a fault.
-
-    They take headers alone for one, too; `bare` says whether there was no more.
-    """
-
-    def __init__(self, body: Body, info: StreamTypeInfo, source: str, bare: Callable[[], bool]) -> None:
-        self._body = body
-        self._info = info
-        self._source = source
-        self._bare = bare
-        self._silent = True
-        self._ended = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            piece = next(self._body)
-        except StopIteration:
-            said = b"" if self._ended else self._nothing()
-            self._ended = True
-            if not said:
-                raise
-            return said
-        self._silent = self._silent and not piece
-        return piece
-
-    def _nothing(self) -> bytes:
-        """What says that nothing was found; nothing where something was."""
-        text = f"{self._source} has no data in this range"
-        if self._silent:
-            return told(self._info, _NO_DATA, text)
-        packet = load(self._info.problem)(_NO_DATA, text) if self._info.problem and self._bare() else b""
-        return packet if isinstance(packet, bytes) else b""
-
-    def close(self) -> None:
-        """Ends the run."""
-        self._body.close()

@@ -13,14 +13,54 @@ from typing import TYPE_CHECKING, Final, Protocol
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["HTML", "JSON", "TEXT", "Answer", "Asked", "Body"]
+__all__ = ["HTML", "JSON", "TEXT", "Answer", "Asked", "Body", "Wrapped", "is_host"]
 
 #: Media types of what we write ourselves.
 TEXT: Final = "text/plain; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 JSON: Final = "application/json"
+
+#: What the labels of a host's name may be made of; names with `_` are in use.
+_LABEL: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+_LONGEST_NAME: Final = 255
+_LONGEST_LABEL: Final = 63
+#: The digits of a port.
+_PORT: Final = 5
+
+
+def is_host(text: str) -> bool:
+    """Whether a text can be a host, with its port or without, that is repeated in an address (RFC 3986, 3.2.2).
+
+    >>> is_host("data.example.org:8080"), is_host("[::1]:80"), is_host("a..b"), is_host("a:b"), is_host("[x]")
+    (True, True, False, False, False)
+    """
+    if text.startswith("["):
+        name, bracket, rest = text[1:].partition("]")
+        sound = bool(bracket) and _is_address(name)
+    else:
+        name, colon, port = text.partition(":")
+        sound = len(name) <= _LONGEST_NAME and all(map(_is_label, name.removesuffix(".").split(".")))
+        rest = colon + port
+    digits = rest.removeprefix(":")
+    return sound and (not rest or (rest != digits and len(digits) <= _PORT and digits.isascii() and digits.isdigit()))
+
+
+def _is_label(text: str) -> bool:
+    """Whether a text is one part of the name of a host."""
+    return 0 < len(text) <= _LONGEST_LABEL and _LABEL.issuperset(text)
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is an address of IPv6."""
+    from ipaddress import AddressValueError, IPv6Address  # late: few write one, and it takes three milliseconds
+
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return "%" not in text  # a zone is of this machine only
 
 
 class Body(Protocol):
@@ -33,6 +73,26 @@ class Body(Protocol):
     def close(self) -> None:
         """Ends whatever makes the bytes."""
         ...
+
+
+class Wrapped:
+    """A body around other pieces, which are closed with it: what looks at a body, or changes it, begins as this."""
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._body = body
+        self._pieces = iter(body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Closes the body inside."""
+        close = getattr(self._body, "close", None)
+        if close is not None:
+            close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dasflex_core.registry import Registry
     from dasflex_core.site import Site
 
-__all__ = ["NOT_DATA", "failure", "telling", "told"]
+__all__ = ["NOT_DATA", "failure"]
 
 #: Headers of what is no data, and true of this moment only.
 NOT_DATA: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
@@ -65,14 +65,14 @@ def _shown(site: Site, visit: Visit, error: DasflexError, note: Callable[[str], 
             status = status_of(error, das2=visit.das2)
             return pages.error(site, visit.asked, status, text, visit.id)
         if visit.wanted is not None:
-            info = telling(site.registry, visit.wanted)
-            return Answer(200, (("Content-Type", info.media_type),), told(info, error.kind, text)) if info else None
+            info = _telling(site.registry, visit.wanted)
+            return Answer(200, (("Content-Type", info.media_type),), _told(info, error.kind, text)) if info else None
     except Exception as broken:  # noqa: BLE001  a page or plugin that is broken must not hide the failure itself
         note(f"an error cannot be shown as it should be: {type(broken).__name__}: {broken}")
     return None
 
 
-def telling(registry: Registry, wanted: StreamType) -> StreamTypeInfo | None:
+def _telling(registry: Registry, wanted: StreamType) -> StreamTypeInfo | None:
     """The variant of a type that can tell a failure, if there is one: that which people can read before others."""
     for each in (StreamType(wanted.kind, wanted.version, "text"), wanted):
         info = registry.stream_type(each)
@@ -81,7 +81,7 @@ def telling(registry: Registry, wanted: StreamType) -> StreamTypeInfo | None:
     return None
 
 
-def told(info: StreamTypeInfo, kind: str, text: str) -> bytes:
+def _told(info: StreamTypeInfo, kind: str, text: str) -> bytes:
     """A whole stream that says only what went wrong; `kind` is that of an error, or an exception type of das3."""
     body = load(info.failure)(kind, text)
     if not isinstance(body, bytes):

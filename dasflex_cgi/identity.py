@@ -12,9 +12,10 @@ from dasflex_cgi.exchange import JSON, TEXT, Answer
 if TYPE_CHECKING:
     from dasflex_core.site import Site
 
-__all__ = ["bundled", "id_json", "id_txt", "logo"]
+__all__ = ["id_json", "id_txt", "logo"]
 
 _FRESH: Final = ("Cache-Control", "public, max-age=3600")
+_SHIPPED: Final = Path(__file__).parent / "static" / "logo.png"
 #: The logos that a site may have of its own, by preference. No client draws another kind.
 _LOGOS: Final = {"logo.png": "image/png", "logo.gif": "image/gif", "logo.jpg": "image/jpeg"}
 
@@ -44,17 +45,4 @@ def logo(site: Site) -> Answer:
             return Answer(200, (("Content-Type", media_type), _FRESH), (site.config.resource_path / name).read_bytes())
         except OSError:  # the site has none of its own, or none that can be read: the next will do
             continue
-    shipped = bundled("logo.png")
-    return Answer(200, (("Content-Type", "image/png"), _FRESH), shipped.read_bytes() if shipped else b"")
-
-
-def bundled(name: str) -> Path | None:
-    """The file that dasflex brings for `/static/NAME`; None where there is none."""
-    folder = Path(__file__).parent / "static"
-    if "/" in name or name.startswith(".") or not name.endswith((".css", ".png")) or not name.isprintable():
-        return None
-    path = folder / name
-    try:
-        return path if path.is_file() else None
-    except OSError:  # a name that is too long
-        return None
+    return Answer(200, (("Content-Type", "image/png"), _FRESH), _SHIPPED.read_bytes())

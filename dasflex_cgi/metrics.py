@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
-from dasflex_cgi.exchange import Answer
+from dasflex_cgi.exchange import Answer, Wrapped
 from dasflex_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from dasflex_cgi.exchange import Asked
@@ -168,16 +168,12 @@ class _Measure:
             self._meter.unfinished.labels("left" if self._gone is not None and self._gone() else why).inc()
 
 
-class _Body:
+class _Body(Wrapped):
     """A body whose bytes are counted."""
 
     def __init__(self, body: Iterable[bytes], measure: _Measure) -> None:
-        self._body = body
-        self._pieces = iter(body)
+        super().__init__(body)
         self._measure = measure
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
 
     def __next__(self) -> bytes:
         try:
@@ -194,9 +190,7 @@ class _Body:
     def close(self) -> None:
         """Closes the body: if that was not its end, its client has left."""
         try:
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
+            super().close()
         finally:
             self._measure.over("left")
 

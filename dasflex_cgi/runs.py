@@ -42,10 +42,12 @@ class Runs:
             return self._guardian
 
     def add(self, run: Pump, gone: Callable[[], bool] | None) -> None:
-        """Takes a run up; `gone` tells whether its client has left."""
+        """Takes a run up; `gone` tells whether its client has left. One that comes after the end is ended at once."""
         with self._lock:
             self._going[run] = gone or _never
-            if self._watch is None:
+            if self._stopped.is_set():
+                run.cancel()
+            elif self._watch is None:
                 self._watch = Thread(target=self._look, name="dasflex-clients", daemon=True)
                 self._watch.start()
 
@@ -56,8 +58,8 @@ class Runs:
 
     def end(self) -> None:
         """Ends all runs: no program that a reader started is left."""
-        self._stopped.set()
         with self._lock:
+            self._stopped.set()
             going = list(self._going)
         for run in going:
             run.cancel()

@@ -38,6 +38,9 @@ _TEXT: Final = 1_000
 _AGENT: Final = 200
 _WORD: Final = 64
 _LINES: Final = 40
+#: A shorter secret is not looked for in texts, where it may stand for anything; of a longer one, so much is enough.
+_SHORTEST: Final = 4
+_SAME: Final = 24
 #: Longer writes are made under a lock (POSIX, PIPE_BUF of Linux); shorter ones are whole by themselves.
 _ATOMIC: Final = 4_096
 _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -81,9 +84,11 @@ class LogEntry:
             _quoted(self.agent, _AGENT),
         )
         lines = [" ".join(words)]
+        hidden = _secrets(self.target) if self.message or self.detail else []
         if self.kind or self.message:
-            lines.append(f"    {_word(self.kind)}: {_escaped(' '.join(self.message.split()), _TEXT)}")
-        lines += [f"    | {_escaped(each, _TEXT)}" for each in self.detail.splitlines()[-_LINES:]]
+            message = " ".join(_without(hidden, self.message).split())
+            lines.append(f"    {_word(self.kind)}: {_escaped(message, _TEXT)}")
+        lines += [f"    | {_escaped(each, _TEXT)}" for each in _without(hidden, self.detail).splitlines()[-_LINES:]]
         return "\n".join(lines) + "\n"
 
 
@@ -147,8 +152,41 @@ def without_secrets(target: str) -> str:
 
 def _harmless(pair: str) -> str:
     """A parameter as it was sent, without the value of a secret one."""
-    name, equals, _value = pair.partition("=")
-    return f"{name}=..." if equals and _decoded(name).strip().lstrip(";").lower() in SECRET else pair
+    name, equals, value = pair.partition("=")
+    return f"{name}=..." if equals and (_is_secret(name) or _holds_secret(value)) else pair
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a parameter is never written: `read.token` is `token` as its source calls it."""
+    return _decoded(name).strip(" ;-").lower().rpartition(".")[2] in SECRET
+
+
+def _holds_secret(value: str) -> bool:
+    """Whether a value has settings in it, as that of the das2 `params` has, and one of them is secret."""
+    words = _decoded(value).replace("&", " ").split()
+    return any(_is_secret(word.partition("=")[0]) for word in words if "=" in word)
+
+
+def _secrets(target: str) -> list[str]:
+    """The secret values of an address, decoded, the longest first, without those that are too short to look for."""
+    pairs = (each.partition("=") for each in target.partition("?")[2].replace(";", "&").split("&"))
+    found = [value for name, _equals, value in pairs if _is_secret(name) or _holds_secret(value)]
+    if not found:
+        return []
+    from urllib.parse import unquote_plus
+
+    return sorted({text for text in map(unquote_plus, found) if len(text) >= _SHORTEST}, key=len, reverse=True)
+
+
+def _without(secrets: list[str], text: str) -> str:
+    """A text without secrets, which errors quote, and cut where they are long."""
+    if secrets:
+        import re
+
+        for each in (form for secret in secrets for form in (secret, repr(secret)[1:-1])):
+            rest = r"[^'\"]*" if len(each) > _SAME else ""
+            text = re.sub(re.escape(each[:_SAME]) + rest, "...", text)
+    return text
 
 
 def _decoded(name: str) -> str:

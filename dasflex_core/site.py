@@ -341,14 +341,17 @@ class Plan:
 
         check_price(self)
 
-    def open(self, *, amend: bool = False, plain: bool = False, guardian: Guardian | None = None) -> Pump:
+    def open(
+        self, *, amend: bool = False, absence: str = "", plain: bool = False, guardian: Guardian | None = None
+    ) -> Pump:
         """The plan as a run that has not begun: a context manager with `start()`, `chunks()`, `items()`, `record`.
 
         A `plain` answer has no packets that a reader compressed: das2C cannot read them from a socket. A server shares
         one `guardian` among all its runs; without it the run starts one of its own.
 
         With `amend`, which is for clients that ask again where data are narrower than the request, a stream header says
-        the range and the resolution of the request, where its format can and the reader does not.
+        the range and the resolution of the request, where its format can and the reader does not. `absence` is what a
+        stream says where no data were found, for clients that take one without data for a fault.
         """
         from dasflex_core.run import Pump, PumpSettings, ReaderLog, RequestRecord, new_request_id
         from dasflex_core.run.answered import note_answer
@@ -366,6 +369,7 @@ class Plan:
             note=_noted,
             remarks=solution.remarks if registry.convention(solution.convention).lenient else (),
             amend=self._facts() if amend else (),
+            absence=absence,
             plain=plain,
             guardian=guardian,
         )

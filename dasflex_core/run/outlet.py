@@ -2,7 +2,8 @@
 """The last place of a run whose answer is bytes: their ends are checked, their header completed, their pauses filled.
 
 Clients give a connection up when nothing comes over it for a minute. So where the format has comments, one is sent when
-nothing has come for a while and a packet has ended, and an answer begins without data when these are late.
+nothing has come for a while and a packet has ended, and an answer begins without data when these are late. Some
+of them take a stream without data for a fault, so that one may end with what says that nothing was found.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ __all__ = ["Outlet"]
 _PULSE: Final = "log:fine"
 _LATE: Final = "The source is at work; there are no data yet"
 _WAITING: Final = "The source is at work"
+#: The type of exception that says that nothing was found (das-streams, exceptions of das3), and so no kind of error.
+_NO_DATA: Final = "NoMatchingData"
 
 
 class Outlet:
@@ -52,11 +55,6 @@ class Outlet:
     def framed(self) -> bool:
         """Whether packets can be told."""
         return self._ends.framed
-
-    @property
-    def bare(self) -> bool:
-        """Whether what passed was headers and remarks only, and one more packet may follow."""
-        return self.framed and not self.found and not self._ends.told and self.stop() == "between"
 
     def stop(self) -> Stop:
         """Whether the bytes that passed end between two packets."""
@@ -84,6 +82,8 @@ class Outlet:
                     yield comment
                 last = monotonic()
         self._ends.finish()
+        if not self.found and (told := self._nothing()):
+            yield told
 
     def _headed(self, flow: Iterator[bytes], framer: Framer | None) -> Iterator[bytes]:
         """The same bytes with a completed header, if their format has comments, or knows how to complete it."""
@@ -112,6 +112,19 @@ class Outlet:
         self._written = self._amended(self._call("header", b""))
         self._ends.see(self._written)
         return self._written + self._comment(_LATE)
+
+    def _nothing(self) -> bytes:
+        """What says that nothing was found, if that shall be told and was not: a stream of its own, or its last packet.
+
+        Nothing where packets cannot be told, or where none may follow what passed.
+        """
+        text = self._settings.absence
+        if not text or not self.framed or not self._has("comment"):
+            return b""
+        if not self._ends.seen:
+            return self._call("failure", _NO_DATA, text) if self._has("failure") else b""
+        may_follow = self._has("problem") and not self._ends.told and self.stop() == "between"
+        return self._call("problem", _NO_DATA, text) if may_follow else b""
 
     def _comment(self, text: str) -> bytes:
         """The packet of a comment, if it is known that one may follow here."""

@@ -100,11 +100,6 @@ class Pump:
         """What each node did so far."""
         return node_stats(self._nodes, self._opener.meters)
 
-    @property
-    def bare(self) -> bool:
-        """Whether what was delivered holds no data, and does not say why; false where packets cannot be told."""
-        return self._outlet.bare
-
     def cancel(self) -> None:
         """Ends the run from another thread: the one that pumps gets a `BusyError`, and must still close."""
         self._run.cancel()

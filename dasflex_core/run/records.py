@@ -89,17 +89,21 @@ def write_record(record: RequestRecord, directory: str, note: Callable[[str], No
 
 
 def read_record(identifier: str, directory: str) -> RequestRecord:
-    """The record of a request. Raises `NotFoundError` (`not-found.request`) where there is none, or none any more."""
+    """The record of a request, case aside.
+
+    Raises `NotFoundError` (`not-found.request`) where there is none, or none any more.
+    """
     import json
 
     missing = NotFoundError(
         f"There is no record of a request {identifier[:40]!r}; records are kept for a while after a request has ended",
         kind="not-found.request",
     )
-    if not _ID.fullmatch(identifier):
+    named = identifier.lower()
+    if not _ID.fullmatch(named):
         raise missing
     try:
-        shown = json.loads((Path(directory) / f"{identifier}.json").read_bytes())
+        shown = json.loads((Path(directory) / f"{named}.json").read_bytes())
         return RequestRecord(**{**shown, "request": tuple(shown["request"].items())})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise missing from error

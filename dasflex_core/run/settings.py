@@ -58,8 +58,8 @@ class PumpSettings:
     For formats that have comments: when nothing has come for `pulse` seconds, a comment is sent where a packet has
     ended; when there are no data after `first_byte` seconds, the answer begins without them, with a stream header and a
     comment. 0 switches either off. `amend` is what the stream header shall say of the answer, by the names of
-    parameters, where the format can and the reader does not. A `plain` answer has no packets that a reader compressed,
-    which some clients cannot read.
+    parameters, where the format can and the reader does not. `absence` is what the stream says where no data were found
+    (blank: nothing). A `plain` answer has no packets that a reader compressed, which some clients cannot read.
     """
 
     framer: Callable[[StreamType], Framer | None] = _no_framer
@@ -80,6 +80,7 @@ class PumpSettings:
     remarks: tuple[str, ...] = ()
     pulse: float = 20.0
     first_byte: float = 20.0
+    absence: str = ""
     amend: tuple[tuple[str, str], ...] = ()
     plain: bool = False
 

@@ -75,7 +75,7 @@ MUTATIONS: Final = (
     Mutation("Q8", "extras are errors", DAS + "convention.py", 'elif "." in key:', 'else:\n            raise QueryError("There is no such key")\n        if "." in key:', "test_q8_"),
     Mutation("Q9", "the header announces compressed packets", DAS + "das2_amending.py", 'added.encode("ascii", "replace"))', """added.encode("ascii", "replace")).replace(b"<stream ", b'<stream compression="deflate" ')""", "test_q9_ and not Deflated"),
     Mutation("Q10", "titles as they are", CGI + "das2_views.py", "    if text.isascii():\n        return text\n", '    return text.encode().decode("latin-1")\n', "test_q10_"),
-    Mutation("1.3", "nothing found is an empty body", CGI + "delivering.py", "        if self._silent:\n", "        if False:\n", "test_errors_nothing"),
+    Mutation("1.3", "nothing found is an empty body", "dasflex_core/run/outlet.py", "        if not self.found and (told := self._nothing()):", "        if False and (told := self._nothing()):", "test_errors_nothing"),
     Mutation("1.3", "a reader that fails is 200", CGI + "statuses.py", '"source": 500', '"source": 200', "test_errors_of_das2"),
     Mutation("1.3", "a bad key is 422", CGI + "statuses.py", '"query": 400', '"query": 422', "test_errors_of_das2"),
     Mutation("1.3", "an unknown source is 400", CGI + "statuses.py", '"not-found": 404', '"not-found": 400', "test_errors_of_das2"),

@@ -115,9 +115,13 @@ class TestData:
 
     def test_nothing_found_is_no_error(self, local, bare):
         bare.add("empty", "pass")
-        answer = local().get("/source/empty/data.d2t?time=2020-01-01/2020-01-02")
+        web = local()
+        answer = web.get("/source/empty/data.d2t?time=2020-01-01/2020-01-02")
         assert answer.status_code == 200
-        assert answer.data == b"" or b"NoDataInInterval" in answer.data
+        assert b"NoDataInInterval" in answer.data
+        record = json.loads(web.get(f"/request/{answer.headers['X-Request-Id']}").data)
+        assert record["complete"]
+        assert record["bytes"] == len(answer.data)
 
     def test_what_became_of_a_request_can_be_asked(self, client):
         answer = client.get(f"{RANDOM}&format.type=csv")
@@ -126,6 +130,7 @@ class TestData:
         assert record["complete"]
         assert record["bytes"] == length
         assert record["source"] == "Examples/Random"
+        assert client.get(f"/REQUEST/{record['id'].upper()}").status_code == 200
         assert client.get("/request/../../etc/passwd").status_code == 404
 
 
@@ -329,6 +334,7 @@ class TestEdge:
             ("127.0.0.1", "198.51.100.1, evil\r\nx", "127.0.0.1"),
             ("127.0.0.1", "", "127.0.0.1"),
             ("", "198.51.100.1", ""),
+            ("<script>", "<script>", ""),
         ],
     )
     def test_the_client_is_whom_a_proxy_of_this_machine_names_last(self, peer, forwarded, client):
@@ -346,12 +352,21 @@ class TestEdge:
             ('x"><script>', ""),
             ("a\r\nb", ""),
             ("x" * 300, ""),
+            *((host, "") for host in ("..", "a..b", "x" * 70, "[::1", "[x]", "a:b:c", "a:123456", "::::")),
         ],
     )
     def test_a_host_is_repeated_only_if_it_can_be_one(self, host, origin):
         environ = create_environ("/x")
         environ["HTTP_HOST"] = host
         assert asked_of(environ).origin == origin
+
+    @pytest.mark.parametrize("host", ["..", "x" * 70, "[::1", "[x]", "a:b:c"])
+    def test_whoever_writes_no_host_is_sent_on_to_the_servers_own(self, local, bare, host):
+        bare.add("new", "headers(); records(1)")
+        definition = (bare.root / "definitions" / "new" / "source.toml").read_text(encoding="utf-8")
+        bare.add("old", "", definition.replace("options ", 'moved = "new"\noptions '))
+        answer = local().get("/source/old", headers={"Host": host})
+        assert (answer.status_code, answer.headers["Location"]) == (301, "http://127.0.0.1:8080/source/new")
 
     def test_a_path_is_utf_8_and_the_query_is_as_it_was_sent(self):
         environ = create_environ("/", environ_overrides={"SCRIPT_NAME": "/das/"})
@@ -385,13 +400,14 @@ class TestEdge:
     def test_what_a_plugin_mounts_is_asked_below_its_path(self, examples, noted):
         site = dasflex_core.open(examples.root)
         mounts = [Mount("/hapi", "HAPI", f"{__name__}:mounted"), Mount("broken", "x", "no.such.module:x")]
+        mounts.append(Mount("/raises", "x", f"{__name__}:raises"))
         object.__setattr__(site, "registry", Mounting(site.registry, mounts))
         client = Client(Application(site, noted.append))
         assert client.get("/hapi/about?x=1").data == b"/hapi|/about|Test Server"
         assert client.get("/hapi").data == b"/hapi||Test Server"
         assert client.get("/hapiness").status_code == 404
-        assert len(noted) == 1
-        assert "/broken is not served" in noted[0]
+        assert sorted(each.split(":")[0] for each in noted) == ["/broken is not served", "/raises is not served"]
+        assert any(each.endswith("RuntimeError: it has no table") for each in noted)
 
     def test_the_application_for_other_servers_opens_what_dasflex_config_names(self, examples, monkeypatch, capsys):
         monkeypatch.delenv("DASFLEX_CONFIG", raising=False)
@@ -418,6 +434,11 @@ class Mounting:
 
     def __getattr__(self, name):
         return getattr(self._registry, name)
+
+
+def raises(_site):
+    """An application that cannot be made, for a reason that is not of our family."""
+    raise RuntimeError("it has no table")
 
 
 def mounted(site):

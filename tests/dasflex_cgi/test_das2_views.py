@@ -134,6 +134,13 @@ class TestQueries:
         assert status == 200
         assert re.sub(rb"\[xx\]\d{6}<comment.*?/>\n", b"", body) == ask(front, f"/?{self.RANDOM}")[2]
 
+    @pytest.mark.parametrize("written", ["a-b_c.d+e", "a-b_c.d%2Be", "A-B_C.D+E.dsdf"])
+    @pytest.mark.parametrize("server", ["dsdf", "dataset"])
+    def test_q3_q10_an_id_with_a_plus_may_be_written_as_it_is(self, local, bare, server, written):
+        bare.add("a-b_c.d+e", "headers(); records(1)")
+        query = f"server={server}&dataset={written}&start_time=2020-01-01&end_time=2020-01-02"
+        assert ask(local(), f"/?{query}")[0] == 200
+
     @pytest.mark.parametrize("resolution", ["143.04635761589404", "1e3", "1.4304635761589404E2", "1E+3", ".5", "60"])
     def test_q5_a_resolution_may_have_many_digits_or_an_exponent(self, front, resolution):
         assert ask(front, f"/?{self.RANDOM}&resolution={resolution}")[0] == 200

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from dasflex_cgi.identity import bundled, id_json, id_txt, logo
+from dasflex_cgi.identity import id_json, id_txt, logo
 from dasflex_core.site import open_site
 
 
@@ -42,13 +42,6 @@ def test_the_sites_own_logo_comes_before_the_one_that_dasflex_brings(site):
     assert (logo(site).body, dict(logo(site).headers)["Content-Type"]) == (b"GIF89a", "image/gif")
     (site.config.root / "static" / "logo.png").write_bytes(b"own")
     assert logo(site).body == b"own"
-
-
-@pytest.mark.parametrize(
-    "name", ["../identity.py", "identity.py", ".hidden.css", "a/b.css", "no.css", "logo.png\0", ""]
-)
-def test_nothing_but_the_parts_of_pages_is_brought(name):
-    assert bundled(name) is None
 
 
 def test_saying_who_this_is_needs_no_templates():

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,9 +18,9 @@ from hypothesis import strategies as st
 from dasflex_cgi import pages
 from dasflex_cgi.answering import Front
 from dasflex_cgi.exchange import Answer, Asked
-from dasflex_cgi.identity import bundled
 from dasflex_cgi.logo import draw, png
 from dasflex_cgi.source_page import Wording, describe
+from dasflex_cgi.static import find
 from dasflex_core.catalog.model import Cite, Contacts, DataItem, Example, Option
 from dasflex_core.catalog.tree import Entry, index_text
 from dasflex_core.errors import NotFoundError
@@ -303,7 +304,7 @@ def test_the_colours_of_the_style_sheet_can_be_told_apart_by_everybody():
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
-    css = bundled("dasflex.css").read_text(encoding="utf-8")
+    css = Path(find("/no/root", "/static/dasflex.css")).read_text(encoding="utf-8")
     schemes = [
         dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", found))
         for found in re.findall(r":root \{(.*?)\}", css, re.DOTALL)

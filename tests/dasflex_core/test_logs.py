@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dasflex_core.errors import shown
 from dasflex_core.logs import LogEntry, RequestLog, log_name, without_secrets
 
 NOON = 1_795_348_800.25  # 2026-11-22T12:00:00.250Z
@@ -71,6 +73,9 @@ def test_a_long_request_has_a_short_entry():
         ("/a?x=1;token=SECRET;y=2", "/a?x=1;token=...;y=2"),
         ("/a?k%65y=SECRET", "/a?k%65y=..."),
         ("/a?+key=SECRET", "/a?+key=..."),
+        ("/a?read.token=SECRET", "/a?read.token=..."),
+        ("/a?params=--gain%3D3+--token%3DSECRET&x=1", "/a?params=...&x=1"),
+        ("/a?params=--gain%3D3+key", "/a?params=--gain%3D3+key"),
         ("http://me:SECRET@host/a?x=1", "http://...@host/a?x=1"),
         ("/a?monkey=1&k%zz=2&keys=3&key", "/a?monkey=1&k%zz=2&keys=3&key"),
         ("/a@b?url=http://x@y", "/a@b?url=http://x@y"),
@@ -79,6 +84,18 @@ def test_a_long_request_has_a_short_entry():
 def test_secrets_are_not_written_and_the_rest_is(sent, written):
     assert without_secrets(sent) == written
     assert f'"{written}"' in entry(target=sent).text()
+
+
+@pytest.mark.parametrize("secret", ["SECRET", "S%45CRET", "SEC+RET'\"x", "SECRET" * 40, "%C3%A9SECRET%5B"])
+def test_what_went_wrong_does_not_tell_a_secret_either(secret):
+    text = unquote_plus(secret)
+    told = f"password is given twice, as {shown(text)} and as 'b'; give it once"
+    written = entry(
+        target=f"/a?password={secret}&x=1", kind="query.bad-value", message=told, detail=f"cat {text}"
+    ).text()
+    assert "SEC" not in written
+    assert "password is given twice, as" in written
+    assert written.count("...") >= 3
 
 
 @pytest.mark.parametrize("place", ["file/log", "/dev/full/log", "/proc/none/log"])

@@ -47,6 +47,7 @@ def info(produced):
         comment=f"{module}:comment_packet",
         header=f"{module}:early_header",
         amend="dasflex_das.das2_amending:amended" if produced.version == "2" else "",
+        failure=f"{module}:error_document",
     )
 
 
@@ -207,6 +208,31 @@ def test_remarks_stand_behind_the_first_header_of_the_reader_even_when_one_came_
 
 
 # -- where packets end: any cut of a stream
+
+
+NOTHING = b'<exception type="NoDataInInterval" message="nothing there" />'
+
+
+@pytest.mark.parametrize("early", [0.0, 0.1])
+def test_a_stream_in_which_nothing_was_found_says_so_and_that_is_counted(readers, das2, early):
+    headers = das2.header + das2.dataset
+    for wrote, begins in ((b"", b'[00]000025<stream version="2.2" />'), (headers, das2.header)):
+        nodes = (readers.node(program(wrote, 3 * early), produces=DAS2),)
+        with Pump(nodes, rules(0, early, absence="nothing there")) as pump:
+            whole = b"".join(pump.chunks())
+        assert whole.startswith(begins)
+        assert whole.count(NOTHING) == 1
+        assert pump.record.bytes == len(whole)
+        assert pump.record.complete
+
+
+def test_a_stream_says_nothing_of_the_kind_where_it_has_data_or_says_it_itself_or_cannot(readers, das2):
+    told = das2.header + das2.dataset + problem_packet("NoMatchingData", "not today")
+    for data in (das2.whole(5), told):
+        assert everything((readers.node(program(data), produces=DAS2),), rules(0, absence="nothing there")) == data
+    raw = (readers.node(program(b"")),)
+    assert everything(raw, rules(0, absence="nothing there")) == b""
+    assert everything((readers.node(program(b""), produces=DAS2),), rules(0)) == b""
 
 
 def cut(data, places):
