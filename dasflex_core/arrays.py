@@ -197,9 +197,26 @@ class Variable:
         return (*inner, self.vector.components) if self.vector else inner
 
     @property
+    def depth(self) -> int:
+        """How many levels of runs a column has: 0 for an array, else those of its `Ragged`.
+
+        Each inner index from the first to the last whose length varies is a level, with fixed ones between them. The
+        bytes of a blob are one more level, behind all inner indices.
+        """
+        inner = [extent for extent in self.index[1:] if extent is not None]
+        if self.semantic == "blob":
+            return len(inner) + 1
+        return max((place for place, extent in enumerate(inner, 1) if extent == VARIES), default=0)
+
+    @property
+    def leaf(self) -> tuple[int, ...]:
+        """The shape of one entry of the innermost runs: the extents behind the last that varies, the components."""
+        return () if self.semantic == "blob" else self.shape[self.depth :]
+
+    @property
     def ragged(self) -> bool:
-        """Whether the length of an inner index varies from record to record."""
-        return VARIES in self.index[1:]
+        """Whether records have values of different lengths, so that a column is a `Ragged`; blobs have, too."""
+        return self.depth > 0
 
     def axis(self, units: str) -> Variable:
         """The coordinate with these units on which the values depend. Raises `QueryError` where there is none."""
@@ -343,8 +360,9 @@ def _variable_has(dataset: Dataset, variable: Variable, trait: str) -> bool:
 class Ragged:
     """Values of records of different lengths: record r holds `values[offsets[r]:offsets[r + 1]]`, as in Arrow.
 
-    `values` has the shape (total, …fixed inner extents and components); `offsets` is int64 of length records + 1. Two
-    ragged levels nest: `values` is then itself `Ragged`, one entry per run.
+    `values` has the shape (total, *`Variable.leaf`); `offsets` is int64 of length records + 1, and starts with 0.
+    Several levels nest: `values` is then itself `Ragged`, with one entry per run, and so on, `Variable.depth` levels in
+    all. A blob is a run of bytes.
     """
 
     values: NDArray[Any] | Ragged
@@ -352,6 +370,21 @@ class Ragged:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    @property
+    def depth(self) -> int:
+        """The number of levels of runs."""
+        return 1 + (self.values.depth if isinstance(self.values, Ragged) else 0)
+
+    @property
+    def leaves(self) -> NDArray[Any]:
+        """The values of all runs of all records, one after the other."""
+        return self.values.leaves if isinstance(self.values, Ragged) else self.values
+
+    def with_leaves(self, leaves: NDArray[Any]) -> Ragged:
+        """The same runs of other values, as many as there are."""
+        inner = self.values.with_leaves(leaves) if isinstance(self.values, Ragged) else leaves
+        return Ragged(inner, self.offsets)
 
 
 Column: TypeAlias = NDArray[Any] | Ragged
@@ -422,7 +455,10 @@ class Records:
         variable = self.dataset[name]
         column = self.columns[name]
         if isinstance(column, Ragged) or column.dtype.kind not in "iufb":
-            raise QueryError(f"{name} holds no fixed number of numbers per record", kind="query.unreachable-type")
+            raise QueryError(
+                f"{name} holds no fixed number of numbers per record; its column as it is has the runs or the text",
+                kind="query.unreachable-type",
+            )
         with np.errstate(invalid="ignore"):  # a signalling NaN
             numbers = column.astype(np.float64)
         numbers[is_fill(column, variable.fill)] = np.nan

@@ -13,7 +13,9 @@ from dasflex_core.arrays import Dataset, Ragged, Records
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dasflex_core.arrays import Column, Item
+    from numpy.typing import NDArray
+
+    from dasflex_core.arrays import Column, Item, Variable
 
     #: A declaration of a dataset and what follows it: the records, in one batch per declaration.
     Merged: TypeAlias = tuple[list[Item], list[Records]]
@@ -104,7 +106,8 @@ def _equal(one: Any, other: Any) -> bool:  # noqa: ANN401  scalars of any kind
 
 def _array_difference(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], rtol: float, where: str) -> str:
     """What differs between two arrays."""
-    if one.shape != other.shape or one.dtype.newbyteorder("=") != other.dtype.newbyteorder("="):
+    text = one.dtype.kind == other.dtype.kind == "S"  # its width is that of the longest in the batch
+    if one.shape != other.shape or not (text or one.dtype.newbyteorder("=") == other.dtype.newbyteorder("=")):
         return f"{where}: {one.dtype} of {one.shape} is not {other.dtype} of {other.shape}"
     if one.dtype.kind in "fc" and rtol:
         same = np.isclose(one, other, rtol=rtol, atol=0.0, equal_nan=True)
@@ -126,11 +129,38 @@ def misfit(batch: Records) -> str:
     for variable in dataset.columns:
         column = batch[variable.name]
         if isinstance(column, Ragged):
-            if not variable.ragged:
-                return f"{variable.name} is declared with the shape {variable.shape}, and a batch has ragged values"
-            continue
-        if variable.ragged or column.shape != (len(batch), *variable.shape):
+            wrong = _run_misfit(variable, column)
+            if wrong:
+                return wrong
+            leaves = column.leaves
+        elif variable.ragged or column.shape != (len(batch), *variable.shape):
             return f"{variable.name} is declared with the shape {variable.shape}, and a batch has {column.shape}"
-        if column.dtype.newbyteorder("=") != variable.dtype.newbyteorder("="):
-            return f"{variable.name} is declared as {variable.dtype}, and a batch has {column.dtype}"
+        else:
+            leaves = column
+        if not _typed(leaves.dtype, variable.dtype):
+            return f"{variable.name} is declared as {variable.dtype}, and a batch has {leaves.dtype}"
+    return ""
+
+
+def _typed(own: np.dtype[Any], declared: np.dtype[Any]) -> bool:
+    """Whether a column may have that type; strings that are declared without a width have any."""
+    of_any_length = declared.kind == "S" and not declared.itemsize
+    return own.kind == "S" if of_any_length else own.newbyteorder("=") == declared.newbyteorder("=")
+
+
+def _run_misfit(variable: Variable, column: Ragged) -> str:
+    """How the runs of a column do not fit the declaration; empty where they do."""
+    if not variable.ragged:
+        return f"{variable.name} is declared with the shape {variable.shape}, and a batch has ragged values"
+    if column.depth != variable.depth or column.leaves.shape[1:] != variable.leaf:
+        return (
+            f"{variable.name} is declared with {variable.depth} levels of runs of the shape {variable.leaf}, and a"
+            f" batch has {column.depth} of {column.leaves.shape[1:]}"
+        )
+    level: NDArray[Any] | Ragged = column
+    while isinstance(level, Ragged):
+        lengths = np.diff(level.offsets)
+        if level.offsets[0] or (lengths < 0).any() or level.offsets[-1] != len(level.values):
+            return f"{variable.name} has runs that do not follow one another"
+        level = level.values
     return ""

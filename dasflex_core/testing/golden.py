@@ -7,7 +7,8 @@ another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +21,9 @@ from dasflex_core.arrays import (
     NoData,
     Properties,
     Property,
+    Ragged,
     Records,
+    Sequence,
     StreamHeader,
     Variable,
     Vector,
@@ -29,16 +32,27 @@ from dasflex_core.arrays import (
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-    from dasflex_core.arrays import Fill, Item
+    from dasflex_core.arrays import Column, Fill, Item
 
-__all__ = ["nothing", "scalars", "spectra", "states", "streams", "two_datasets", "vectors", "waveform"]
+__all__ = [
+    "bursts",
+    "nothing",
+    "pictures",
+    "scalars",
+    "spectra",
+    "states",
+    "streams",
+    "two_datasets",
+    "vectors",
+    "waveform",
+]
 
 _FILL = -1e31
 
 
 def streams() -> dict[str, list[Item]]:
     """All streams by name."""
-    makers = (scalars, spectra, waveform, vectors, states, two_datasets, nothing)
+    makers = (scalars, spectra, waveform, vectors, states, bursts, pictures, two_datasets, nothing)
     return {maker.__name__: maker() for maker in makers}
 
 
@@ -145,11 +159,73 @@ def states() -> list[Item]:
         ),
         wire=("time", "count", "on", "mode"),
     )
-    columns: dict[str, NDArray[Any]] = {
+    columns: dict[str, Column] = {
         "time": _times(3),
         "count": np.array([7, -2147483647, -1200], dtype="<i4"),
         "on": np.array([1, -128, 0], dtype="i1"),
         "mode": np.array([b"survey", b"", b'burst, "B"'], dtype="S12"),
+    }
+    return [StreamHeader(), dataset, Records(dataset, columns)]
+
+
+def bursts() -> list[Item]:
+    """Three records of a waveform of three, none and two samples, whose offsets go as far as they do, and a gain."""
+    offset = Variable(
+        "time.offset", "offset", "real", "s", (None, VARIES), np.dtype("f8"), sequences=(Sequence("0", ("-", "0.5")),)
+    )
+    time = Variable(
+        "time.reference", "reference", "datetime", "TT2000", (VARIES, None), np.dtype("<i8"), fill=-(2**63),
+        encoding=Encoding("LEint", 8),
+    )  # fmt: skip
+    wave = _variable("ex", "<f4", "V m**-1", inner=(VARIES,), fill=_FILL, encoding=Encoding("LEreal", 4))
+    gain = _variable("gain", "u1", "dB", fill=255, semantic="integer", encoding=Encoding("ubyte", 1))
+    gain = replace(gain, index=(VARIES, None))
+    dataset = Dataset(
+        id=7,
+        name="bursts",
+        index=(VARIES, VARIES),
+        dimensions=(
+            Dimension("time", "time", coordinate=True, variables=(time, offset), axis="x"),
+            _data(wave),
+            _data(gain),
+        ),
+        wire=("time.reference", "ex", "gain"),
+    )
+    columns: dict[str, Column] = {
+        "time.reference": np.array([986126469684000000 + second * 10**9 for second in range(3)], dtype="<i8"),
+        "ex": Ragged(np.array([0.5, -0.25, _FILL, 1.0, 0.0], dtype="<f4"), np.array([0, 3, 3, 5])),
+        "gain": np.array([10, 255, 20], dtype="u1"),
+    }
+    return [StreamHeader(), dataset, Records(dataset, columns)]
+
+
+def pictures() -> list[Item]:
+    """Two records of a file each, and of lists of remarks: two lists of one and two, and none."""
+    image = _variable("image", "u1", "", semantic="blob", encoding=Encoding("blob", VARIES))
+    image = replace(image, index=(VARIES, None, None))
+    remarks = _variable(
+        "remarks", "S", "", inner=(VARIES, VARIES), fill=b"", semantic="string",
+        encoding=Encoding("utf8", VARIES, value_term=";", index_terms=(r"\n", "!")),
+    )  # fmt: skip
+    time = Variable(
+        "time", "center", "datetime", "TT2000", (VARIES, None, None), np.dtype("<i8"), fill=-(2**63),
+        encoding=Encoding("LEint", 8),
+    )  # fmt: skip
+    dataset = Dataset(
+        id=8,
+        name="pictures",
+        index=(VARIES, VARIES, VARIES),
+        dimensions=(
+            Dimension("time", "time", coordinate=True, variables=(time,), axis="x"),
+            _data(image),
+            _data(remarks),
+        ),
+        wire=("time", "image", "remarks"),
+    )
+    columns: dict[str, Column] = {
+        "time": np.array([986126469684000000, 986126470684000000], dtype="<i8"),
+        "image": Ragged(np.array([0, 255, 10, 7], dtype="u1"), np.array([0, 3, 4])),
+        "remarks": Ragged(Ragged(np.array([b"ARC", b"STAR, FIELD", b""]), np.array([0, 1, 3])), np.array([0, 2, 2])),
     }
     return [StreamHeader(), dataset, Records(dataset, columns)]
 

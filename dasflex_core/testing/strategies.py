@@ -28,7 +28,9 @@ from dasflex_core.arrays import (
     Dimension,
     Encoding,
     NoData,
+    Ragged,
     Records,
+    Sequence,
     StreamHeader,
     Variable,
     Vector,
@@ -37,12 +39,12 @@ from dasflex_core.arrays import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Fill, Item
+    from dasflex_core.arrays import Column, Fill, Item
 
     #: How the variables of a stream are encoded.
     Form: TypeAlias = Literal["binary", "text", "mixed"]
 
-__all__ = ["columns", "comments", "datasets", "names", "records", "streams", "variables"]
+__all__ = ["columns", "comments", "datasets", "names", "ragged_datasets", "records", "streams", "variables"]
 
 _FILL: Final = -1e31
 _MAX_EXTENT: Final = 5
@@ -112,7 +114,7 @@ def _fitting(wires: tuple[_Wire, ...], form: Form) -> tuple[_Wire, ...]:
     """The ways to write values that belong to a form."""
     if form == "mixed":
         return wires
-    return tuple(wire for wire in wires if wire.text == (form == "text") or wire.semantic == "string")
+    return tuple(wire for wire in wires if wire.text == (form == "text") or wire.semantic in ("string", "blob"))
 
 
 def names() -> st.SearchStrategy[str]:
@@ -183,6 +185,79 @@ def datasets(draw: st.DrawFn, generation: int = 3, number: int = 1, form: Form =
     )
 
 
+#: Ways to write what has no fixed size beside numbers: strings of any length, and files.
+_LONG3: Final = (
+    _Wire("S", Encoding("utf8", VARIES, value_term=";"), "string", fill=b""),
+    _Wire("S9", Encoding("utf8", 9), "string", fill=b""),
+    _Wire("u1", Encoding("blob", VARIES), "blob"),
+)
+
+
+@st.composite
+def ragged_datasets(draw: st.DrawFn, number: int = 1, form: Form = "mixed") -> Dataset:
+    """Datasets of das3 with one to three inner indices, of which some vary: runs within runs, strings, blobs.
+
+    An offset borrows the extent of the last index. Some variables depend on all indices, others on some or none.
+    """
+    inner = draw(st.lists(st.sampled_from((VARIES, VARIES, 2, 3)), min_size=1, max_size=3))
+    wire = draw(st.sampled_from(_fitting(_TIMES3, form)))
+    time = Variable(
+        name="time",
+        role="center",
+        semantic="datetime",
+        units=wire.units,
+        index=(VARIES, *(None for _extent in inner)),
+        dtype=np.dtype(wire.dtype),
+        fill=wire.fill,
+        encoding=wire.encoding,
+    )
+    dimensions = [Dimension("time", "time", coordinate=True, variables=(time,), axis="x"), _borrowed(inner)]
+    for place, name in enumerate(draw(st.lists(names(), min_size=1, max_size=4, unique_by=str.lower))):
+        index = (VARIES, *(extent if not place or draw(st.booleans()) else None for extent in inner))
+        wires = _fitting((*_REALS3, *_OTHERS3, *_LONG3), form)
+        variable = _made3(f"d_{name}", index, draw(st.sampled_from(wires)), draw(st.integers(1, 3)))
+        dimensions.append(Dimension(variable.name, variable.name, coordinate=False, variables=(variable,)))
+    wired = [each for dimension in dimensions for each in dimension.variables if each.per_record]
+    return Dataset(
+        id=number,
+        name=f"set_{number}",
+        index=(VARIES, *inner),
+        dimensions=tuple(dimensions),
+        wire=tuple(each.name for each in wired),
+    )
+
+
+def _made3(name: str, index: tuple[int | None, ...], wire: _Wire, components: int) -> Variable:
+    """A variable of data of das3."""
+    return Variable(
+        name=name,
+        role="center",
+        semantic=wire.semantic,
+        units="V" if wire.semantic == "real" else wire.units,
+        index=index,
+        dtype=np.dtype(wire.dtype),
+        fill=wire.fill,
+        encoding=wire.encoding,
+        vector=Vector(components) if wire.semantic == "real" and components > 1 else None,
+    )
+
+
+def _borrowed(inner: list[int]) -> Dimension:
+    """The dimension of an offset that has a value for each place along the last index."""
+    steps = ("-",) * len(inner)
+    variable = Variable(
+        name="sample",
+        role="center",
+        semantic="real",
+        units="s",
+        index=(None,) * len(inner) + (inner[-1],),
+        dtype=np.dtype("f8"),
+        values=None if inner[-1] == VARIES else np.arange(inner[-1]) * 0.5,
+        sequences=(Sequence("0", (*steps, "0.5")),),
+    )
+    return Dimension("sample", "sample", coordinate=True, variables=(variable,))
+
+
 @st.composite
 def _frequencies(draw: st.DrawFn, extent: int, generation: int) -> Dimension:
     """The dimension of frequencies that are the same in each record."""
@@ -203,11 +278,31 @@ def _frequencies(draw: st.DrawFn, extent: int, generation: int) -> Dimension:
 
 
 @st.composite
-def columns(draw: st.DrawFn, variable: Variable, count: int) -> NDArray[Any]:
-    """Columns of `count` values of a variable, that its encoding can hold; some are fill."""
-    total = count * prod(variable.shape)
+def columns(draw: st.DrawFn, variable: Variable, count: int) -> Column:
+    """Columns of `count` values of a variable, that its encoding can hold; some are fill, and some runs are empty."""
+    inner = [extent for extent in variable.index[1:] if extent is not None]
+    if variable.semantic == "blob":
+        inner.append(VARIES)
+    offsets: list[NDArray[np.int64]] = []
+    for extent in inner[: variable.depth]:
+        lengths = draw(st.lists(st.integers(0, 3), min_size=1, max_size=4)) if extent == VARIES else [extent]
+        offsets.append(np.concatenate([[0], np.cumsum(np.resize(lengths, count))]).astype(np.int64))
+        count = int(offsets[-1][-1])
+    if not variable.depth:
+        return draw(_array(variable, count, variable.shape))
+    few = draw(_array(variable, min(count, 4), variable.leaf))  # again and again: many would take too long to draw
+    column: Column = np.resize(few, (count, *variable.leaf)) if count else few
+    for own in reversed(offsets):
+        column = Ragged(column, own)
+    return column
+
+
+@st.composite
+def _array(draw: st.DrawFn, variable: Variable, count: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Arrays of `count` entries of that shape."""
+    total = count * prod(shape)
     drawn = draw(st.lists(_values(variable), min_size=total, max_size=total))
-    return np.array(drawn, dtype=variable.dtype).reshape(count, *variable.shape)
+    return np.array(drawn, dtype=variable.dtype).reshape(count, *shape)
 
 
 def _values(variable: Variable) -> st.SearchStrategy[Any]:
@@ -225,8 +320,10 @@ def _values(variable: Variable) -> st.SearchStrategy[Any]:
     if variable.semantic == "bool":
         plain = st.integers(0, 1)
     elif dtype.kind == "S":
-        letters = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=dtype.itemsize - 1)
-        plain = letters.map(str.encode)
+        # What ends runs and strings is no part of them; a width of its own leaves room for a blank.
+        ends = ";!$#@^~" if variable.ragged or not dtype.itemsize else ""
+        letters = st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=ends)
+        plain = st.text(letters, max_size=(dtype.itemsize or 21) - 1).map(str.encode)
     elif dtype.kind in "iu":
         limits = np.iinfo(dtype)
         plain = st.integers(int(limits.min), int(limits.max))
@@ -265,14 +362,24 @@ def comments() -> st.SearchStrategy[Comment]:
 
 @st.composite
 def streams(
-    draw: st.DrawFn, generation: int = 3, *, form: Form = "mixed", max_datasets: int = 2, max_records: int = 6
+    draw: st.DrawFn,
+    generation: int = 3,
+    *,
+    form: Form = "mixed",
+    max_datasets: int = 2,
+    max_records: int = 6,
+    ragged: bool = False,
 ) -> list[Item]:
     """Streams: a header, datasets, their batches in any turn, and remarks among them; or nothing found.
 
-    `form` is how their variables are encoded: `binary`, `text`, or each in its own way.
+    `form` is how their variables are encoded: `binary`, `text`, or each in its own way. With `ragged`, the datasets are
+    those of `ragged_datasets`, which das3 alone has.
     """
     count = draw(st.integers(1, max_datasets))
-    declared = [draw(datasets(generation, number, form)) for number in range(1, count + 1)]
+    declared = [
+        draw(ragged_datasets(number, form) if ragged else datasets(generation, number, form))
+        for number in range(1, count + 1)
+    ]
     rest = st.one_of(st.sampled_from(declared).flatmap(lambda each: records(each, max_records)), comments())
     items: list[Item] = [StreamHeader(generation=generation), *declared, *draw(st.lists(rest, max_size=6))]
     return [items[0], NoData("nothing here")] if draw(st.integers(0, 19)) == 19 else items

@@ -113,6 +113,8 @@ def _check(dataset: Dataset, variable: Variable) -> None:
     """Raises `QueryError` for a variable that no plane can hold."""
     if variable.semantic == "string" or variable.dtype.kind == "S":
         _refuse(dataset, variable, "is text")
+    if variable.semantic == "blob":
+        _refuse(dataset, variable, "holds blobs")
     if variable.ragged:
         _refuse(dataset, variable, "is ragged")
     inner = sum(extent is not None for extent in variable.index[1:])

@@ -2,7 +2,8 @@
 """Das3 packets to items: bytes split anywhere in, datasets and batches of records out.
 
 Whole packets are decoded as soon as they are there, so that a live stream is not held up; a batch holds at most
-about 1 MiB of packets. Runs of packets of one kind, or of kinds that take turns, are viewed as matrices (`runs`).
+about 1 MiB of packets. Runs of packets of one kind, or of kinds that take turns, are viewed as matrices (`runs`);
+packets of different sizes are cut (`das3_cuts`).
 """
 
 from __future__ import annotations
@@ -10,16 +11,21 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.arrays import Records
+import numpy as np
+
+from dasflex_core.arrays import VARIES, Records
 from dasflex_core.errors import SourceError
 from dasflex_core.stages import Decoder
 from dasflex_das.chunks import put_behind
 from dasflex_das.das3_framing import read_tag, truncated
 from dasflex_das.das3_headers import read_comment, read_dataset, read_exception, read_stream
+from dasflex_das.das3_text import TooWideError
 from dasflex_das.runs import Packet, Walker, gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from dasflex_core.arrays import Comment, Dataset, Item
     from dasflex_das.das3_framing import Tag
@@ -110,6 +116,9 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
                 f"The data packet at byte {self._offset + at:,} has the id {tag.id}, which no header declares",
                 kind="source.stream",
             )
+        if opened.layout.size == VARIES:
+            self._walker.know_varying(data[at : data.index(b"|", at + 4) + 1], tag.id)
+            return tag
         if tag.end - tag.body != opened.layout.size:
             raise SourceError(
                 f"The packet of dataset {opened.dataset.name} at byte {self._offset + at:,} has"
@@ -130,6 +139,26 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
                 opened.count += len(part)
                 if columns:
                     yield Records(opened.dataset, columns)
+        for number, spans in self._walker.take_spans().items():
+            opened = self._open[number]
+            places = np.array(spans, dtype=np.int64)
+            for start in range(0, len(places), opened.layout.most):
+                yield from self._cut(data, places[start : start + opened.layout.most], opened)
+
+    def _cut(self, data: bytes, places: NDArray[np.int64], opened: _Open) -> Iterator[Records]:
+        """The records of packets of different sizes, in fewer at a time where their strings take too much memory."""
+        try:
+            columns = opened.layout.cut_columns(data, places[:, 0], places[:, 1], opened.count)
+        except TooWideError:
+            half = len(places) // 2
+            if not half:
+                raise
+            yield from self._cut(data, places[:half], opened)
+            yield from self._cut(data, places[half:], opened)
+            return
+        opened.count += len(places)
+        if columns:
+            yield Records(opened.dataset, columns)
 
     def _message(self, body: bytes, tag: Tag, at: int) -> Iterator[Item]:
         """The items of a packet that holds no data."""

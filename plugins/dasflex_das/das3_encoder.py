@@ -5,19 +5,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from dasflex_core.arrays import VARIES, Ragged
 from dasflex_core.errors import SourceError
 from dasflex_core.stages import Formatter, param
 from dasflex_core.values import dataclass
+from dasflex_das.das3_cells import cells_of
 from dasflex_das.das3_messages import MAX_PACKET, comment_packet, problem_packet
-from dasflex_das.das3_wire import binary_wire, check_packet, end_line, text_wire
+from dasflex_das.das3_wire import binary_wire, check_packet, end_line, text_wire, with_terms
 from dasflex_das.das3_writing import dataset_packet, stream_packet, written_columns
 from dasflex_das.to_das3 import dataset_to_das3, header_to_das3
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from dasflex_core.arrays import Comment, Dataset, NoData, Problem, Records, StreamHeader, Variable
     from dasflex_das.das3_wire import Wire
 
@@ -26,7 +30,10 @@ __all__ = ["Das3BinaryEncoder", "Das3TextEncoder"]
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How the records of a dataset are written: the tag of each packet, its size, and the form of each column."""
+    """How the records of a dataset are written: the form of each column, and the tag and the size of each packet.
+
+    `size` is `VARIES` where packets have different sizes; the tag is then its part before the size.
+    """
 
     tag: bytes
     size: int
@@ -34,7 +41,9 @@ class _Form:
 
 
 class _Das3Encoder(Formatter):
-    """What both forms share."""
+    """What both forms share. In the `text` form each packet ends with a line end."""
+
+    text: ClassVar[bool] = False
 
     def __init__(self, **values: str | float | bool | tuple[str, ...] | None) -> None:
         super().__init__(**values)
@@ -44,9 +53,6 @@ class _Das3Encoder(Formatter):
     @abstractmethod
     def wire(self, variable: Variable) -> Wire:
         """The form in which the column of a variable is written."""
-
-    def finish_rows(self, rows: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> None:
-        """Changes what must be changed in whole packets."""
 
     def header(self, header: StreamHeader) -> bytes:
         """The packet `|Sx|`."""
@@ -58,8 +64,14 @@ class _Das3Encoder(Formatter):
         head = self._lead()
         if self._header is not None:
             dataset = dataset_to_das3(self._header, dataset)
-        columns = tuple((variable, self.wire(variable)) for variable in written_columns(dataset))
+        written = written_columns(dataset)
+        columns = tuple(
+            (each, with_terms(self.wire(each), each, text=self.text, last=each is written[-1])) for each in written
+        )
         wires = {variable.name: wire for variable, wire in columns}
+        if any(variable.ragged or wire.width == VARIES for variable, wire in columns):
+            self._forms[dataset.id] = _Form(b"|Pd|%d|" % dataset.id, VARIES, columns)
+            return head + dataset_packet(dataset, wires)
         size = sum(prod(variable.shape) * wire.width for variable, wire in columns)
         tag = b"|Pd|%d|%d|" % (dataset.id, size)
         check_packet(len(tag) + size, dataset.name, MAX_PACKET)
@@ -71,16 +83,29 @@ class _Das3Encoder(Formatter):
         form = self._forms.get(batch.dataset.id)
         if form is None:
             raise SourceError(f"Records of {batch.dataset.name} came before its declaration", kind="source.stream")
+        if form.size == VARIES:
+            return self._varying(batch, form)
         body = len(form.tag)
         rows = np.empty((len(batch), body + form.size), dtype=np.uint8)
         rows[:, :body] = np.frombuffer(form.tag, dtype=np.uint8)
         start = body
         for variable, wire in form.columns:
             stop = start + prod(variable.shape) * wire.width
-            wire.write(variable, batch[variable.name], rows[:, start:stop])
+            wire.write(variable, _matrix(batch, variable), rows[:, start:stop])
             start = stop
-        self.finish_rows(rows)
+        if self.text:
+            end_line(rows)
         return rows.tobytes()
+
+    def _varying(self, batch: Records, form: _Form) -> bytes:
+        """Packets of different sizes."""
+        cells = [cells_of(variable, wire, batch[variable.name]) for variable, wire in form.columns]
+        if self.text:
+            cells[-1] = [cell[:-1] + b"\n" if cell.endswith(b" ") else cell for cell in cells[-1]]
+        bodies = [b"".join(parts) for parts in zip(*cells, strict=True)]
+        packets = [b"%b%d|%b" % (form.tag, len(body), body) for body in bodies]
+        check_packet(max(map(len, packets), default=0), batch.dataset.name, MAX_PACKET)
+        return b"".join(packets)
 
     def comment(self, comment: Comment) -> bytes:
         """The packet `|Cx|`."""
@@ -103,6 +128,14 @@ class _Das3Encoder(Formatter):
         return self.header(StreamHeader())
 
 
+def _matrix(batch: Records, variable: Variable) -> NDArray[Any]:
+    """The column of a variable as (records, values), which is an array by its declaration."""
+    column = batch[variable.name]
+    if isinstance(column, Ragged):
+        raise SourceError(f"{variable.name} is declared with a fixed shape, and is ragged", kind="source.stream")
+    return column.reshape(len(batch), prod(variable.shape))
+
+
 class Das3BinaryEncoder(_Das3Encoder, name="das3-binary", accepts="arrays", produces="das/3/binary"):
     """Arrays to das3 in the binary form: encodings stay as they were, times in text become TT2000."""
 
@@ -113,6 +146,8 @@ class Das3BinaryEncoder(_Das3Encoder, name="das3-binary", accepts="arrays", prod
 
 class Das3TextEncoder(_Das3Encoder, name="das3-text", accepts="arrays", produces="das/3/text", per_gb=8.0):
     """Arrays to das3 in the text form, which people can read."""
+
+    text = True
 
     secfrac: int | None = param(
         "format.secfrac",
@@ -129,7 +164,3 @@ class Das3TextEncoder(_Das3Encoder, name="das3-text", accepts="arrays", produces
     def wire(self, variable: Variable) -> Wire:
         """The text form of a column."""
         return text_wire(variable, self.secfrac, self.sigdigit)
-
-    def finish_rows(self, rows: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> None:
-        """Ends each packet with a line end."""
-        end_line(rows)

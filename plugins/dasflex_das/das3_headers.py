@@ -20,9 +20,10 @@ from dasflex_core.arrays import (
 from dasflex_core.errors import SourceError
 from dasflex_das import elements
 from dasflex_das.das3_layout import Layout, Place
+from dasflex_das.das3_levels import Runs
 from dasflex_das.das3_properties import read_properties
 from dasflex_das.das3_values import MAX_ITEMS, count_of
-from dasflex_das.das3_variables import check_scope, read_variable
+from dasflex_das.das3_variables import read_variable
 
 if TYPE_CHECKING:
     from dasflex_das.elements import Element
@@ -87,13 +88,12 @@ def read_dataset(body: bytes, number: int, where: str) -> tuple[Dataset, Layout,
     """The declaration of a dataset, the layout of its data packets, and warnings of what was left out.
 
     Header values of a minor role, such as widths of channels, are left out where they cannot be read: real streams
-    have too few of them. Raises `SourceError` for other things that the das 3.0 schema does not allow, and for values
-    whose packets have no fixed size, naming dataset and variable.
+    have too few of them. Raises `SourceError` for other things that the das 3.0 schema does not allow, naming dataset
+    and variable.
     """
     root = _root(body, where, "dataset")
     name = root.get("name")
     where = f"Dataset {name}" if name else where
-    check_scope(root, where)
     reader = _Dimensions(_index(root, where), where)
     dimensions = tuple(reader.read(element) for element in root.all("coord", "data"))
     passed = [each for element in root.all("extData") for each in _passed_over(element, where)]
@@ -193,10 +193,12 @@ def _passed_over(element: Element, where: str) -> list[Place]:
     fields = []
     for number, packet in enumerate(packet for item in element.all("object") for packet in item.all("packet")):
         name = f"{where}, extData {element.get('name')}".rstrip()
-        count, width = count_of(packet.get("numItems")), count_of(packet.get("itemBytes"))
+        written = packet.get("itemBytes").strip()
+        count, width = count_of(packet.get("numItems")), VARIES if written == "*" else count_of(written)
         if not (count and width):
             raise SourceError(
-                f"{name}: packet {number + 1} has no fixed size, which each must have", kind="source.stream"
+                f"{name}: packet {number + 1} has no fixed number of items, which each must have", kind="source.stream"
             )
-        fields.append(Place(None, width, count))
+        runs = Runs(name, (), VARIES, count, "blob") if width == VARIES else None
+        fields.append(Place(None, width, count, runs=runs))
     return fields

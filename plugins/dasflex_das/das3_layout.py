@@ -2,41 +2,49 @@
 """The layout of das3 data packets: where each variable stands, and how its bytes become a column.
 
 The bodies of many packets of one size are a matrix of bytes, one row per packet; a column is a view of some of its
-bytes, or what a text parser makes of them.
+bytes, or what a text parser makes of them. Where the size varies, each variable is cut out of the packets in turn, and
+becomes an array or runs of values.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import accumulate
 from math import prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from dasflex_core.digits import blank_mask, parse_iso, parse_numbers
+from dasflex_core.arrays import VARIES, Ragged
 from dasflex_core.errors import SourceError
 from dasflex_core.values import dataclass
+from dasflex_das.das3_cuts import cut_fixed, cut_runs
 from dasflex_das.das3_framing import MAX_RECORD
+from dasflex_das.das3_text import values_of_tokens, values_of_width
 from dasflex_das.das3_values import evaluate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Sequence, Variable
+    from dasflex_core.arrays import Column, Sequence, Variable
+    from dasflex_das.das3_cuts import Cut
+    from dasflex_das.das3_levels import Runs
 
     Bytes = NDArray[np.uint8]
+    Spans = NDArray[np.int64]
 
 __all__ = ["Layout", "Place"]
 
-#: Text of at most this many bytes is a number that a double holds exactly, if it is whole.
-_EXACT: Final = 15
 #: Bytes of columns that are made at a time. Text and rules can make much of a short packet.
 _MOST_HELD: Final = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a variable has in each packet: `count` values of `width` bytes.
+    """What a variable has in each packet: `count` values of `width` bytes, or what `runs` says where that varies.
 
     No variable: bytes that are passed over. No bytes, and `sequences`: a column that follows a rule.
     """
@@ -45,34 +53,47 @@ class Place:
     width: int
     count: int
     sequences: tuple[Sequence, ...] = ()
+    runs: Runs | None = None
 
     @property
     def size(self) -> int:
-        """The bytes in each packet."""
-        return self.width * self.count
+        """The bytes in each packet; 0 where that varies."""
+        return 0 if self.runs else self.width * self.count
 
     @property
     def held(self) -> int:
         """The bytes of a record in the column: more than in the packet for short text, and for what follows a rule."""
-        return prod(self.variable.shape) * self.variable.dtype.itemsize if self.variable else 0
+        if self.runs or not self.variable:
+            return 0
+        return prod(self.variable.shape) * self.variable.dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The places of the variables in a packet, in the order of the wire, the offset of each, and the whole size.
 
-    `most` is the number of records whose columns take about as many bytes as a batch may.
+    `size` is `VARIES` where packets have different sizes. `most` is the number of records whose columns take about as
+    many bytes as a batch may.
     """
 
     places: tuple[Place, ...]
     offsets: tuple[int, ...]
     size: int
     most: int
+    where: str
 
     @classmethod
     def of(cls, places: tuple[Place, ...], where: str) -> Layout:
-        """The layout of these places, one behind the other. Raises `SourceError` beyond `MAX_RECORD` bytes."""
-        used = tuple(place for place in places if place.size or place.sequences)
+        """The layout of these places, one behind the other.
+
+        Raises `SourceError` beyond `MAX_RECORD` bytes, and for runs of text that do not end.
+        """
+        used = [place for place in places if place.size or place.sequences or place.runs]
+        stored = [at for at, place in enumerate(used) if not place.sequences]
+        if stored and (runs := used[stored[-1]].runs):
+            used[stored[-1]] = replace(used[stored[-1]], runs=replace(runs, last=True))
+        for place in used:
+            _check_end(place.runs)
         ends = tuple(accumulate((place.size for place in used), initial=0))
         if ends[-1] > MAX_RECORD:
             raise SourceError(
@@ -80,106 +101,123 @@ class Layout:
                 kind="source.stream",
             )
         held = sum(place.held for place in used)
-        return cls(used, ends[:-1], ends[-1], max(1, _MOST_HELD // max(1, held)))
+        size = VARIES if any(place.runs for place in used) else ends[-1]
+        return cls(tuple(used), ends[:-1], size, max(1, _MOST_HELD // max(1, held)), where)
 
-    def columns(self, bodies: Bytes, first: int) -> dict[str, NDArray[Any]]:
+    def columns(self, bodies: Bytes, first: int) -> dict[str, Column]:
         """The columns of packets with these bodies, of shape (packets, size); `first` is the number of the first.
 
         Binary columns are views of the bodies. Raises `SourceError` for text that cannot be read.
         """
-        columns = {}
+        columns: dict[str, Column] = {}
         for place, offset in zip(self.places, self.offsets, strict=True):
-            variable = place.variable
-            if variable is None:
-                continue
-            if place.sequences:
-                extents = (len(bodies), *variable.index[1:])
-                values = evaluate(place.sequences, extents, variable.dtype, first)
-                columns[variable.name] = values.reshape(len(bodies), *variable.shape)
-                continue
-            values = _values(bodies[:, offset : offset + place.size], place, variable)
-            columns[variable.name] = values.reshape(len(bodies), *variable.shape)
+            if place.variable is not None:
+                own = bodies[:, offset : offset + place.size]
+                columns[place.variable.name] = _array(place, own, len(bodies), first)
         return columns
 
+    def cut_columns(self, data: bytes, starts: Spans, ends: Spans, first: int) -> dict[str, Column]:
+        """The columns of packets of different sizes, whose bodies have these places in the data.
 
-def _values(own: Bytes, place: Place, variable: Variable) -> NDArray[Any]:
-    """The values of one variable from its bytes, of shape (packets, count)."""
-    if variable.encoding is None or variable.encoding.name != "utf8":
-        return own.view(variable.dtype)
-    text = own.reshape(len(own), place.count, place.width)
-    try:
-        return _text_values(text, variable)
-    except (SourceError, ValueError, OverflowError) as error:
-        raise SourceError(f"A value of {variable.name} cannot be read: {error}", kind="source.stream") from None
+        Raises `SourceError` that names the variable for packets that are too short, and for text that cannot be read.
+        """
+        columns: dict[str, Column] = {}
+        at = starts
+        for place in self.places:
+            name = place.variable.name if place.variable else "extData"
+            if place.runs:
+                cut, at = cut_runs(data, at, ends, place.runs)
+                if place.variable:
+                    columns[name] = _runs(place.variable, place.runs, cut, len(starts))
+            else:
+                own = cut_fixed(data, at, ends, place.size, f"{self.where}, variable {name}")
+                at = at + place.size
+                if place.variable:
+                    columns[name] = _array(place, own, len(starts), first)
+        self._check_rest(data, at, ends)
+        return columns
 
-
-def _text_values(text: Bytes, variable: Variable) -> NDArray[Any]:
-    """The values of a text column."""
-    if variable.semantic == "string":
-        return _strings(text, trim=variable.encoding is None or variable.encoding.trim)
-    if variable.dtype.kind == "M":
-        return _times(text, variable)
-    if variable.semantic == "bool":
-        return _states(text, variable)
-    return _numbers(text, variable)
-
-
-def _joined(text: Bytes) -> NDArray[Any]:
-    """Each text as one value of type `S`."""
-    joined: NDArray[Any] = np.ascontiguousarray(text).view(f"S{text.shape[-1]}")[..., 0]
-    return joined
-
-
-def _strings(text: Bytes, *, trim: bool) -> NDArray[Any]:
-    """Fixed-width strings without the blanks around them, or without those behind them."""
-    joined = _joined(text)
-    return np.asarray(np.strings.strip(joined) if trim else np.strings.rstrip(joined))
+    def _check_rest(self, data: bytes, at: Spans, ends: Spans) -> None:
+        """Raises `SourceError` where something else than blanks stands behind the last variable."""
+        for place in np.flatnonzero(at < ends).tolist():
+            rest = data[int(at[place]) : int(ends[place])]
+            if rest.strip():
+                raise SourceError(
+                    f"{self.where}: a packet has {len(rest):,} bytes behind its last variable: {rest[:12]!r}",
+                    kind="source.stream",
+                )
 
 
-def _times(text: Bytes, variable: Variable) -> NDArray[Any]:
-    """Calendar times; the fill of the variable, and blanks, become NaT."""
-    found = parse_iso(text)
-    if variable.fill is not None:
-        found[found == variable.fill] = np.datetime64("NaT")
+def _check_end(runs: Runs | None) -> None:
+    """Raises `SourceError` for runs of text of variable width that neither a terminator nor the packet ends."""
+    if runs and runs.form == "text" and runs.levels and runs.width == VARIES and not (runs.terms or runs.last):
+        raise SourceError(
+            f"{runs.where}: idxTerm is missing; runs of text of variable width need one where other variables follow",
+            kind="source.stream",
+        )
+
+
+def _array(place: Place, own: Bytes, count: int, first: int) -> NDArray[Any]:
+    """The column of a variable that has the same shape in every record, from its bytes in each."""
+    variable = place.variable
+    if variable is None:
+        raise ValueError("there is no variable")
+    if place.sequences:
+        values = evaluate(place.sequences, (count, *variable.index[1:]), variable.dtype, first)
+    else:
+        values = values_of_width(own, place.width, variable)
+    return values.reshape(count, *variable.shape)
+
+
+def _runs(variable: Variable, runs: Runs, cut: Cut, count: int) -> Column:
+    """The column of a variable that has no fixed size in packets."""
+    if runs.form in ("blob", "base64"):
+        items = cut.tokens or []
+        leaves: Column = _bytes(b"".join(items))
+        leaves = Ragged(leaves, _offsets([len(item) for item in items]))
+    else:
+        leaves = _leaves(variable, runs, cut)
+        if not runs.levels:
+            return leaves.reshape(count, *variable.shape)
+    for level, lengths in zip(reversed(runs.levels), reversed(cut.counts), strict=True):
+        innermost = level is runs.levels[-1] and not isinstance(leaves, Ragged)
+        leaves = Ragged(leaves, _offsets(_entries(runs, lengths) if innermost else lengths))
+    return leaves
+
+
+def _leaves(variable: Variable, runs: Runs, cut: Cut) -> NDArray[Any]:
+    """The entries of all innermost runs."""
+    if cut.tokens is not None:
+        values = values_of_tokens(cut.tokens, variable)
+    else:
+        own = _bytes(cut.data).reshape(-1, runs.width)
+        values = values_of_width(own, runs.width, variable) if len(own) else np.empty(0, dtype=variable.dtype)
+    if values.size % runs.count:
+        raise SourceError(
+            f"{runs.where}: a run has {values.size:,} values, which are no whole number of entries of {runs.count}",
+            kind="source.stream",
+        )
+    return values.reshape(-1, *variable.leaf)
+
+
+def _bytes(data: bytes) -> Bytes:
+    """The bytes as an array; numpy refuses to view none."""
+    return np.frombuffer(data, dtype=np.uint8) if data else np.empty(0, dtype=np.uint8)
+
+
+def _entries(runs: Runs, lengths: Iterator[int] | Any) -> Spans:  # noqa: ANN401  whatever numpy takes
+    """The entries of each innermost run from its wire values."""
+    counts = np.asarray(lengths, dtype=np.int64)
+    if (counts % runs.count).any():
+        raise SourceError(
+            f"{runs.where}: a run holds a number of values that is no multiple of {runs.count}, those of an entry",
+            kind="source.stream",
+        )
+    return counts // runs.count
+
+
+def _offsets(lengths: Any) -> Spans:  # noqa: ANN401  whatever numpy takes
+    """Where each run begins, and where the last ends."""
+    found = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(np.asarray(lengths, dtype=np.int64), out=found[1:])
     return found
-
-
-def _states(text: Bytes, variable: Variable) -> NDArray[Any]:
-    """States by their first letter: t, y, 1 and f, n, 0; anything else is fill (the das3 stream format, semantics)."""
-    letters = np.strings.lower(np.strings.strip(_joined(text))).astype("S1")
-    true, false = np.isin(letters, [b"t", b"y", b"1"]), np.isin(letters, [b"f", b"n", b"0"])
-    found = np.full(letters.shape, variable.fill, dtype=variable.dtype)
-    found[false] = 0
-    found[true] = 1
-    return found
-
-
-def _numbers(text: Bytes, variable: Variable) -> NDArray[Any]:
-    """Numbers; blank is fill."""
-    blank, fill = blank_mask(text), variable.fill
-    if variable.dtype.kind == "f":
-        found = parse_numbers(text)
-        found[blank] = fill
-        with np.errstate(over="ignore"):  # a number beyond the range of a float is infinite
-            return found.astype(variable.dtype)
-    whole = _whole(text, blank, "u8" if variable.dtype.kind == "u" else "i8")
-    limits = np.iinfo(variable.dtype)
-    if whole.size and (whole.min() < limits.min or whole.max() > limits.max):
-        raise SourceError(f"it does not fit into {variable.dtype.itemsize} bytes", kind="source.stream")
-    found = whole.astype(variable.dtype)
-    found[blank] = fill
-    return found
-
-
-def _whole(text: Bytes, blank: NDArray[np.bool_], kind: str) -> NDArray[Any]:
-    """Whole numbers of eight bytes; 0 where it is blank. Raises `SourceError` for others, and beyond the range."""
-    if text.shape[-1] > _EXACT:
-        return np.where(blank, b"0", _joined(text)).astype(kind)
-    numbers = parse_numbers(text)
-    numbers[blank] = 0
-    if not np.array_equal(numbers, np.rint(numbers)):
-        raise SourceError("it is no whole number", kind="source.stream")
-    limits = np.iinfo(kind)
-    if numbers.size and not limits.min <= numbers.min() <= numbers.max() < limits.max:
-        raise SourceError("it does not fit into 8 bytes", kind="source.stream")
-    return numbers.astype(kind)

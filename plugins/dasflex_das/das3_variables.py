@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dasflex_core.arrays import VARIES, Encoding, Sequence, Variable, Vector
+from dasflex_core.arrays import VARIES, Encoding, Property, Sequence, Variable, Vector
 from dasflex_core.errors import SourceError
 from dasflex_das.das3_framing import MAX_RECORD
 from dasflex_das.das3_layout import Place
+from dasflex_das.das3_levels import read_terms, runs_of
 from dasflex_das.das3_properties import read_properties
 from dasflex_das.das3_values import (
     MAX_ITEMS,
@@ -28,14 +29,12 @@ from dasflex_das.das3_values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dasflex_core.arrays import Dimension, Properties
     from dasflex_das.elements import Element
 
-__all__ = ["binary_type", "check_scope", "read_variable"]
+__all__ = ["binary_type", "read_variable"]
 
-_SEMANTICS: Final = ("bool", "datetime", "integer", "real", "string")
+_SEMANTICS: Final = ("blob", "bool", "datetime", "integer", "real", "string")
 #: Kind and byte order of the binary encodings, and the widths that they may have (das 3.0 schema, `EncodingType`).
 _BINARY: Final = {
     "byte": ("i", "", (1,)),
@@ -61,37 +60,6 @@ def binary_type(name: str, width: int) -> np.dtype[Any] | None:
     return np.dtype(f"{order}{kind}{width}") if width in widths else None
 
 
-def check_scope(dataset: Element, where: str) -> None:
-    """Raises `SourceError` for the first variable whose packets have no fixed size, saying why it is not read."""
-    for name, variable, packet in _packets(dataset):
-        index = variable.get("index")
-        items, width, encoding = packet.get("numItems"), packet.get("itemBytes"), packet.get("encoding", "utf8")
-        inner = index.partition(";")[2]
-        if items == "*" or "*" in inner or "^" in inner:
-            feature = f"ragged values (index {index}, numItems {items})"
-        elif packet.get("mime"):
-            feature = f"embedded files ({packet.get('mime')})"
-        elif encoding in ("blob", "base64") or variable.get("semantic") == "blob":
-            feature = f"blobs (encoding {encoding})"
-        elif width == "*":
-            feature = "values of variable width (itemBytes *)"
-        else:
-            continue
-        raise SourceError(
-            f"{where}, variable {name}: {feature} are not read; each value must have a fixed size", kind="source.stream"
-        )
-
-
-def _packets(dataset: Element) -> Iterator[tuple[str, Element, Element]]:
-    """The variables that stand in packets, with their name for errors and their `<packet>`."""
-    for dimension in dataset.all("coord", "data"):
-        name = dimension.get("name") or dimension.get("physDim")
-        for variable in dimension.all("scalar", "vector"):
-            role = variable.get("use", "center").lower()
-            for packet in variable.all("packet"):
-                yield name if role == "center" else f"{name}.{role}", variable, packet
-
-
 def read_variable(
     element: Element, dimension: Dimension, name: str, extents: tuple[int, ...], most: int, where: str
 ) -> tuple[Variable, Place]:
@@ -111,7 +79,7 @@ def read_variable(
         role=element.get("use", "center").strip().lower(),
         semantic=semantic,
         units=element.get("units").strip(),
-        index=_index(element.get("index"), extents, where),
+        index=_index(element, extents, where),
         dtype=np.dtype("f8"),
         label=properties.text("label") or dimension.properties.text("label"),
         vector=_vector(element, where) if element.tag == "vector" else None,
@@ -129,8 +97,9 @@ def read_variable(
     raise SourceError(f"{where} has neither <packet> nor <values> nor <sequence>", kind="source.stream")
 
 
-def _index(text: str, extents: tuple[int, ...], where: str) -> tuple[int | None, ...]:
-    """The index of a variable, one entry per index of the dataset."""
+def _index(element: Element, extents: tuple[int, ...], where: str) -> tuple[int | None, ...]:
+    """The index of a variable, one entry per index of the dataset. A sequence borrows the extent of the dataset."""
+    text = element.get("index")
     entries = [entry.strip() for entry in text.split(";")]
     found: list[int | None] = []
     for entry in entries:
@@ -143,13 +112,15 @@ def _index(text: str, extents: tuple[int, ...], where: str) -> tuple[int | None,
     if not fits:
         whole = ";".join("*" if extent == VARIES else str(extent) for extent in extents)
         raise SourceError(f"{where} has the index {text}, and its dataset {whole}", kind="source.stream")
-    return tuple(VARIES if place == 0 and own else own for place, own in enumerate(found))
+    borrows = element.first("sequence") is not None
+    return tuple(
+        VARIES if place == 0 and own else extents[place] if borrows and own == VARIES else own
+        for place, own in enumerate(found)
+    )
 
 
 def _bounded(variable: Variable, most: int, where: str) -> None:
     """Raises `SourceError` for more values than are read, before anything of that size is made."""
-    if variable.ragged:
-        raise SourceError(f"{where}: ragged values are not read; each index needs an extent", kind="source.stream")
     if prod(variable.shape) > most:
         raise SourceError(
             f"{where} has {prod(variable.shape):,} values in the header; those of a dataset may have {MAX_ITEMS:,}",
@@ -191,45 +162,75 @@ def _from_packet(variable: Variable, packet: Element, storage: str, fill: str, w
             f"{where} stands in packets, and its index does not depend on the record", kind="source.stream"
         )
     encoding = _encoding(packet, where)
-    count = count_of(packet.get("numItems"))
-    if count != prod(variable.shape):
-        written = packet.get("numItems")
+    embedded = packet.get("mime") if encoding.name in ("blob", "base64") else ""
+    if embedded:
+        variable, storage = _as_bytes(variable, embedded, storage), ""
+    encoding = replace(encoding, mime=embedded or variable.properties.text("embeddedMime"))
+    written, ragged = packet.get("numItems"), VARIES in variable.index[1:]
+    count = VARIES if ragged else prod(variable.shape)
+    if (VARIES if written.strip() == "*" else count_of(written)) != count:
+        wanted = "* values, since their number varies" if ragged else count
         raise SourceError(
-            f"{where} has numItems {written!r}; by its index a packet holds {prod(variable.shape)}",
-            kind="source.stream",
+            f"{where} has numItems {written!r}; by its index a packet holds {wanted}", kind="source.stream"
         )
     dtype = _packet_type(variable, encoding, storage, where)
     made = replace(
         variable,
         units="UTC" if dtype.kind == "M" else variable.units,
         dtype=dtype,
-        fill=typed_fill(fill, dtype, variable.semantic, where),
+        fill=None if variable.semantic == "blob" else typed_fill(fill, dtype, variable.semantic, where),
         encoding=encoding,
     )
-    return made, Place(made, encoding.width, count)
+    runs = runs_of(made, encoding.width, encoding.index_terms, where)
+    return made, Place(made, encoding.width, 0 if runs else count, runs=runs)
+
+
+def _as_bytes(variable: Variable, mime: str, storage: str) -> Variable:
+    """A variable whose values are inside files: one file per record, and properties that say what it holds.
+
+    That is what classic tools make of it where no decoder is at hand (the das3 stream format, blobs).
+    """
+    index = ";".join("-" if own is None else "*" if own == VARIES else str(own) for own in variable.index)
+    about = (("Mime", mime), ("Index", index), ("Semantic", variable.semantic), ("Storage", storage))
+    said = variable.properties.put(*(Property(f"embedded{name}", text) for name, text in about if text))
+    plain = tuple(own if place == 0 else None for place, own in enumerate(variable.index))
+    return replace(variable, semantic="blob", index=plain, vector=None, properties=said)
 
 
 def _encoding(packet: Element, where: str) -> Encoding:
     """The encoding, with the names of release candidates for its attributes."""
-    width = count_of(packet.get("itemBytes"))
-    if not 0 < width <= MAX_RECORD:
-        written = packet.get("itemBytes")
-        raise SourceError(f"{where} has itemBytes {written!r}; it is a number of 1 or more", kind="source.stream")
+    written = packet.get("itemBytes").strip()
+    width = VARIES if written == "*" else count_of(written)
+    name = packet.get("encoding", "utf8")
+    if width not in range(1, MAX_RECORD + 1) and not (width == VARIES and name in ("utf8", "blob", "base64")):
+        raise SourceError(
+            f"{where} has itemBytes {written!r}; it is a number of 1 or more, or * for text and blobs",
+            kind="source.stream",
+        )
     return Encoding(
-        name=packet.get("encoding", "utf8"),
+        name=name,
         width=width,
-        value_term=packet.get("valTerm") or packet.get("valSep"),
+        value_term=_either(packet, "valTerm", "valSep", "itemsTerm"),
+        index_terms=read_terms(_either(packet, "idxTerm", "idxSep")),
+        mime=packet.get("mime"),
         trim=packet.get("trim", "true") not in ("false", "0"),
     )
 
 
+def _either(packet: Element, *names: str) -> str:
+    """The text of the first of these attributes that was written."""
+    return next((packet.get(name) for name in names if packet.get(name)), "")
+
+
 def _packet_type(variable: Variable, encoding: Encoding, storage: str, where: str) -> np.dtype[Any]:
     """The type of a column, by encoding, semantic and storage (the das3 stream format, storage)."""
-    if encoding.name == "utf8":
+    if variable.semantic == "blob" and encoding.name in ("blob", "base64"):
+        return np.dtype("u1")
+    if encoding.name == "utf8" and variable.semantic != "blob":
         return _text_type(variable, encoding.width, storage, where)
     found = binary_type(encoding.name, encoding.width)
-    if found is None or variable.semantic == "string":
-        known = ", ".join((*_BINARY, "utf8"))
+    if found is None or variable.semantic in ("string", "blob"):
+        known = ", ".join((*_BINARY, "utf8", "and for blobs blob and base64"))
         raise SourceError(
             f"{where}: {variable.semantic} values in the encoding {encoding.name!r} with {encoding.width} bytes cannot"
             f" be read; the encodings are {known}",
@@ -244,7 +245,7 @@ def _text_type(variable: Variable, width: int, storage: str, where: str) -> np.d
     Raises `SourceError` for texts that are longer or more than those of numbers and times can be.
     """
     if variable.semantic == "string":
-        return np.dtype(f"S{width}")
+        return np.dtype("S" if width == VARIES else f"S{width}")
     if width > _MAX_WIDTH or prod(variable.shape) > MAX_ITEMS:
         raise SourceError(
             f"{where} has {prod(variable.shape):,} values in texts of {width:,} bytes in each packet; at most"
@@ -254,16 +255,21 @@ def _text_type(variable: Variable, width: int, storage: str, where: str) -> np.d
     if variable.semantic == "datetime" and storage not in STORAGE:
         return np.dtype("M8[ns]")
     if variable.semantic == "bool":
-        return np.dtype("i1")
+        kept = STORAGE.get(storage, np.dtype("i1"))
+        return kept if kept.kind in "iu" else np.dtype("i1")
     if storage in STORAGE:
         return STORAGE[storage]
     if variable.semantic == "integer":
-        return np.dtype("i2") if width < 5 else np.dtype("i4") if width < 10 else np.dtype("i8")
-    return np.dtype("f4") if width <= _FLOAT_WIDTH else np.dtype("f8")
+        return np.dtype("i8") if width not in range(10) else np.dtype("i2") if width < 5 else np.dtype("i4")
+    return np.dtype("f4") if width in range(_FLOAT_WIDTH + 1) else np.dtype("f8")
 
 
 def _from_values(variable: Variable, values: Element, storage: str, fill: str, where: str) -> Variable:
     """The variable whose values stand in the header."""
+    if variable.ragged:
+        raise SourceError(
+            f"{where}: values in the header need an extent for each index, or a sequence", kind="source.stream"
+        )
     if variable.per_record:
         raise SourceError(f"{where}: values in the header for each record are not read", kind="source.stream")
     calendar = variable.semantic == "datetime" and variable.units == "UTC"
@@ -297,6 +303,14 @@ def _from_sequences(variable: Variable, element: Element, where: str) -> tuple[V
             kind="source.stream",
         )
     variable = replace(variable, dtype=dtype, units="UTC" if dtype.kind == "M" else variable.units)
+    if variable.ragged:
+        if variable.per_record:
+            raise SourceError(
+                f"{where}: a sequence over the record and an index that varies is not read; write its steps over the"
+                " record as a reference, and the others as an offset",
+                kind="source.stream",
+            )
+        return replace(variable, sequences=rule), Place(None, 0, 0)
     if variable.per_record:
         encoding = Encoding("utf8", 30) if dtype.kind == "M" else Encoding(f"LE{_KIND[dtype.kind]}", dtype.itemsize)
         made = replace(variable, encoding=encoding)

@@ -8,33 +8,38 @@ and keeps its width; in the binary form times become TT2000, and text numbers be
 
 from __future__ import annotations
 
-from math import prod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from dasflex_core import epochs
-from dasflex_core.arrays import Ragged, is_fill
+from dasflex_core.arrays import VARIES, is_fill
 from dasflex_core.digits import FILL_TIME, fixed_e, integers, iso_times, iso_width
-from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.errors import SourceError
 from dasflex_core.values import dataclass
+from dasflex_das.das3_properties import term_byte
 from dasflex_das.das3_values import default_fill, natural_type, storage_name
 from dasflex_das.das3_variables import binary_type
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Column, Fill, Variable
+    from dasflex_core.arrays import Fill, Variable
 
     Bytes = NDArray[np.uint8]
 
-__all__ = ["Wire", "binary_wire", "text_wire"]
+__all__ = ["Wire", "binary_wire", "check_packet", "end_line", "text_wire", "with_terms"]
 
 _INTEGER_WIDTHS: Final = {1: 5, 2: 8, 4: 13, 8: 22}
 _TIME_DIGITS: Final = 3
 #: Text reals in this range of widths keep it: `%{N-1}.{N-8}e` then has 2 to 17 significant digits.
 _KEPT_WIDTHS: Final = range(9, 25)
 _SECONDS: Final = 20  # bytes of a time to the second, with its separator
+#: What ends runs, where no stream says so; classic das3_text takes them in this order.
+_MARKS: Final = "!$#@^~;:%+=?"
+_LINE: Final = r"\n"
+_NUL: Final = r"\0"
 _BLANK: Final = 32
 _NEWLINE: Final = 10
 
@@ -43,7 +48,9 @@ _NEWLINE: Final = 10
 class Wire:
     """The form in which a variable is written: what its header says, and the type or the digits of its values.
 
-    `dtype` is the type of a binary value; None for text.
+    `dtype` is the type of a binary value; None for text. `width` is `VARIES` for strings that end with `value_term`,
+    and for blobs. `index_terms` end runs of text, one for each level; without them count tags stand before the runs.
+    `trim` is false for strings whose outer blanks count.
     """
 
     encoding: str
@@ -52,12 +59,12 @@ class Wire:
     units: str
     fill: str
     dtype: np.dtype[Any] | None = None
+    value_term: str = ""
+    index_terms: tuple[str, ...] = ()
+    trim: bool = True
 
-    def write(self, variable: Variable, column: Column, out: Bytes) -> None:
-        """Writes a column into `out`, the bytes of its variable in each packet, of shape (packets, count · width)."""
-        if isinstance(column, Ragged):
-            raise QueryError(f"{variable.name} is ragged, which is not written", kind="query.unreachable-type")
-        values = column.reshape(len(out), prod(variable.shape))
+    def write(self, variable: Variable, values: NDArray[Any], out: Bytes) -> None:
+        """Writes values of shape (rows, count) into `out`, their bytes of shape (rows, count · width)."""
         places = out.reshape(*values.shape, self.width)
         if self.dtype is not None:
             _write_binary(self.dtype, values, places)
@@ -76,6 +83,8 @@ class Wire:
 
 def binary_wire(variable: Variable) -> Wire:
     """The binary form: the encoding that the variable has, or the natural one of its type."""
+    if variable.semantic == "blob":
+        return Wire("blob", VARIES, "", variable.units, "")
     if variable.dtype.kind == "S":
         return _string_wire(variable)
     if variable.dtype.kind == "M":
@@ -99,7 +108,9 @@ def _kept(variable: Variable) -> np.dtype[Any] | None:
 def text_wire(variable: Variable, time_digits: int | None, real_digits: int | None) -> Wire:
     """The text form. `time_digits` of a second and `real_digits` significant digits count for all, where given."""
     encoding, dtype = variable.encoding, variable.dtype
-    kept = encoding.width if encoding is not None and encoding.name == "utf8" else 0
+    kept = max(0, encoding.width) if encoding is not None and encoding.name == "utf8" else 0
+    if variable.semantic == "blob":
+        return Wire("base64", VARIES, "", variable.units, "")
     if dtype.kind == "S":
         return _string_wire(variable)
     if dtype.kind == "M" or (variable.semantic == "datetime" and epochs.is_epoch(variable.units)):
@@ -120,9 +131,35 @@ def text_wire(variable: Variable, time_digits: int | None, real_digits: int | No
 
 
 def _string_wire(variable: Variable) -> Wire:
-    """The form of fixed-width strings, which is the same in both."""
-    width = max(variable.dtype.itemsize, variable.encoding.width if variable.encoding else 1, 1)
-    return Wire("utf8", width, "", variable.units, fill_text(variable))
+    """The form of strings, which is the same in both.
+
+    Those of any length end with the terminator of the stream that they come from, or a byte that no text holds.
+    """
+    encoding, fill = variable.encoding, fill_text(variable)
+    trim = encoding is None or encoding.trim
+    if not variable.dtype.itemsize:
+        term = encoding.value_term if encoding is not None and term_byte(encoding.value_term).strip() else _NUL
+        return Wire("utf8", VARIES, "", variable.units, fill, value_term=term, trim=trim)
+    width = max(variable.dtype.itemsize, encoding.width if encoding else 1, 1)
+    return Wire("utf8", width, "", variable.units, fill, trim=trim)
+
+
+def with_terms(wire: Wire, variable: Variable, *, text: bool, last: bool) -> Wire:
+    """The form with what ends its runs of text: in the text form, and for strings of any length in both.
+
+    Terminators of the stream that it comes from are kept. The outermost run of the last variable in a packet ends
+    with the line, as classic das3_text writes it.
+    """
+    levels = variable.depth
+    if wire.encoding != "utf8" or not levels or not (text or wire.width == VARIES):
+        return wire
+    kept = variable.encoding.index_terms if variable.encoding is not None else ()
+    terms = list(kept) if len(kept) == levels else [""] * levels
+    if last:
+        terms[0] = _LINE
+    taken = {wire.value_term, *terms}
+    spare = (mark for mark in _MARKS if mark not in taken)
+    return replace(wire, index_terms=tuple(term or next(spare) for term in terms))
 
 
 def _time_width(kept: int, time_digits: int | None) -> int:

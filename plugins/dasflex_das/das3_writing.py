@@ -138,8 +138,14 @@ def _role(role: str, dimension: Dimension) -> str:
 
 def _packet_element(variable: Variable, wire: Wire) -> str:
     """The `<packet>` element of a column."""
+    varies = VARIES in variable.index[1:]
     named = attributes(
-        ("numItems", str(prod(variable.shape))), ("itemBytes", str(wire.width)), ("encoding", wire.encoding)
+        ("numItems", "*" if varies else str(prod(variable.shape))),
+        ("itemBytes", "*" if wire.width == VARIES else str(wire.width)),
+        ("encoding", wire.encoding),
+        ("valTerm", wire.value_term),
+        ("idxTerm", ",".join(wire.index_terms)),
+        ("trim", "" if wire.trim else "false"),
     )
     return f'      <packet{named} fill="{attribute_text(wire.fill)}" />\n'
 
@@ -147,10 +153,10 @@ def _packet_element(variable: Variable, wire: Wire) -> str:
 def _header_form(variable: Variable) -> tuple[NDArray[Any] | None, str, str]:
     """The values of a variable that has no column, their units and storage; None for values that follow a rule."""
     values = variable.values
+    if _rules(variable):
+        return None, variable.units, storage_name(variable.dtype)
     if values is None:
         raise SourceError(f"{variable.name} has neither a column nor values", kind="source.stream")
-    if _rules(variable):
-        return None, variable.units, storage_name(values.dtype)
     if values.dtype.kind == "M":
         from dasflex_core import epochs
 

@@ -3,7 +3,7 @@
 
 Packets of one layout have one size and start with the same bytes. Where one follows another, or several take turns,
 the rows of each are a matrix over the bytes that were received, found by comparing all tags at once. What fits no
-pattern is walked, packet by packet.
+pattern is walked, packet by packet; so are packets of layouts without a fixed size, which announce their own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
+
+from dasflex_das.das3_framing import MAX_RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +32,8 @@ _LONGEST: Final = 32
 _MAX_TAGS: Final = 4096
 #: The longest tag, in bytes.
 _TAG: Final = 26
+#: The longest length in a tag, in digits.
+_LENGTH: Final = 9
 
 
 class Packet(NamedTuple):
@@ -78,7 +82,9 @@ class Walker:
 
     def __init__(self) -> None:
         self.found: dict[int, list[Run | int]] = {}
+        self.spans: dict[int, list[tuple[int, int]]] = {}
         self._kinds: dict[bytes, Packet] = {}
+        self._varying: dict[bytes, int] = {}
         self._pattern: list[Packet] = []
         self._walk = _WALK
 
@@ -88,15 +94,27 @@ class Walker:
             self.forget()
         self._kinds[packet.tag] = packet
 
+    def know_varying(self, head: bytes, number: int) -> None:
+        """Lets packets be followed whose tags start so (`|Pd|2|`), whatever length they announce."""
+        if len(self._varying) >= _MAX_TAGS:
+            self.forget()
+        self._varying[head] = number
+
     def forget(self) -> None:
         """Forgets all tags: an id has been declared anew."""
         self._kinds.clear()
+        self._varying.clear()
         self._pattern = []
 
     def take(self) -> dict[int, list[Run | int]]:
         """What has been found, by id: runs of bodies, and the places of single ones. It is then forgotten."""
         found, self.found = self.found, {}
         return found
+
+    def take_spans(self) -> dict[int, list[tuple[int, int]]]:
+        """Where the bodies of varying size are that have been found, by id. It is then forgotten."""
+        spans, self.spans = self.spans, {}
+        return spans
 
     def follow(self, data: bytes, at: int, most: int) -> int:
         """Where the packets that start at `at` end; the places of their bodies are added to `found`.
@@ -137,18 +155,39 @@ class Walker:
             self.found.setdefault(number, []).append(Run(tuple(own), stride, times))
 
     def _step(self, data: bytes, at: int, stop: int) -> tuple[list[Packet], int]:
-        """Walks over some packets: these, and where they end."""
+        """Walks over some packets: those of a fixed size, and where they end."""
         walked: list[Packet] = []
         kinds, found, size = self._kinds, self.found, len(data)
         while at < stop and len(walked) < self._walk:
-            body = data.find(b"|", data.find(b"|", at + 4, at + _TAG) + 1, at + _TAG) + 1
+            bar = data.find(b"|", at + 4, at + _TAG)
+            body = data.find(b"|", bar + 1, at + _TAG) + 1
             packet = kinds.get(data[at:body])
-            if packet is None or at + packet.size > size:
+            if packet is None:
+                end = self._varied(data, at, bar, body)
+                if not end:
+                    break
+                at = end
+                continue
+            if at + packet.size > size:
                 break
             found.setdefault(packet.id, []).append(body)
             walked.append(packet)
             at += packet.size
         return walked, at
+
+    def _varied(self, data: bytes, at: int, bar: int, body: int) -> int:
+        """Where the packet at `at` ends, if it announces its size and is whole; else 0. Its place is noted."""
+        if bar < 0 or not body:  # the tag is not whole
+            return 0
+        number = self._varying.get(data[at : bar + 1])
+        length = data[bar + 1 : body - 1]
+        if number is None or len(length) > _LENGTH or not length.isdigit():
+            return 0
+        end = body + int(length)
+        if end > len(data) or end - body > MAX_RECORD:
+            return 0
+        self.spans.setdefault(number, []).append((body, end))
+        return end
 
     def _learn(self, walked: list[Packet]) -> None:
         """Takes the shortest pattern that the last packets follow; without one, the next walk is longer."""

@@ -293,10 +293,11 @@ def test_every_header_that_is_written_follows_the_published_schema(test_data):
     for file in [*test_data.glob("das2/*.d2*"), *test_data.glob("handmade/v2*"), *test_data.glob("handmade/v3_*")]:
         try:
             items = decode(file.read_bytes(), decoder=Das3Decoder if file.name.startswith("v3") else Das2Decoder)
-        except SourceError:
-            continue  # das3 streams beyond what is read
-        for encoder in ENCODERS:
-            for frame in Das2Framer().feed(encode(items, encoder)):
+            written = [encode(items, encoder) for encoder in ENCODERS]
+        except QueryError:
+            continue  # runs and blobs, which das2 cannot hold
+        for data in written:
+            for frame in Das2Framer().feed(data):
                 if frame.kind != "data":
                     seen += 1
                     rules.assertValid(standard_xml(parse(frame.data[10:], "H")))

@@ -35,26 +35,6 @@ IN_SCOPE = {
     "handmade/v3_vector_text.d3t": 2,
     "handmade/v3_spectra_be.d3b": 2,
 }
-OUT_OF_SCOPE = {
-    "das3/ex13_object_annotation.d3t": "extData",
-    "das3/ex14_var_len_item.d3t": "EAC",
-    "das3/ex15_vector_frame.d3t": "EAC",
-    "das3/ex19_cassini_ragged_wfrm.d3t": "Ex",
-    "das3/ex21_tracers_cdpu_status.d3b": "tis_mode",
-    "das3/ex27_epop_fai_mgf_blob.d3b": "FAI_image",
-    "das3/ex27_epop_fai_mgf_blob.d3t": "FAI_image",
-    "das3/ex29_ext_contract.d3t": "img_size",
-    "das3/ex30_cassini_ragged_notlast.d3b": "Ex",
-    "das3/ex32_marsis_2d_ragged.d3t": "ais",
-    "das3/ex34_ragged_fixstr.d3b": "status",
-    "das3/ex36_events_rank3.d3t": "msgs",
-    "das3/ex38_wbr_wfrm_tags.d3b": "amp",
-    "das3/reject_rank3_noterm.d3t": "msgs",
-    "das3/reject_sandwich_noterm.d3t": "note",
-    "handmade/v3_blob.d3b": "raw",
-    "handmade/v3_ragged_wave.d3b": "ex",
-    "handmade/v3_rank3_ragged_text.d3b": "cnt",
-}
 CODES = {"byte": "b", "ubyte": "B", "int": " bh i   q", "uint": " BH I   Q", "real": "    f   d"}
 
 
@@ -143,14 +123,6 @@ def test_a_real_stream_has_the_values_of_the_slow_parser(test_data, name, count)
             assert column.dtype == variable.dtype.newbyteorder("=")
             expected = np.array(values).astype(column.dtype)
             np.testing.assert_array_equal(column.ravel(), expected)
-
-
-@pytest.mark.parametrize(("name", "variable"), OUT_OF_SCOPE.items())
-def test_a_stream_without_fixed_sizes_is_refused_by_the_name_of_its_variable(test_data, name, variable):
-    """Nothing of it is decoded wrongly."""
-    with pytest.raises(SourceError, match=rf"\b{variable}\b") as caught:
-        decode((test_data / name).read_bytes())
-    assert caught.value.kind == "source.stream"
 
 
 def test_the_document_form_is_refused_as_such(test_data):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +32,7 @@ from dasflex_core.arrays import (
     Variable,
     Vector,
 )
-from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.errors import SourceError
 from dasflex_das.das3_decoder import Das3Decoder
 from dasflex_das.das3_encoder import Das3BinaryEncoder, Das3TextEncoder
 from dasflex_das.das3_framing import Das3Framer
@@ -155,14 +156,26 @@ def equal_columns(own: Variable, other: Variable, before: np.ndarray, after: np.
         np.testing.assert_array_equal(after, before)
 
 
-@pytest.mark.parametrize("name", ["ex22_mag_grid_vec", "ex25_isee_rapid_rank2"])
+TWINS = [
+    "ex22_mag_grid_vec",
+    "ex25_isee_rapid_rank2",
+    "ex27_epop_fai_mgf_blob",
+    "ex30_cassini_ragged_notlast",
+    "ex32_marsis_2d_ragged",
+    "ex34_ragged_fixstr",
+    "ex36_events_rank3",
+    "ex38_wbr_wfrm_tags",
+]
+
+
+@pytest.mark.parametrize("name", TWINS)
 def test_text_records_are_those_of_the_classic_tool(test_data, name):
     """Byte for byte what `das3_text -r 4` made of the binary twin, but for the milliseconds that it cut off."""
     items = decode((test_data / "das3" / f"{name}.d3b").read_bytes())
     mine = data_packets(encode(Das3TextEncoder(sigdigit=4), items))
     golden = data_packets((test_data / "das3" / f"{name}.d3t").read_bytes())
-    assert [packet[34:] for packet in mine] == [packet[34:] for packet in golden]
-    assert [packet[:30] for packet in mine] == [packet[:30] for packet in golden]
+    parts = [[re.split(rb"(\d{4}-\d\d-\d\dT[\d:]+)\.\d*", packet) for packet in packets] for packets in (mine, golden)]
+    assert parts[0] == parts[1]
 
 
 def data_packets(data: bytes) -> list[bytes]:
@@ -402,7 +415,7 @@ def test_ragged_columns_and_undeclared_records_are_refused():
     with pytest.raises(SourceError, match="d came before its declaration"):
         encode(Das3BinaryEncoder(), [items[0], items[2]])
     ragged = Records(items[1], {"v": Ragged(np.zeros(1), np.array([0, 1]))})
-    with pytest.raises(QueryError, match="v is ragged"):
+    with pytest.raises(SourceError, match="v is declared with a fixed shape, and is ragged"):
         encode(Das3BinaryEncoder(), [items[0], items[1], ragged])
 
 

@@ -263,22 +263,6 @@ def test_a_header_that_cannot_be_is_refused_with_the_name_of_the_variable(elemen
     assert "Dataset d, variable v" in message
 
 
-@pytest.mark.parametrize(
-    ("packet", "index", "feature"),
-    [
-        ('<packet numItems="*" itemBytes="4" encoding="LEreal"/>', "*;*", "ragged values"),
-        ('<packet numItems="1" itemBytes="*" encoding="utf8" valTerm=";"/>', "*;-", "values of variable width"),
-        ('<packet numItems="1" itemBytes="*" encoding="blob"/>', "*;-", "blobs"),
-        ('<packet numItems="1" itemBytes="8" encoding="base64"/>', "*;-", "blobs"),
-        ('<packet numItems="1" itemBytes="8" encoding="blob" mime="image/png"/>', "*;-", "embedded files .image/png"),
-    ],
-)
-def test_values_without_a_fixed_size_are_refused_by_the_name_of_the_feature(packet, index, feature):
-    """Ragged values, variable width, blobs and embedded files."""
-    with pytest.raises(SourceError, match=f"Dataset d, variable v: {feature}"):
-        dataset(data(packet, index=index), index="*;*")
-
-
 def test_more_values_than_any_header_needs_are_refused_before_they_are_made():
     """A sequence of a billion, and a packet of a gigabyte."""
     huge = '<coord physDim="f"><scalar semantic="real" units="" index="-;999999999"><sequence minval="0" interval="1"/></scalar></coord>'
