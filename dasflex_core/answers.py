@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,9 @@ class Table(Mapping[str, "NDArray[Any]"]):
 
     Coordinates that do not depend on the record (frequencies, offsets) have their inner axes only. Times are
     datetime64[ns] in UTC, fill is NaN (NaT for times), text is text. `dataset` declares units, labels and axes.
+
+    Values whose number varies are an array of objects, one for each record: an array of its values, a list of such
+    arrays where runs nest, bytes for a file. The offsets along such an index go as far as the longest run.
     """
 
     dataset: Dataset
@@ -73,8 +77,10 @@ class Table(Mapping[str, "NDArray[Any]"]):
         variables: dict[str, tuple[tuple[str, ...], NDArray[Any], dict[str, str]]] = {}
         for name, values in self.columns.items():
             variable = self.dataset[name]
-            indices = [names[at] for at, extent in enumerate(variable.index) if extent is not None]
-            own = (*indices, f"{name}_component") if variable.vector else tuple(indices)
+            depends = [names[at] for at, extent in enumerate(variable.index) if extent is not None]
+            indices = depends[:1] if values.dtype == object else depends
+            vector = variable.vector and values.dtype != object
+            own = (*indices, f"{name}_component") if vector else tuple(indices)
             facts = {"units": self.units(name), "long_name": variable.label or name}
             if values.dtype.kind == "M":
                 del facts["units"]
@@ -209,29 +215,68 @@ def _table(dataset: Dataset, batches: list[Records]) -> Table:
     columns: dict[str, NDArray[Any]] = {}
     for name, variable in dataset.variables.items():
         if variable.per_record:
-            columns[name] = _finished(variable, _joined([batch[name] for batch in batches]))
+            columns[name] = _joined(variable, [batch[name] for batch in batches])
         elif variable.values is not None:
             columns[name] = _finished(variable, variable.values)
+        elif variable.sequences:
+            _put(columns, name, _borrowed(variable, batches))
     return Table(dataset, columns)
 
 
-def _joined(columns: list[Column]) -> NDArray[Any]:
-    """One array from those of the batches; ragged values become an array of arrays."""
-    if not any(isinstance(column, Ragged) for column in columns):
-        return np.concatenate([column for column in columns if not isinstance(column, Ragged)])
-    rows = [row for column in columns if isinstance(column, Ragged) for row in _rows(column)]
+def _put(columns: dict[str, NDArray[Any]], name: str, values: NDArray[Any] | None) -> None:
+    """Adds values, if there are any."""
+    if values is not None:
+        columns[name] = values
+
+
+def _joined(variable: Variable, columns: list[Column]) -> NDArray[Any]:
+    """One array from those of the batches, finished; runs become an array of objects, one for each record."""
+    if not variable.ragged:
+        return _finished(variable, np.concatenate([column for column in columns if not isinstance(column, Ragged)]))
+    rows = [row for column in columns if isinstance(column, Ragged) for row in _rows(variable, column)]
     found = np.empty(len(rows), dtype=object)
-    found[:] = rows
+    for place, row in enumerate(rows):
+        found[place] = row
     return found
 
 
-def _rows(column: Ragged) -> Iterator[Any]:
-    """The records of a ragged column, one by one."""
-    for begin, end in zip(column.offsets[:-1], column.offsets[1:], strict=True):
-        if isinstance(column.values, Ragged):
-            yield list(_rows(Ragged(column.values.values, column.values.offsets[begin : end + 1])))
-        else:
-            yield column.values[begin:end]
+def _rows(variable: Variable, column: Ragged) -> list[Any]:
+    """The entries of a level of runs: an array for each run, lists of arrays where runs nest, bytes for blobs."""
+    inner: Any
+    if isinstance(column.values, Ragged):
+        inner = _rows(variable, column.values)
+    elif variable.semantic == "blob":
+        inner = column.values.tobytes()
+    else:
+        inner = _finished(variable, column.values)
+    return [inner[begin:end] for begin, end in pairwise(column.offsets.tolist())]
+
+
+def _borrowed(variable: Variable, batches: list[Records]) -> NDArray[Any] | None:
+    """The values of a sequence along an index whose length varies, as many as the longest run has; None for others."""
+    places = [place for place, extent in enumerate(variable.index) if extent is not None]
+    if len(places) != 1 or len(variable.sequences) != 1:
+        return None
+    rule, place = variable.sequences[0], places[0]
+    try:
+        start, step = float(rule.minimum), float(rule.intervals[place])
+    except ValueError:  # a time, or no step
+        return None
+    steps: NDArray[Any] = start + step * np.arange(_longest(place, batches))
+    return steps.astype(variable.dtype)
+
+
+def _longest(place: int, batches: list[Records]) -> int:
+    """The length of the longest run along one index of the dataset."""
+    longest = 0
+    for batch in batches:
+        for variable in batch.dataset.columns:
+            level: Any = batch[variable.name]
+            for _outer in (own for own in variable.index[1:place] if own is not None):
+                level = level.values if isinstance(level, Ragged) else level
+            if isinstance(level, Ragged) and variable.index[place] is not None and len(level):
+                longest = max(longest, int(np.diff(level.offsets).max()))
+    return longest
 
 
 def _finished(variable: Variable, values: NDArray[Any]) -> NDArray[Any]:

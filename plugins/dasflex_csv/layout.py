@@ -66,7 +66,7 @@ def fields_of(dataset: Dataset, *, secfrac: int | None = None, fixed: bool = Fal
         )
         for dimension in ordered
         for variable in dimension.variables
-        if variable.per_record or fixed
+        if variable.per_record or (fixed and variable.values is not None)
     ]
     if not any(field.variable.per_record for field in found):
         raise QueryError(f"Dataset {dataset.name} has no values to write in rows", kind="query.unreachable-type")
@@ -90,6 +90,8 @@ def _kind(dataset: Dataset, variable: Variable) -> Kind:
 
 def _count(dataset: Dataset, variable: Variable) -> int:
     """The number of columns of the variable."""
+    if variable.semantic == "blob":
+        raise _misfit(dataset, variable, "its values are whole files")
     if variable.ragged:
         raise _misfit(dataset, variable, "the number of its values varies from record to record")
     return prod(variable.shape)

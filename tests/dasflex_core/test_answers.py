@@ -22,6 +22,7 @@ from dasflex_core.arrays import (
     Variable,
 )
 from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.testing import golden
 
 
 def dataset(number=1, name="mag", length=2):
@@ -138,6 +139,27 @@ def test_ragged_values_become_an_array_of_arrays():
     batch = Records(made, {"wave": Ragged(np.arange(3, dtype="<f4"), np.array([0, 1, 3]))})
     rows = gather([made, batch]).only["wave"]
     assert [row.tolist() for row in rows] == [[0.0], [1.0, 2.0]]
+
+
+def test_runs_have_fill_as_nan_and_offsets_as_far_as_the_longest():
+    header, made, batch = golden.bursts()
+    found = gather([header, made, batch.slice(slice(0, 1)), batch.slice(slice(1, 3))]).only
+    np.testing.assert_array_equal(found["ex"][0], np.array([0.5, -0.25, np.nan], dtype="f4"))
+    assert [len(row) for row in found["ex"]] == [3, 0, 2]
+    assert found["time.offset"].tolist() == [0.0, 0.5, 1.0]
+    assert np.isnan(found["gain"][1])
+
+
+def test_files_are_bytes_and_runs_within_runs_are_lists_of_arrays():
+    found = gather(golden.pictures()).only
+    assert found["image"].tolist() == [b"\x00\xff\n", b"\x07"]
+    assert [[each.tolist() for each in row] for row in found["remarks"]] == [[["ARC"], ["STAR, FIELD", ""]], []]
+
+
+def test_xarray_holds_runs_as_objects_over_the_record():
+    pytest.importorskip("xarray")
+    found = gather(golden.bursts()).to_xarray()["bursts"]
+    assert found["ex"].dims == found["gain"].dims
 
 
 def test_xarray_has_the_coordinates_as_dimensions():

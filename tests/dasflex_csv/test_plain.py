@@ -189,6 +189,22 @@ def test_ragged_values_are_refused_by_name():
     assert told.value.kind == "query.unreachable-type"
 
 
+def test_files_are_refused_by_name():
+    with pytest.raises(
+        QueryError, match=r"image of dataset pictures cannot be written as CSV: its values are whole files"
+    ):
+        formatted(golden.pictures())
+
+
+def test_strings_of_any_length_are_cells_of_their_length():
+    header, dataset, batch = golden.states()
+    free = dataset.swap(dataset["mode"], replace(dataset["mode"], dtype=np.dtype("S"), axes=()))
+    parts = [Records(free, {**part.columns, "mode": np.array([text])}) for part, text in (
+        (batch.slice(slice(0, 1)), b"x"), (batch.slice(slice(1, 2)), b"a longer, quoted text"))]  # fmt: skip
+    lines = formatted([header, free, *parts]).splitlines()
+    assert [line.split(",", 3)[3] for line in lines[1:]] == ["x", '"a longer, quoted text"']
+
+
 def test_a_problem_breaks_the_table():
     with pytest.raises(SourceError, match="out of film"):
         formatted([*golden.scalars(), Problem("ServerError", "out of film")])
