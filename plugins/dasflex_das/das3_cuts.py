@@ -107,23 +107,20 @@ def _cut_counted(data: bytes, at: Places, ends: Places, runs: Runs) -> tuple[Cut
 
 def _read_tags(data: bytes, at: Places, ends: Places, runs: Runs) -> tuple[Places, Places]:
     """The counts of the tags at each place, and where they end."""
-    buffer = np.frombuffer(data, dtype=np.uint8)
-    places = at[:, np.newaxis] + np.arange(_TAG)
-    text = np.where(places < ends[:, np.newaxis], buffer[np.minimum(places, len(buffer) - 1)], 0)
-    digit = (text >= ord("0")) & (text <= ord("9"))
-    closes = np.argmax(text == ord("]"), axis=1)
-    mark = f"[{runs.levels[0].letter}|".encode()
-    inside = (np.arange(_TAG) >= len(mark)) & (np.arange(_TAG) < closes[:, np.newaxis])
-    good = (closes > len(mark)) & (text[:, : len(mark)] == np.frombuffer(mark, np.uint8)).all(axis=1)
-    good &= (digit | ~inside).all(axis=1)
-    if not good.all():
-        first = int(np.argmin(good))
-        _no_tag(runs, runs.levels[0], data[int(at[first]) : int(ends[first])])
-    counts = np.zeros(len(at), dtype=np.int64)
-    for column in range(len(mark), _TAG - 1):
-        value = text[:, column].astype(np.int64) - ord("0")
-        counts = np.where(inside[:, column], counts * 10 + value, counts)
-    return counts, at + closes + 1
+    level = runs.levels[0]
+    tag = _tag(level)
+    found = [tag.match(data, start, end) for start, end in zip(at.tolist(), ends.tolist(), strict=True)]
+    whole = [each for each in found if each]
+    if len(whole) < len(found):
+        first = found.index(None)
+        _no_tag(runs, level, data[int(at[first]) : int(ends[first])])
+    counts = np.array([int(each[1]) for each in whole], dtype=np.int64)
+    return counts, np.array([each.end() for each in whole], dtype=np.int64)
+
+
+def _tag(level: Level) -> re.Pattern[bytes]:
+    """What a count tag of a level looks like."""
+    return re.compile(rb"\[%b\|([0-9]{1,9})\]" % level.letter.encode())
 
 
 def _no_tag(runs: Runs, level: Level, seen: bytes) -> NoReturn:
@@ -173,7 +170,7 @@ class _CountCutter(_Cutter):
 
     def __init__(self, data: bytes, runs: Runs) -> None:
         super().__init__(data, runs)
-        self.tags = [re.compile(rb"\[%b\|([0-9]{1,9})\]" % level.letter.encode()) for level in runs.levels]
+        self.tags = [_tag(level) for level in runs.levels]
 
     def record(self, at: int, end: int) -> int:
         """Cuts one packet; gives where the variable ends in it."""
