@@ -17,6 +17,7 @@ from dasflex_core.arrays import VARIES, Records
 from dasflex_core.errors import SourceError
 from dasflex_core.stages import Decoder
 from dasflex_das.chunks import put_behind
+from dasflex_das.das3_document import DocumentReader
 from dasflex_das.das3_framing import read_tag, truncated
 from dasflex_das.das3_headers import read_comment, read_dataset, read_exception, read_stream
 from dasflex_das.das3_text import TooWideError
@@ -35,6 +36,8 @@ __all__ = ["Das3Decoder"]
 
 #: Bytes of packets in a batch.
 _BATCH: Final = 1 << 20
+#: What may stand before the root of a document: blanks, and the mark of UTF-8.
+_BEFORE: Final = b" \t\r\n\xef\xbb\xbf"
 #: Values that the headers of all datasets together may hold or imply.
 _MAX_HELD: Final = 1 << 22
 #: Datasets that one stream may declare: more than any real one has ids.
@@ -64,14 +67,23 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
         self._started = False
         self._open: dict[int, _Open] = {}
         self._walker = Walker()
+        self._document: DocumentReader | None = None
 
     def feed(self, chunk: bytes, /) -> Iterator[Item]:
         """The items that this chunk completes. Raises `SourceError` at what is no das3 stream."""
+        if self._document:
+            yield from self._document.feed(chunk)
+            return
         put_behind(self._pieces, bytes(chunk))
         self._held += len(chunk)
         if self._held < self._need:
             return
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        if not self._started and not self._offset and data.lstrip(_BEFORE)[:1] in (b"", b"<"):
+            if data.lstrip(_BEFORE):
+                self._document, self._held, self._pieces = DocumentReader(), 0, []
+                yield from self._document.feed(data)
+            return
         at, self._need, start = 0, 1, 0
         while at < len(data):
             at = self._walker.follow(data, at, _BATCH - (at - start))
@@ -98,6 +110,8 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
 
     def finish(self) -> Iterator[Item]:
         """Nothing. Raises `SourceError` (`source.truncated`) where the stream ends inside a packet."""
+        if self._document:
+            return self._document.finish()
         if self._held:
             raise truncated(b"".join(self._pieces), self._offset)
         return iter(())

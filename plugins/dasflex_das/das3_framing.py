@@ -72,7 +72,8 @@ def _garbage(seen: bytes, offset: int) -> SourceError:
     """The error for bytes that start no packet."""
     if offset == 0 and seen.lstrip().startswith(b"<"):
         return SourceError(
-            "This is an XML document; of das3 the packet form is read, which starts with |Sx|", kind="source.stream"
+            "This is an XML document, which has no packets; the packet form of das3 starts with |Sx|",
+            kind="source.stream",
         )
     return SourceError(
         f"At byte {offset:,} of the stream stands {seen!r}, which starts no das3 packet; packets start with a tag"

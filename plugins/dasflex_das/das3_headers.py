@@ -28,7 +28,7 @@ from dasflex_das.das3_variables import read_variable
 if TYPE_CHECKING:
     from dasflex_das.elements import Element
 
-__all__ = ["read_comment", "read_dataset", "read_exception", "read_stream"]
+__all__ = ["declared", "header_of", "read_comment", "read_dataset", "read_exception", "read_stream"]
 
 #: das3 has at most this many indices (das 3.0 schema, `DatasetRank`).
 _MAX_RANK: Final = 8
@@ -48,6 +48,12 @@ def read_stream(body: bytes, where: str) -> StreamHeader:
         raise SourceError(f"{where} has the type {kind!r}; das-basic-stream is read", kind="source.stream")
     if root.get("compression", "none") not in ("", "none"):
         raise SourceError(f"{where} announces compression, which das3 streams do not have", kind="source.stream")
+    return header_of(body, where)
+
+
+def header_of(body: bytes, where: str) -> StreamHeader:
+    """The head that a `<stream>` element of packets or of a document tells."""
+    root = _root(body, where, "stream")
     return StreamHeader(
         generation=3,
         properties=read_properties(root),
@@ -93,7 +99,12 @@ def read_dataset(body: bytes, number: int, where: str) -> tuple[Dataset, Layout,
     """
     root = _root(body, where, "dataset")
     name = root.get("name")
-    where = f"Dataset {name}" if name else where
+    return declared(root, body, number, f"Dataset {name}" if name else where)
+
+
+def declared(root: Element, body: bytes, number: int, where: str) -> tuple[Dataset, Layout, tuple[Comment, ...]]:
+    """What `read_dataset` gives, for a `<dataset>` element that was parsed from `body`."""
+    name = root.get("name")
     reader = _Dimensions(_index(root, where), where)
     dimensions = tuple(reader.read(element) for element in root.all("coord", "data"))
     passed = [each for element in root.all("extData") for each in _passed_over(element, where)]

@@ -125,12 +125,6 @@ def test_a_real_stream_has_the_values_of_the_slow_parser(test_data, name, count)
             np.testing.assert_array_equal(column.ravel(), expected)
 
 
-def test_the_document_form_is_refused_as_such(test_data):
-    """An XML document is no stream of packets."""
-    with pytest.raises(SourceError, match="XML document"):
-        decode((test_data / "das3" / "ex16_mag_grid_doc.d3x").read_bytes())
-
-
 @pytest.mark.parametrize("name", ["das3/ex22_mag_grid_vec", "das3/ex25_isee_rapid_rank2"])
 def test_text_and_binary_twins_hold_equal_items(test_data, name):
     """To the precision of the text: four digits, and milliseconds."""
