@@ -269,6 +269,22 @@ def test_classic_text_is_written_again_byte_for_byte(test_data):
         assert ours == theirs
 
 
+def test_the_classic_conversion_to_text_is_reproduced(test_data):
+    """What `das2_ascii -r 4 -s 3` made of a binary stream: each packet, each property, each comment."""
+    items = decode((test_data / "das2" / "das2_ascii_input1.d2s").read_bytes())
+    golden = (test_data / "das2" / "das2_ascii_output1.d2t").read_bytes()
+    encoder = Das2TextEncoder(secfrac=3, sigdigit=4)
+    written = b"".join(chunk for item in items for chunk in encoder.feed(item))
+    ours, theirs = ([f.data for f in Das2Framer().feed(each) if f.kind == "data"] for each in (written, golden))
+    assert len(ours) == 1398
+    assert ours == theirs
+    mine, classic = decode(written), decode(golden)
+    assert [each for each in mine if isinstance(each, Comment)] == [
+        each for each in classic if isinstance(each, Comment)
+    ]
+    assert mine[0].properties == classic[0].properties
+
+
 # Headers.
 
 
