@@ -260,7 +260,8 @@ class Dataset:
 
     `id` is the packet id. `index` has one extent per index: `VARIES` for the record, then the inner ones. `wire` names
     the variables with a column in the order in which a packet holds them. `generation` is 2 or 3: whose property names
-    and types the properties have. `extensions` are elements kept as text and passed through.
+    and types the properties have. `extensions` are elements kept as text and passed through; so are `extras` (das3,
+    `<extData>`), of whose bytes each record has some in `Records.extras`.
     """
 
     id: int
@@ -274,6 +275,7 @@ class Dataset:
     group: str = ""
     traits: frozenset[str] = frozenset()
     extensions: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
 
     @property
     def rank(self) -> int:
@@ -438,10 +440,15 @@ class CoordinateFrame:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """A batch of records of one dataset: `columns[name]` has the shape (records, *variable.shape)."""
+    """A batch of records of one dataset: `columns[name]` has the shape (records, *variable.shape).
+
+    `extras` are the bytes of each record that belong to the elements in `Dataset.extras`: opaque, and passed through by
+    what does not change the records.
+    """
 
     dataset: Dataset
     columns: Mapping[str, Column]
+    extras: Ragged | None = None
 
     def __len__(self) -> int:
         return len(self.columns[self.dataset.wire[0]]) if self.dataset.wire else 0
@@ -466,7 +473,8 @@ class Records:
 
     def slice(self, rows: slice) -> Records:
         """These records at some rows, a slice with a step of one. No value is copied."""
-        return Records(self.dataset, {name: _rows(column, rows) for name, column in self.columns.items()})
+        columns = {name: _rows(column, rows) for name, column in self.columns.items()}
+        return Records(self.dataset, columns, None if self.extras is None else _runs(self.extras, rows))
 
 
 def _rows(column: Column, rows: slice) -> Column:
@@ -474,6 +482,11 @@ def _rows(column: Column, rows: slice) -> Column:
     if not isinstance(column, Ragged):
         picked: NDArray[Any] = column[rows]
         return picked
+    return _runs(column, rows)
+
+
+def _runs(column: Ragged, rows: slice) -> Ragged:
+    """Some rows of a column of runs."""
     first, last, _step = rows.indices(len(column))
     offsets = column.offsets[first : last + 1]
     inner = _rows(column.values, slice(int(offsets[0]), int(offsets[-1])))

@@ -104,7 +104,7 @@ class _Numbers:
             return self._dataset(place, item)
         if isinstance(item, Records):
             made = self._datasets.get((place, item.dataset.id)) or self._dataset(place, item.dataset)
-            return Records(made, item.columns)
+            return Records(made, item.columns, item.extras)
         return item
 
     def _dataset(self, place: int, dataset: Dataset) -> Dataset:

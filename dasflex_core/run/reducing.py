@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.arrays import Dataset, Records, StreamHeader, traits_of
@@ -36,7 +37,7 @@ class PerDataset:
         """What comes out because of this item."""
         if isinstance(item, Records):
             reducer = self._active.get(item.dataset.id)
-            yield from (item,) if reducer is None else _several(reducer.records(item))
+            yield from (item,) if reducer is None else _several(reducer.records(_plain_records(item)))
         elif isinstance(item, Dataset):
             yield from self._redefine(item)
         elif isinstance(item, StreamHeader):
@@ -57,9 +58,19 @@ class PerDataset:
             yield from earlier.finish()
         if self._needs <= traits_of((dataset,)):
             reducer = self._active[dataset.id] = self._create()
-            yield reducer.dataset(dataset)
+            yield reducer.dataset(_plain(dataset))
         else:
             yield dataset
+
+
+def _plain(dataset: Dataset) -> Dataset:
+    """The dataset less what belongs to others: nobody knows what becomes of that when records are changed."""
+    return replace(dataset, extras=()) if dataset.extras else dataset
+
+
+def _plain_records(batch: Records) -> Records:
+    """The records less what belongs to others."""
+    return Records(_plain(batch.dataset), batch.columns) if batch.dataset.extras else batch
 
 
 def _several(batches: Records | Iterable[Records]) -> Iterable[Records]:

@@ -54,7 +54,9 @@ def merged(items: Iterable[Item]) -> Merged:
 def joined(batches: list[Records]) -> Records:
     """One batch of all records, in order."""
     names = batches[0].columns
-    return Records(batches[0].dataset, {name: _concatenated([batch[name] for batch in batches]) for name in names})
+    columns = {name: _concatenated([batch[name] for batch in batches]) for name in names}
+    extras = [batch.extras for batch in batches if batch.extras is not None]
+    return Records(batches[0].dataset, columns, _chained(extras) if extras else None)
 
 
 def _concatenated(columns: list[Column]) -> Column:
@@ -62,7 +64,11 @@ def _concatenated(columns: list[Column]) -> Column:
     arrays = [column for column in columns if not isinstance(column, Ragged)]
     if len(arrays) == len(columns):
         return np.concatenate(arrays)
-    ragged = [column for column in columns if isinstance(column, Ragged)]
+    return _chained([column for column in columns if isinstance(column, Ragged)])
+
+
+def _chained(ragged: list[Ragged]) -> Ragged:
+    """Columns of runs one after another."""
     shifts = np.cumsum([0, *(int(column.offsets[-1]) for column in ragged)])
     offsets = [column.offsets[1:] + shift for column, shift in zip(ragged, shifts, strict=False)]
     first = np.zeros(1, dtype=np.int64)
@@ -124,6 +130,8 @@ def _array_difference(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], rt
 def misfit(batch: Records) -> str:
     """How a batch does not fit the declaration of its dataset; empty where it does. Byte order may be another."""
     dataset = batch.dataset
+    if bool(dataset.extras) != (batch.extras is not None):
+        return f"{dataset.name} declares {len(dataset.extras)} extras, and a batch does not agree"
     if set(batch.columns) != set(dataset.wire):
         return f"{dataset.name} declares the columns {dataset.wire}, and a batch has {tuple(batch.columns)}"
     for variable in dataset.columns:

@@ -152,7 +152,7 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
                 columns = opened.layout.columns(part, opened.count)
                 opened.count += len(part)
                 if columns:
-                    yield Records(opened.dataset, columns)
+                    yield Records(opened.dataset, columns, opened.layout.extras(part))
         for number, spans in self._walker.take_spans().items():
             opened = self._open[number]
             places = np.array(spans, dtype=np.int64)
@@ -162,7 +162,7 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
     def _cut(self, data: bytes, places: NDArray[np.int64], opened: _Open) -> Iterator[Records]:
         """The records of packets of different sizes, in fewer at a time where their strings take too much memory."""
         try:
-            columns = opened.layout.cut_columns(data, places[:, 0], places[:, 1], opened.count)
+            columns, extras = opened.layout.cut_columns(data, places[:, 0], places[:, 1], opened.count)
         except TooWideError:
             half = len(places) // 2
             if not half:
@@ -172,7 +172,7 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
             return
         opened.count += len(places)
         if columns:
-            yield Records(opened.dataset, columns)
+            yield Records(opened.dataset, columns, extras)
 
     def _message(self, body: bytes, tag: Tag, at: int) -> Iterator[Item]:
         """The items of a packet that holds no data."""

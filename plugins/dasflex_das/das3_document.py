@@ -195,11 +195,11 @@ class DocumentReader:
         dataset, layout = self._open[self._number]
         ends = np.cumsum([len(record) for record in self._records], dtype=np.int64)
         starts = ends - np.array([len(record) for record in self._records], dtype=np.int64)
-        columns = layout.cut_columns(b"".join(self._records), starts, ends, self._counts[self._number])
+        columns, extras = layout.cut_columns(b"".join(self._records), starts, ends, self._counts[self._number])
         self._counts[self._number] += len(self._records)
         self._records = []
         if columns:
-            yield Records(dataset, columns)
+            yield Records(dataset, columns, extras)
 
 
 def _as_packets(dataset: Element) -> Element:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,12 +33,14 @@ __all__ = ["Das3BinaryEncoder", "Das3TextEncoder"]
 class _Form:
     """How the records of a dataset are written: the form of each column, and the tag and the size of each packet.
 
-    `size` is `VARIES` where packets have different sizes; the tag is then its part before the size.
+    `size` is `VARIES` where packets have different sizes; the tag is then its part before the size. `extras` says that
+    bytes of others stand behind all variables.
     """
 
     tag: bytes
     size: int
     columns: tuple[tuple[Variable, Wire], ...]
+    extras: bool = False
 
 
 class _Das3Encoder(Formatter):
@@ -65,12 +68,13 @@ class _Das3Encoder(Formatter):
         if self._header is not None:
             dataset = dataset_to_das3(self._header, dataset)
         written = written_columns(dataset)
+        final = None if dataset.extras or not written else written[-1]
         columns = tuple(
-            (each, with_terms(self.wire(each), each, text=self.text, last=each is written[-1])) for each in written
+            (each, with_terms(self.wire(each), each, text=self.text, last=each is final)) for each in written
         )
         wires = {variable.name: wire for variable, wire in columns}
-        if any(variable.ragged or wire.width == VARIES for variable, wire in columns):
-            self._forms[dataset.id] = _Form(b"|Pd|%d|" % dataset.id, VARIES, columns)
+        if dataset.extras or any(variable.ragged or wire.width == VARIES for variable, wire in columns):
+            self._forms[dataset.id] = _Form(b"|Pd|%d|" % dataset.id, VARIES, columns, bool(dataset.extras))
             return head + dataset_packet(dataset, wires)
         size = sum(prod(variable.shape) * wire.width for variable, wire in columns)
         tag = b"|Pd|%d|%d|" % (dataset.id, size)
@@ -100,7 +104,9 @@ class _Das3Encoder(Formatter):
     def _varying(self, batch: Records, form: _Form) -> bytes:
         """Packets of different sizes."""
         cells = [cells_of(variable, wire, batch[variable.name]) for variable, wire in form.columns]
-        if self.text:
+        if form.extras:
+            cells.append(_others(batch))
+        elif self.text:
             cells[-1] = [cell[:-1] + b"\n" if cell.endswith(b" ") else cell for cell in cells[-1]]
         bodies = [b"".join(parts) for parts in zip(*cells, strict=True)]
         packets = [b"%b%d|%b" % (form.tag, len(body), body) for body in bodies]
@@ -134,6 +140,14 @@ def _matrix(batch: Records, variable: Variable) -> NDArray[Any]:
     if isinstance(column, Ragged):
         raise SourceError(f"{variable.name} is declared with a fixed shape, and is ragged", kind="source.stream")
     return column.reshape(len(batch), prod(variable.shape))
+
+
+def _others(batch: Records) -> list[bytes]:
+    """The bytes of others in each record. Raises `SourceError` where the declaration says that there are some."""
+    if batch.extras is None:
+        raise SourceError(f"{batch.dataset.name} declares <extData>, and its records have none", kind="source.stream")
+    flat = batch.extras.leaves.tobytes()
+    return [flat[first:stop] for first, stop in pairwise(batch.extras.offsets.tolist())]
 
 
 class Das3BinaryEncoder(_Das3Encoder, name="das3-binary", accepts="arrays", produces="das/3/binary"):

@@ -119,6 +119,7 @@ def declared(root: Element, body: bytes, number: int, where: str) -> tuple[Datas
         generation=3,
         plot=root.get("plot"),
         extensions=tuple(elements.raw(body, extension) for extension in root.all("extension")),
+        extras=tuple(elements.raw(body, extra) for extra in root.all("extData")) if passed else (),
     )
     remarks = tuple(Comment("log:warning", remark, "dasflex") for remark in reader.remarks)
     return dataset, Layout.of((*reader.declared, *passed), where), remarks

@@ -116,14 +116,17 @@ class Layout:
                 columns[place.variable.name] = _array(place, own, len(bodies), first)
         return columns
 
-    def cut_columns(self, data: bytes, starts: Spans, ends: Spans, first: int) -> dict[str, Column]:
-        """The columns of packets of different sizes, whose bodies have these places in the data.
+    def cut_columns(
+        self, data: bytes, starts: Spans, ends: Spans, first: int
+    ) -> tuple[dict[str, Column], Ragged | None]:
+        """The columns of packets of different sizes, whose bodies have these places in the data; and `extras`.
 
         Raises `SourceError` that names the variable for packets that are too short, and for text that cannot be read.
         """
         columns: dict[str, Column] = {}
-        at = starts
+        at, extra = starts, None
         for place in self.places:
+            extra = at if extra is None and place.variable is None else extra
             name = place.variable.name if place.variable else "extData"
             if place.runs:
                 cut, at = cut_runs(data, at, ends, place.runs)
@@ -135,7 +138,14 @@ class Layout:
                 if place.variable:
                     columns[name] = _array(place, own, len(starts), first)
         self._check_rest(data, at, ends)
-        return columns
+        return columns, None if extra is None else _pieces(data, extra, at)
+
+    def extras(self, bodies: Bytes) -> Ragged | None:
+        """The bytes of others in packets with these bodies, behind all variables; None if there are none."""
+        size = sum(place.size for place in self.places if place.variable is None)
+        if not size:
+            return None
+        return Ragged(bodies[:, self.size - size :].ravel(), np.arange(len(bodies) + 1, dtype=np.int64) * size)
 
     def _check_rest(self, data: bytes, at: Spans, ends: Spans) -> None:
         """Raises `SourceError` where something else than blanks stands behind the last variable."""
@@ -146,6 +156,13 @@ class Layout:
                     f"{self.where}: a packet has {len(rest):,} bytes behind its last variable: {rest[:12]!r}",
                     kind="source.stream",
                 )
+
+
+def _pieces(data: bytes, starts: Spans, stops: Spans) -> Ragged:
+    """The bytes between each two places."""
+    whole = memoryview(data)
+    pieces = [whole[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+    return Ragged(_bytes(b"".join(pieces)), _offsets(stops - starts))
 
 
 def _check_end(runs: Runs | None) -> None:

@@ -64,6 +64,7 @@ def dataset_packet(dataset: Dataset, wires: Mapping[str, Wire]) -> bytes:
     inside = write_properties(properties, "  ")
     inside += "".join(f"  {extension}\n" for extension in dataset.extensions)
     inside += "".join(_dimension(dimension, wires) for dimension in _ordered(dataset))
+    inside += "".join(f"  {extra}\n" for extra in dataset.extras)
     return header_packet("Hx", f"{dataset.id:02d}", f"<dataset{named}>\n{inside}</dataset>\n")
 
 

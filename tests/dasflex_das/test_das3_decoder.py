@@ -172,12 +172,14 @@ def test_real_streams_decode_alike_in_chunks_of_any_size(test_data, name, size):
         np.testing.assert_array_equal(column, second[key])
 
 
-def test_extension_data_are_stepped_over_and_extensions_kept(test_data):
+def test_extension_data_and_extensions_are_kept(test_data):
     """An `<extData>` element has eight bytes in each packet that are not for us."""
     items = decode((test_data / "das3" / "ex05_waveform_extra.d3t").read_bytes())
     assert items[0].extensions[0].startswith('<extension scheme="uiowa/tracers" content="xml">')
     assert items[1].wire == ("time.reference", "Ey")
+    assert items[1].extras[0].startswith('<extData name="sync_flag">')
     assert items[2]["Ey"][0, 0] == np.float32(-2.051e-05)
+    assert np.diff(items[2].extras.offsets).tolist() == [8] * len(items[2])
 
 
 HEADER = b'|Sx||49|\n<stream type="das-basic-stream" version="3.0"/>\n'

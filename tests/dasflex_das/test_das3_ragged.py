@@ -427,6 +427,45 @@ def test_packets_beyond_what_classic_tools_read_are_refused():
     assert caught.value.kind == "source.limit"
 
 
+EXTRA = '<extData name="e"><object scheme="s" objType="o" index="*"><packet numItems="1" itemBytes="{}" encoding="blob"/></object></extData>'
+
+
+@pytest.mark.parametrize(("width", "parts"), [("2", [b"ab", b"cd"]), ("*", [b"{0}", b"{5}hello"])])
+@pytest.mark.parametrize("form", ENCODERS)
+def test_the_bytes_of_others_are_passed_through(width, parts, form):
+    """What `<extData>` declares, and its bytes in each packet, whether packets have one size or not."""
+    data = stream(BYTE, "*", [b"\1" + parts[0], b"\2" + parts[1]], about='semantic="integer"')
+    size = int(data.split(b"|Hx|1|")[1].split(b"|")[0])
+    data = data.replace(b"|Hx|1|%d|" % size, b"|Hx|1|%d|" % (size + len(EXTRA.format(width))))
+    items = decode(data.replace(b"</dataset>", EXTRA.format(width).encode() + b"</dataset>"))
+    assert items[1].extras == (EXTRA.format(width),)
+    encoder, values = ENCODERS[form]
+    back = decode(encode(encoder(**values), items), 5)
+    assert not difference(records(back).extras, records(items).extras)
+    assert bytes(records(back).extras.leaves) == b"".join(parts)
+    assert records(back)["v"].tolist() == [1, 2]
+    assert bytes(records(items).slice(slice(1, 2)).extras.leaves) == parts[1]
+    bare = [*items[:2], Records(items[1], items[2].columns)]
+    with pytest.raises(SourceError, match="d declares <extData>, and its records have none"):
+        encode(encoder(**values), bare)
+
+
+def test_extensions_of_datasets_are_kept():
+    """Whatever stands in them."""
+    body = stream(BYTE, "*", [b"a"], about='semantic="integer"').replace(
+        b"<coord", b'<extension scheme="s" content="c"><own x="1">t</own></extension><coord', 1
+    )
+    head, size = body.split(b"|Hx|1|")[0], int(body.split(b"|Hx|1|")[1].split(b"|")[0])
+    more = len(b'<extension scheme="s" content="c"><own x="1">t</own></extension>')
+    items = decode(head + body[len(head) :].replace(b"|Hx|1|%d|" % size, b"|Hx|1|%d|" % (size + more)))
+    back = decode(encode(Das3TextEncoder(), items))
+    assert (
+        back[1].extensions
+        == items[1].extensions
+        == ('<extension scheme="s" content="c"><own x="1">t</own></extension>',)
+    )
+
+
 def test_ids_of_fixed_and_of_varying_size_may_take_turns():
     """Each keeps its order, with thousands of spellings of lengths."""
     head = stream('<packet numItems="*" itemBytes="1" encoding="ubyte"/>', "*;*", [])

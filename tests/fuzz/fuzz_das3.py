@@ -18,6 +18,7 @@ from words import Words, fuzz
 
 if TYPE_CHECKING:
     from dasflex_das.das3_layout import Layout
+    from dasflex_das.das3_levels import Runs
 
 #: Bytes of a run of data packets.
 MOST = 1 << 14
@@ -30,14 +31,17 @@ TIMES = (
     ("2031-04-02", "2031-092T01:02:03.5"),
     ("now", "9999-12-31", "0001-01-01", "2031-13", "2016-12-31T23:59:60", "P1D"),
 )
-EXTENTS = (("*", "2", "3", "16"), ("-", "0", "^", "999999999", "1048577", " 2 ", "-1", "\u0663", ""))
+EXTENTS = (("*", "2", "3", "16", "*"), ("-", "0", "^", "999999999", "1048577", " 2 ", "-1", "\u0663", ""))
 ROLES = (("center", "min", "max", "reference", "offset", "width"), ("Center", "", "a b", "std_dev"))
-SEMANTICS = (("real", "real", "integer", "datetime", "bool", "string"), ("pixel", "blob", "", "Real"))
+SEMANTICS = (("real", "real", "integer", "datetime", "bool", "string", "blob"), ("pixel", "", "Real"))
 STORAGE = (("", "double", "float", "long"), ("struct", "ubyte", "ulong", "a"))
 UNITS = (("Hz", "s", "UTC", "TT2000", "us2000", "ns", "V m**-1"), ("", "t1970", "ns1970", "UTC UTC"))
 BINARY = ("BEint", "LEint", "BEuint", "LEuint", "BEreal", "LEreal", "byte", "ubyte")
-ENCODINGS = (("utf8", "utf8", *BINARY), ("blob", "base64", "", "none"))
-WIDTHS = (("4", "8", "10", "24"), ("1", "2", "3", "16", "0", "*", "", "16777216", "999999999"))
+ENCODINGS = (("utf8", "utf8", *BINARY, "blob", "base64"), ("", "none"))
+TERMS = ((";", "", "!"), ("\\n", "\\0", "\\", "ab", "["))
+INDEX_TERMS = (("$", "$,!", "", "\\n,#"), ("$|!", ",", "$,$", "$,!,#,a", ";"))
+MIMES = (("", "", "image/png"), ("a",))
+WIDTHS = (("4", "8", "10", "24", "*"), ("1", "2", "3", "16", "0", "*", "", "16777216", "999999999"))
 NAMES = (("", "B", "time", "psd"), ("a.b", "B B", ".", "B_2", "time.min"))
 TYPES = (("string", "real", "datetimeRange", "realArray"), ("Real", "", "a"))
 NOTES = (("a", ""), ("<", "&", "\n", "\\n"))
@@ -69,19 +73,16 @@ def values_of(words: Words, index: tuple[str, ...], components: int) -> str:
     """What says the values of a variable: packets, a list in the header, or a rule."""
     count = components
     for extent in index[1:]:
-        count *= int(extent) if extent in EXTENTS[0][1:] else 1
+        count *= int(extent) if extent in ("2", "3", "16") else 1
     form = words.number(0, 3)
     if index[0] == "*" and form < 3:
         encoding = words.pick(*ENCODINGS)
         width = words.pick(
             ("4", "8") if encoding in BINARY[:6] else ("1",) if encoding in BINARY else WIDTHS[0], WIDTHS[1]
         )
-        items = words.pick((str(count),), EXTENTS[1])
-        more = (
-            words.attributes(fill=NUMBERS, trim=(("true", "false"), ("",)), valTerm=(("", "\\n"), (";", "\\")))
-            if words.flag()
-            else ""
-        )
+        items = words.pick(("*" if "*" in index[1:] else str(count),), EXTENTS[1])
+        more = words.attributes(valTerm=TERMS, idxTerm=INDEX_TERMS) if words.flag() else ""
+        more += words.attributes(fill=NUMBERS, trim=(("true", "false"), ("",)), mime=MIMES) if words.flag() else ""
         return element("packet", f' numItems="{items}" encoding="{encoding}" itemBytes="{width}"{more}')
     if form == 0:
         number = words.pick(*(TIMES if words.seldom() else NUMBERS))
@@ -151,10 +152,37 @@ def layout_by(text: str) -> Layout | None:
     return layout if layout.size < MOST else None
 
 
+def run_of(words: Words, runs: Runs, depth: int) -> bytes:
+    """What a variable without a fixed size has in a packet, or seldom something else."""
+    if words.seldom():
+        return words.data(20)
+    if depth == len(runs.levels):
+        return b"".join(item_of(words, runs) for _each in range(min(runs.count, 4)))
+    level, count = runs.levels[depth], words.number(0, 3)
+    count = count if level.extent < 0 else level.extent
+    inside = b"".join(run_of(words, runs, depth + 1) for _each in range(min(count, 20)))
+    told = count * runs.count if depth == len(runs.levels) - 1 else count
+    told = words.number(0, 1 << 30) if words.seldom() else told
+    before = b"[%b|%d]" % (level.letter.encode(), told) if level.extent < 0 and not runs.terms else b""
+    return before + inside + level.term
+
+
+def item_of(words: Words, runs: Runs) -> bytes:
+    """One value, text or blob."""
+    if runs.form in ("blob", "base64"):
+        item = b"aGVs" * words.number(0, 3)
+        return b"{%d}%b" % (words.number(0, 1 << 30) if words.seldom() else len(item), item)
+    text = words.pick(*TEXTS).encode()
+    return text[: runs.width].ljust(runs.width) if runs.width > 0 else text + (runs.term or b" ")
+
+
 def data_packet(words: Words, number: int, layout: Layout) -> bytes:
     """A packet as the header says, or seldom one of another size."""
     pieces = []
     for place in layout.places:
+        if place.runs:
+            pieces.append(run_of(words, place.runs, 0))
+            continue
         encoding = place.variable.encoding if place.variable else None
         if encoding is not None and encoding.name == "utf8" and not words.seldom():
             text = words.pick(*TEXTS).encode()
