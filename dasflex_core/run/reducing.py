@@ -25,7 +25,7 @@ class PerDataset:
 
     An object is made for each dataset that has the traits which the reducer needs, and made anew when the dataset is
     declared anew: the old one is finished first. Other datasets, comments and the rest pass as they are. The stream's
-    header is given to an object of its own.
+    header is given to an object of its own. What belongs to others (`Dataset.extras`) is given to no reducer.
     """
 
     def __init__(self, spec: StageSpec, create: Callable[[], Reducer]) -> None:

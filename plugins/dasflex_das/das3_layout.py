@@ -124,21 +124,20 @@ class Layout:
         Raises `SourceError` that names the variable for packets that are too short, and for text that cannot be read.
         """
         columns: dict[str, Column] = {}
-        at, extra = starts, None
+        at = starts
         for place in self.places:
-            extra = at if extra is None and place.variable is None else extra
-            name = place.variable.name if place.variable else "extData"
+            variable = place.variable
+            if variable is None:  # the rest belongs to others, who know what it means
+                return columns, _pieces(data, at, ends)
             if place.runs:
                 cut, at = cut_runs(data, at, ends, place.runs)
-                if place.variable:
-                    columns[name] = _runs(place.variable, place.runs, cut, len(starts))
+                columns[variable.name] = _runs(variable, place.runs, cut, len(starts))
             else:
-                own = cut_fixed(data, at, ends, place.size, f"{self.where}, variable {name}")
+                own = cut_fixed(data, at, ends, place.size, f"{self.where}, variable {variable.name}")
                 at = at + place.size
-                if place.variable:
-                    columns[name] = _array(place, own, len(starts), first)
+                columns[variable.name] = _array(place, own, len(starts), first)
         self._check_rest(data, at, ends)
-        return columns, None if extra is None else _pieces(data, extra, at)
+        return columns, None
 
     def extras(self, bodies: Bytes) -> Ragged | None:
         """The bytes of others in packets with these bodies, behind all variables; None if there are none."""

@@ -168,7 +168,7 @@ def _from_packet(variable: Variable, packet: Element, storage: str, fill: str, w
     encoding = replace(encoding, mime=embedded or variable.properties.text("embeddedMime"))
     written, ragged = packet.get("numItems"), VARIES in variable.index[1:]
     count = VARIES if ragged else prod(variable.shape)
-    if (VARIES if written.strip() == "*" else count_of(written)) != count:
+    if not embedded and (VARIES if written.strip() == "*" else count_of(written)) != count:
         wanted = "* values, since their number varies" if ragged else count
         raise SourceError(
             f"{where} has numItems {written!r}; by its index a packet holds {wanted}", kind="source.stream"

@@ -19,6 +19,7 @@ from dasflex_core.arrays import (
     Ragged,
     Records,
     Variable,
+    Vector,
     is_fill,
     traits_of,
 )
@@ -96,6 +97,40 @@ def test_a_slice_of_ragged_records_holds_the_same_values(lengths, data):
     assert rows == [
         column.values[a:b].tolist() for a, b in zip(offsets[first:last], offsets[first + 1 :], strict=False)
     ]
+
+
+@pytest.mark.parametrize(
+    ("index", "semantic", "components", "depth", "leaf"),
+    [
+        ((VARIES,), "real", 0, 0, ()),
+        ((VARIES, 3, None, 2), "real", 3, 0, (3, 2, 3)),
+        ((VARIES, VARIES), "real", 3, 1, (3,)),
+        ((VARIES, VARIES, 2), "real", 0, 1, (2,)),
+        ((VARIES, 2, None, VARIES), "real", 0, 2, ()),
+        ((VARIES, 3, VARIES, 4), "string", 0, 2, (4,)),
+        ((VARIES,), "blob", 0, 1, ()),
+        ((VARIES, 3), "blob", 0, 2, ()),
+    ],
+)
+def test_levels_of_runs_go_down_to_the_last_index_that_varies(index, semantic, components, depth, leaf):
+    vector = Vector(components) if components else None
+    variable = Variable("v", "center", semantic, "", index, np.dtype("f4"), vector=vector)
+    assert (variable.depth, variable.leaf, variable.ragged) == (depth, leaf, depth > 0)
+
+
+def test_runs_within_runs_are_sliced_and_filled_anew():
+    column = Ragged(Ragged(np.arange(6), np.array([0, 1, 1, 4, 6])), np.array([0, 2, 2, 4]))
+    dataset = Dataset(1, "r", (VARIES, VARIES, VARIES), (), ("x",))
+    extras = Ragged(np.arange(3, dtype="u1"), np.array([0, 1, 2, 3]))
+    part = Records(dataset, {"x": column}, extras).slice(slice(1, 3))
+    assert len(part) == len(part.extras) == 2
+    assert part.extras.leaves.tolist() == [1, 2]
+    inner = part["x"]
+    assert (inner.offsets.tolist(), inner.values.offsets.tolist()) == ([0, 0, 2], [0, 3, 5])
+    assert (inner.leaves.tolist(), inner.depth) == ([1, 2, 3, 4, 5], 2)
+    doubled = inner.with_leaves(inner.leaves * 2.0)
+    assert doubled.values.values.tolist() == [2, 4, 6, 8, 10]
+    assert doubled.values.offsets is inner.values.offsets
 
 
 def test_a_replaced_property_moves_to_the_end():

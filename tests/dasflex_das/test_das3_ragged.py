@@ -211,10 +211,28 @@ def test_what_must_be_rejected_is_refused_by_name(test_data, name, variable, mis
     assert caught.value.kind == "source.stream"
 
 
-def test_an_item_longer_than_its_packet_is_refused(test_data):
-    """One sample of a draft announces 1,984 bytes where 1,983 are left."""
-    with pytest.raises(SourceError, match="extData: a packet announces an item of 1,984 bytes, and 1,983 are there"):
-        decode((test_data / "das3" / "ex13_object_annotation.d3t").read_bytes())
+def test_what_belongs_to_others_is_not_looked_into(test_data):
+    """One sample of a draft announces 1,984 bytes of annotation where 1,983 are left: they are passed on as they are."""
+    data = (test_data / "das3" / "ex13_object_annotation.d3t").read_bytes()
+    items = decode(data)
+    assert records(items)["frequency"].tolist() == [np.float32(29.37)]
+    extras = bytes(records(items).extras.leaves)
+    assert (extras[:18], len(extras)) == (b"|1984|<Annotation ", 1989)
+    assert data_of(encode(Das3TextEncoder(), items))[-1989:] == extras
+
+
+def data_of(data: bytes) -> bytes:
+    """The last data packet of a stream."""
+    return [frame.data for frame in Das3Framer().feed(data) if frame.kind == "data"][-1]
+
+
+def test_files_may_stand_for_values_over_any_index():
+    """A picture per record of an index of two dimensions has one item, whatever its header says of their number."""
+    packet = '<packet numItems="12" itemBytes="*" encoding="blob" mime="image/png"/>'
+    items = decode(stream(packet, "*;3;4", [b"{2}ab", b"{0}"], about='semantic="integer" storage="ubyte"'))
+    variable = items[1]["v"]
+    assert (variable.index, variable.properties.text("embeddedIndex")) == ((VARIES, None, None), "*;3;4")
+    assert plain(records(items)["v"]) == [[97, 98], []]
 
 
 def stream(

@@ -67,6 +67,28 @@ def test_a_walk_ends_at_an_unknown_tag():
         assert walk(data + rest, 1 << 20)[1] == len(data)
 
 
+def test_packets_that_announce_their_size_are_walked_among_the_others():
+    """Whatever they announce; not beyond the data, nor what is no length."""
+    data, bodies = stream([0, 1] * 100)
+    varying = [b"x" * (place * 7 % 300) for place in range(200)]
+    mixed = b"".join(b"|Pd|7|%d|%b" % (len(body), body) for body in varying)
+    walker = Walker()
+    walker.know_varying(b"|Pd|7|", 7)
+    for packet in KINDS:
+        walker.know(packet)
+    whole, at = data + mixed + data, 0
+    while (end := walker.follow(whole, at, 1 << 20)) > at:
+        at = end
+    assert at == len(whole)
+    assert [whole[first:stop] for first, stop in walker.take_spans()[7]] == varying
+    assert sum(1 if isinstance(each, int) else each.times * len(each.starts) for each in walker.take()[1]) == 2 * len(
+        bodies[1]
+    )
+    for bad in (b"|Pd|7|5|four", b"|Pd|7|+1|a", b"|Pd|7|1_0|0123456789", b"|Pd|7|", b"|Pd|7", b"|Pd|7|9999999999|a"):
+        assert walker.follow(bad, 0, 1 << 20) == 0
+    assert not walker.take_spans()
+
+
 def test_one_run_is_a_view_and_copies_nothing():
     """Binary columns are views of the bytes that came in."""
     data, bodies = stream([0] * 50)

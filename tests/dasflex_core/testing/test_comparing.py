@@ -99,3 +99,31 @@ def test_a_batch_that_does_not_fit_its_declaration_is_described(columns, said):
     _header, dataset, batch = golden.spectra()
     assert not misfit(batch)
     assert said in misfit(Records(dataset, columns))
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (np.zeros((3, 3), "<f4"), "shape (-1,), and a batch has (3, 3)"),
+        (Ragged(np.zeros(5), np.array([0, 3, 3, 5])), "declared as float32, and a batch has float64"),
+        (Ragged(np.zeros((5, 2), "<f4"), np.array([0, 3, 3, 5])), "batch has 1 of (2,)"),
+        (Ragged(Ragged(np.zeros(5, "<f4"), np.array([0, 5])), np.array([0, 1, 1, 1])), "batch has 2 of ()"),
+        (Ragged(np.zeros(5, "<f4"), np.array([0, 3, 2, 5])), "do not follow one another"),
+        (Ragged(np.zeros(5, "<f4"), np.array([0, 3, 3, 4])), "do not follow one another"),
+        (Ragged(np.zeros(5, "<f4"), np.array([1, 3, 3, 5])), "do not follow one another"),
+    ],
+)
+def test_runs_that_do_not_fit_their_declaration_are_described(column, said):
+    _header, dataset, batch = golden.bursts()
+    assert not misfit(batch)
+    assert said in misfit(Records(dataset, {**batch.columns, "ex": column}))
+
+
+def test_strings_of_any_length_may_have_any_width():
+    _header, dataset, batch = golden.pictures()
+    assert not misfit(batch)
+    wide = batch["remarks"].with_leaves(batch["remarks"].leaves.astype("S40"))
+    other = Records(dataset, {**batch.columns, "remarks": wide})
+    assert not misfit(other)
+    assert not difference(batch, other)
+    assert "extras" in misfit(Records(dataset, batch.columns, Ragged(np.zeros(2, "u1"), np.array([0, 1, 2]))))
