@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Cuts das3 packets of different sizes: where the values of a variable stand in each, and how many there are.
 
-Each variable in its turn is cut out of all packets of a batch. Where that takes one step per packet, it is done for
-all at once; runs within runs, values that end where a terminator stands, and blobs are walked. No value is read here,
-and no number that a packet announces is believed before its bytes are there.
+Each variable in its turn is cut out of all packets of a batch: fixed widths for all at once, one count tag in each by
+a loop that does nothing else; runs within runs, values that end where a terminator stands, and blobs are walked. No
+value is read here, and no number that a packet announces is believed before its bytes are there.
 """
 
 from __future__ import annotations
@@ -239,6 +239,8 @@ class _TextCutter(_Cutter):
     def __init__(self, data: bytes, runs: Runs) -> None:
         super().__init__(data, runs)
         self.inner = len(runs.levels) - 1
+        # A line end behind the last variable is no run of its own, unless it ends runs.
+        self.lined = runs.last and runs.width == VARIES and not any(level.term.isspace() for level in runs.levels)
         self.level_of = {level.term: place for place, level in enumerate(runs.levels) if level.term}
         self.word = re.compile(b"[^%b]+" % re.escape(runs.term)) if runs.term else _WORD
         self.marks = re.compile(b"[%b]" % b"".join(map(re.escape, self.level_of))) if self.level_of else None
@@ -248,6 +250,8 @@ class _TextCutter(_Cutter):
         self.left = MAX_ITEMS
         if not self.runs.levels:
             return self._counted(at, end)
+        if self.lined:
+            end = at + len(self.data[at:end].rstrip(b"\r\n"))
         return self._run(0, at, end)[0]
 
     def _run(self, place: int, at: int, end: int) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from dasflex_das.das3_text import values_of_tokens, values_of_width
 from dasflex_das.das3_values import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence as Listed
     from typing import Any
 
     from numpy.typing import NDArray
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     Bytes = NDArray[np.uint8]
     Spans = NDArray[np.int64]
+    Lengths = Listed[int] | Spans
 
 __all__ = ["Layout", "Place"]
 
@@ -221,7 +222,7 @@ def _bytes(data: bytes) -> Bytes:
     return np.frombuffer(data, dtype=np.uint8) if data else np.empty(0, dtype=np.uint8)
 
 
-def _entries(runs: Runs, lengths: Iterator[int] | Any) -> Spans:  # noqa: ANN401  whatever numpy takes
+def _entries(runs: Runs, lengths: Lengths) -> Spans:
     """The entries of each innermost run from its wire values."""
     counts = np.asarray(lengths, dtype=np.int64)
     if (counts % runs.count).any():
@@ -232,7 +233,7 @@ def _entries(runs: Runs, lengths: Iterator[int] | Any) -> Spans:  # noqa: ANN401
     return counts // runs.count
 
 
-def _offsets(lengths: Any) -> Spans:  # noqa: ANN401  whatever numpy takes
+def _offsets(lengths: Lengths) -> Spans:
     """Where each run begins, and where the last ends."""
     found = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(np.asarray(lengths, dtype=np.int64), out=found[1:])

@@ -272,6 +272,7 @@ WORD = {"about": 'semantic="string"'}
         (f'<packet {TEXT} itemBytes="*" valTerm=";" idxTerm="!"/>', "*;2;*", [b"1;2!3;!", b"!4"], WHOLE, [[[1, 2], [3]], [[], [4]]]),
         (f'<packet {TEXT} itemBytes="*" valTerm=";" idxTerm="$,!"/>', "*;2;*", [b"1;2;!3;!$", b"!!$"], WHOLE, [[[1, 2], [3]], [[], []]]),
         (f'<packet {TEXT} itemBytes="*" valTerm=";" idxTerm="$,!,#"/>', "*;*;*;*", [b"1;2;#3;#!4;$", b"$", b"!$"], WHOLE, [[[[1, 2], [3]], [[4]]], [], [[]]]),
+        (f'<packet {TEXT} itemBytes="*" valTerm=";" idxTerm="$,!"/>', "*;*;*", [b"1;!2;!\n", b"3;!$\n"], WHOLE, [[[1], [2]], [[3]]]),
         (f'<packet {TEXT} itemBytes="3" idxTerm="!"/>', "*;*", [b" 1  2 !", b"!", b" 7 "], WHOLE, [[1, 2], [], [7]]),
         (f'<packet {TEXT} itemBytes="3"/>', "*;*", [b"[j|2] 1  2 ", b"[j|0]"], WHOLE, [[1, 2], []]),
         (f'<packet {TEXT} itemBytes="3" idxTerm="!"/>', "*;*", [b"a! b!c!"], WORD, [[b"a!", b"b!c"]]),
