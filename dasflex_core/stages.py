@@ -87,7 +87,7 @@ class StageSpec:
     """The declaration of a stage.
 
     `accepts` is None for a reader. A blank part of a type is unknown in `produces` and any in `accepts`. `needs` are
-    traits that must be there; `adds` and `drops` change them. `params` are consumed, `reads` are parameters that the
+    traits that must be there, `refuses` those that must not; `adds` and `drops` change them. `params` are consumed, `reads` are parameters that the
     stage looks at while another stage consumes them. `admits` names a pure function `(request, source)`, which answers
     true, or false, or the reason to decline; `asks` one `(request, source) -> dict of parameters` that the stage asks
     of those before it. `algorithm` grows when the output changes. `factory` names a class that is called with the
@@ -101,6 +101,7 @@ class StageSpec:
     factory: str
     protocol: Literal["stage", "producer", "spool", "process"] = "stage"
     needs: frozenset[str] = frozenset()
+    refuses: frozenset[str] = frozenset()
     adds: frozenset[str] = frozenset()
     drops: frozenset[str] = frozenset()
     params: tuple[ParamSpec, ...] = ()
@@ -240,9 +241,15 @@ def _words(text: str | Iterable[str]) -> frozenset[str]:
 
 
 class _Declaring:
-    """What the bases share: the class line and `param()` make the `StageSpec`."""
+    """What the bases share: the class line and `param()` make the `StageSpec`.
+
+    An object has the values of its parameters by attribute. A parameter of `reads` is the attribute with underscores for
+    its dots (`read.time.min` is `self.read_time_min`, text as in the request, None where it was not given), and where a
+    parameter has a wildcard, `self.coord` is the coordinate to which it is bound.
+    """
 
     spec: ClassVar[StageSpec]
+    coord: Value
     _accepts: ClassVar[StreamType] = ARRAYS
     _produces: ClassVar[StreamType] = ARRAYS
 
@@ -254,6 +261,7 @@ class _Declaring:
         accepts: str = "",
         produces: str = "",
         needs: str | Iterable[str] = "",
+        refuses: str | Iterable[str] = "",
         adds: str | Iterable[str] = "",
         drops: str | Iterable[str] = "",
         reads: Iterable[str] = (),
@@ -278,6 +286,7 @@ class _Declaring:
             produces=StreamType.parse(produces) if produces else cls._produces,
             factory=f"{cls.__module__}:{cls.__qualname__}",
             needs=check_traits(_words(needs), cls.__name__),
+            refuses=check_traits(_words(refuses), cls.__name__),
             adds=check_traits(_words(adds), cls.__name__),
             drops=check_traits(_words(drops), cls.__name__),
             params=(*(inherited.params if inherited else ()), *params),
@@ -292,6 +301,10 @@ class _Declaring:
         for each in self.spec.params:
             given = values.pop(each.attribute, None)
             setattr(self, each.attribute, _default(each) if given is None else given)
+        for name in self.spec.reads:
+            setattr(self, name.replace(".", "_"), values.pop(name.replace(".", "_"), None))
+        if any("{" in each.name for each in self.spec.params):
+            self.coord = values.pop("coord", "")
         if values:
             raise TypeError(f"{type(self).__name__} has no parameter {', '.join(values)}")
 

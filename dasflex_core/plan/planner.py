@@ -32,7 +32,7 @@ from dasflex_core.times import Time, parse_time
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from dasflex_core.catalog.model import Definition, ExternalStage, SourceLimits
     from dasflex_core.registry import Registry
@@ -294,7 +294,7 @@ class Planner:
                 told += [f"{name} was not given; its default is {text}" for name, text in defaults]
                 nodes.append(Node(step.spec.name, "process", step.spec.produces, inputs, step.spec, command=command))
                 continue
-            by_attribute = tuple((_attribute(step.spec, name), value) for name, value in values.items())
+            by_attribute = (*_by_attribute(step, values), *_read(step.spec, task.request))
             kind = "stage" if step.spec.protocol == "process" else step.spec.protocol
             nodes.append(Node(step.spec.name, kind, step.spec.produces, inputs, step.spec, by_attribute))
         return tuple(nodes), told
@@ -371,10 +371,20 @@ def _values(step: Step, request: Mapping[str, str]) -> dict[str, Value]:
     return values
 
 
-def _attribute(spec: StageSpec, name: str) -> str:
-    """The keyword by which a factory gets a parameter."""
-    param = next(each for each in spec.params if binds(each.name, name) is not None)
-    return param.attribute or name.rpartition(".")[2]
+def _by_attribute(step: Step, values: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
+    """The values by the keywords of the factory; of a wildcard also `coord`, the coordinate to which it is bound."""
+    for name, value in values.items():
+        param = next(each for each in step.spec.params if binds(each.name, name) is not None)
+        yield param.attribute or name.rpartition(".")[2], value
+        if coord := binds(param.name, name):
+            yield "coord", coord
+
+
+def _read(spec: StageSpec, request: Mapping[str, str]) -> Iterator[tuple[str, Value]]:
+    """The texts of the parameters that a stage reads while another consumes them: `read.time.min` by `read_time_min`."""
+    for name in spec.reads:
+        if name in request:
+            yield name.replace(".", "_"), request[name]
 
 
 def _limits(site: Limits, own: SourceLimits) -> Limits:

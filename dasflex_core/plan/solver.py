@@ -285,7 +285,7 @@ class _Search:
         ways = self._ways(entry)
         ties, at, paid, (_kind, traits, family, consumed) = before
         spec = entry.spec
-        if not ways or not spec.needs <= traits:
+        if not ways or not spec.needs <= traits or spec.refuses & traits:
             return
         ties = self._tied(ties, spec)
         after = (traits - spec.drops) | spec.adds
