@@ -10,15 +10,65 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.hookspecs import hookimpl
+from dasflex_core.stages import Cost, ParamSpec, StageSpec
+from dasflex_core.streamtype import ARRAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dasflex_core.stages import StageSpec
-
 __all__ = ["STAGES", "dasflex_stages"]
 
-STAGES: Final[tuple[StageSpec, ...]] = ()
+_STATISTICS: Final = (
+    ("mean", "Mean of the values"),
+    ("min", "Smallest value"),
+    ("max", "Largest value"),
+    ("stddev", "Sample standard deviation"),
+    ("count", "How many values were not fill"),
+    ("median", "Middle value"),
+)
+
+BIN_AVERAGE: Final = StageSpec(
+    name="bin-average",
+    title="Statistics of the values in bins of time",
+    accepts=ARRAYS,
+    produces=ARRAYS,
+    factory="dasflex_reduce.bin_average:BinAverage",
+    adds=frozenset({"sampled"}),
+    drops=frozenset({"waveform"}),
+    params=(
+        ParamSpec(
+            "bin.time.max",
+            type="real",
+            units="s",
+            low=1e-9,
+            title="Width of the bins",
+            help="Each holds the records of so many seconds",
+            attribute="seconds",
+        ),
+        ParamSpec(
+            "bin.stats",
+            "modifier",
+            "list",
+            values=_STATISTICS,
+            default="mean",
+            title="What is told of the values of a bin",
+            attribute="stats",
+        ),
+        ParamSpec(
+            "bin.align",
+            "modifier",
+            values=(("begin", "At the begin of the request"), ("grid", "At midnight, whatever was asked")),
+            default="begin",
+            title="Where bins begin",
+            attribute="align",
+        ),
+    ),
+    reads=("read.time.min",),
+    admits="dasflex_reduce.offers:has_records",
+    cost=Cost(per_gb=1.5),
+)
+
+STAGES: Final[tuple[StageSpec, ...]] = (BIN_AVERAGE,)
 
 
 @hookimpl

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dataset that comes out of bins of time: its clock, what stays as it is, and what is reduced how.
+
+A waveform whose samples of one record span less than a bin becomes one value per bin (das-streams 5.1, item 9): the
+inner index of its offsets is averaged too, and goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from dasflex_core import epochs
+from dasflex_core.arrays import Encoding, Properties, Property
+from dasflex_core.errors import QueryError
+from dasflex_core.units import convert_factor
+from dasflex_reduce.outputs import job_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dasflex_core.arrays import Dataset, Dimension, Sequence, Variable
+    from dasflex_reduce.outputs import Job
+
+__all__ = ["Binned", "bin_dataset", "clock_of"]
+
+#: The roles that a time of one value per record may have, the best first.
+_CLOCKS: Final = ("center", "reference", "mean", "average", "min")
+#: A double of text needs so many bytes to hold microseconds since 2000.
+_ASCII_TIME: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Binned:
+    """How a dataset is binned: what it becomes, its time before and after, and the variables that are reduced."""
+
+    dataset: Dataset
+    clock: Variable
+    time: Variable
+    jobs: tuple[Job, ...]
+
+
+def clock_of(dataset: Dataset) -> Variable | None:
+    """The time of each record; None where a dataset has no times along its records.
+
+    Raises `QueryError` (`query.unreachable-type`) where it has times, and none with one value per record.
+    """
+    found = [
+        (dimension, variable)
+        for dimension in dataset.dimensions
+        if dimension.coordinate
+        for variable in dimension.variables
+        if variable.per_record and (variable.dtype.kind == "M" or epochs.is_epoch(variable.units))
+    ]
+    single = [(dimension, each) for dimension, each in found if not each.shape and each.role in _CLOCKS]
+    if single:
+        return min(single, key=lambda pair: (pair[0].axis != "x", _CLOCKS.index(pair[1].role)))[1]
+    if found:
+        raise QueryError(
+            f"Dataset {dataset.name} has no time with one value per record, which bins of time need",
+            kind="query.unreachable-type",
+        )
+    return None
+
+
+def bin_dataset(dataset: Dataset, clock: Variable, statistics: tuple[str, ...], seconds: float) -> Binned:
+    """How a dataset with this clock is binned.
+
+    Raises `QueryError` (`query.unreachable-type`) that names the first variable with ragged values.
+    """
+    for variable in dataset.columns:
+        if variable.ragged:
+            raise QueryError(
+                f"{variable.name} of dataset {dataset.name} has rows of different lengths, which cannot be averaged in"
+                " bins; leave it out with read.data",
+                kind="query.unreachable-type",
+            )
+    dropped = _collapsing(dataset, clock, seconds)
+    time = _time(dataset, clock, collapsed=bool(dropped))
+    jobs = tuple(
+        _collapsed(job_of(dataset, dimension, variable, statistics), dropped)
+        for variable in dataset.columns
+        for dimension in [dataset.dimension(variable)]
+        if variable.name != clock.name and not _is_extent(dataset, clock, variable)
+    )
+    made = _remade(dataset, clock, time, jobs)
+    return Binned(_without_places(made, dropped) if dropped else made, clock, time, jobs)
+
+
+def _is_extent(dataset: Dataset, clock: Variable, variable: Variable) -> bool:
+    """Whether a column is another time of the clock's own dimension, which says nothing of a bin."""
+    return dataset.dimension(variable) is dataset.dimension(clock)
+
+
+def _collapsing(dataset: Dataset, clock: Variable, seconds: float) -> tuple[int, ...]:
+    """The places of the inner indices of waveforms whose samples span no more than a bin."""
+    found = []
+    for offset in dataset.dimension(clock).variables:
+        places = [place for place, extent in enumerate(offset.index) if extent is not None]
+        factor = convert_factor(offset.units, "s") if offset.role == "offset" else None
+        if factor is None or len(places) != 1 or places[0] == 0 or offset.values is None:
+            continue
+        if float(np.ptp(offset.values)) * factor <= seconds:
+            found.append(places[0])
+    return tuple(sorted(set(found)))[:1]
+
+
+def _time(dataset: Dataset, clock: Variable, *, collapsed: bool) -> Variable:
+    """The time of the bins. Numbers of das2 become us2000, in the encoding that they had."""
+    waveform = any(each.role == "offset" for each in dataset.dimension(clock).variables) and not collapsed
+    role = "reference" if waveform else "center"
+    name = clock.name
+    if collapsed and name == "time.reference" and "time" not in dataset.variables:
+        name = "time"
+    made = replace(clock, role=role, name=name)
+    if clock.dtype.kind == "M":
+        return made
+    encoding, dtype = clock.encoding, clock.dtype
+    if dtype.kind == "f" and dtype.itemsize < 8:
+        dtype = np.dtype(f"{'>' if dtype.byteorder == '>' else '<'}f8")
+        if encoding is not None and encoding.name not in ("ascii", "utf8"):
+            encoding = replace(encoding, width=8)
+    if dataset.generation == 2 and clock.units != "us2000":
+        if encoding is not None and encoding.name == "ascii":
+            encoding = Encoding("ascii", _ASCII_TIME)
+        return replace(made, units="us2000", dtype=dtype, encoding=encoding)
+    return replace(made, dtype=dtype, encoding=encoding)
+
+
+def _collapsed(job: Job, dropped: tuple[int, ...]) -> Job:
+    """The job, which averages a dropped index too where its variable depends on that."""
+    source = job.source
+    if not any(source.index[place] is not None for place in dropped):
+        return job
+    axis = sum(extent is not None for extent in source.index[1 : dropped[0]])
+    outputs = tuple(replace(each, variable=_single(each.variable)) for each in job.outputs)
+    return replace(job, outputs=outputs, axis=axis)
+
+
+def _single(variable: Variable) -> Variable:
+    """What was a row of values, as one: a yscan plane of das2 becomes a y plane, whose properties are those of y."""
+    if variable.plane != "yscan":
+        return variable
+    kept = [
+        replace(each, name=f"y{each.name[1:]}") if _of_axis(each, "z") else each
+        for each in variable.properties
+        if each.name != "renderer" and not _of_axis(each, "y")
+    ]
+    return replace(variable, plane="y", properties=Properties(tuple(kept)))
+
+
+def _of_axis(entry: Property, axis: str) -> bool:
+    """Whether a das2 property says something of an axis, such as `zLabel`."""
+    return entry.name[:1] == axis and entry.name[1:2].isupper()
+
+
+def _remade(dataset: Dataset, clock: Variable, time: Variable, jobs: tuple[Job, ...]) -> Dataset:
+    """The dataset with its columns reduced; new ones stand behind all that were there."""
+    outputs = {job.source.name: tuple(each.variable for each in job.outputs) for job in jobs} | {clock.name: (time,)}
+    dimensions = tuple(replace(each, variables=tuple(_members(each, outputs))) for each in dataset.dimensions)
+    old = [each for name in dataset.wire for each in outputs.get(name, ()) if each.name == name or each is time]
+    new = [each for name in dataset.wire for each in outputs.get(name, ()) if each.name != name and each is not time]
+    return replace(
+        dataset,
+        dimensions=tuple(each for each in dimensions if each.variables),
+        wire=tuple(each.name for each in (*old, *new)),
+    )
+
+
+def _members(dimension: Dimension, outputs: dict[str, tuple[Variable, ...]]) -> Iterator[Variable]:
+    """The variables of a dimension that comes out."""
+    for variable in dimension.variables:
+        if variable.name in outputs:
+            yield from outputs[variable.name]
+        elif not variable.per_record:
+            yield variable
+
+
+def _without_places(dataset: Dataset, dropped: tuple[int, ...]) -> Dataset:
+    """The dataset without some indices, and without the coordinates that depend on nothing else."""
+    columns = set(dataset.wire)
+
+    def shorter(variable: Variable) -> Variable:
+        return replace(
+            variable,
+            index=_less(variable.index, dropped),
+            sequences=tuple(_shorter_rule(each, dropped, len(dataset.index)) for each in variable.sequences),
+        )
+
+    dimensions = []
+    for dimension in dataset.dimensions:
+        kept = tuple(
+            shorter(each)
+            for each in dimension.variables
+            if each.name in columns or all(each.index[place] is None for place in dropped)
+        )
+        if kept:
+            dimensions.append(replace(dimension, variables=kept))
+    index = _less(dataset.index, dropped)
+    traits = dataset.traits - {"waveform"}
+    return replace(dataset, index=tuple(each or 0 for each in index), dimensions=tuple(dimensions), traits=traits)
+
+
+def _less(index: tuple[int | None, ...], dropped: tuple[int, ...]) -> tuple[int | None, ...]:
+    """An index without some places."""
+    return tuple(extent for place, extent in enumerate(index) if place not in dropped)
+
+
+def _shorter_rule(rule: Sequence, dropped: tuple[int, ...], rank: int) -> Sequence:
+    """The rule of a coordinate without some indices; a compact one has no entry for them."""
+    if len(rule.intervals) != rank:
+        return rule
+    return replace(rule, intervals=tuple(each for place, each in enumerate(rule.intervals) if place not in dropped))

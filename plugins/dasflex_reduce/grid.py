@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which bin a time is in, and where the middle of a bin is (das-streams 5.1, items 1, 2 and 4).
+
+Bins are counted from an origin. As classic programs count them, toward zero, a time up to one bin before the origin is
+in bin 0 too; a grid that no request begins is counted downward.
+
+>>> grid = Grid(Origin(0), 10.0)
+>>> numbers, _kept = grid.numbers(np.array([5.0, 25.0, -5.0, -13.0]), "t1970")
+>>> numbers.tolist(), grid.centres(numbers, "t1970", np.dtype("f8")).tolist()
+([0, 2, 0, -1], [5.0, 25.0, 5.0, -5.0])
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from dasflex_core import epochs
+from dasflex_core.arrays import is_fill
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dasflex_core.arrays import Fill
+
+    Integers = NDArray[np.int64]
+
+__all__ = ["Grid", "Origin"]
+
+_SECOND: Final = 1_000_000_000
+#: Nanoseconds from 1970 to 2000, and what us2000 counts.
+_TO_2000: Final = 946_684_800 * _SECOND
+_MICRO: Final = 1000
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where bin 0 begins, in nanoseconds of UTC since 1970; None until the first time of the stream is seen."""
+
+    ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Bins of `seconds` from an origin, which the datasets of a stream share. `downward` floors, else toward zero."""
+
+    origin: Origin
+    seconds: float
+    downward: bool = False
+
+    def numbers(self, times: NDArray[Any], units: str, fill: Fill = None) -> tuple[Integers, NDArray[np.bool_] | None]:
+        """The bins of times in these units, and which of the times are any; None where all are.
+
+        The first time sets the origin, where nothing has. There is one number for each time that is one.
+        """
+        width = self.seconds * 1e6
+        if units == "us2000" and times.dtype.kind == "f" and width == round(width):
+            return self._of_microseconds(times.astype(np.float64), width, fill)
+        moments = epochs.to_datetime64(times, units)
+        missing = np.isnat(moments) | is_fill(times, fill)
+        kept = ~missing if missing.any() else None
+        ns = moments.view(np.int64) if kept is None else moments[kept].view(np.int64)
+        if len(ns) and self.origin.ns is None:
+            self.origin.ns = int(ns[0])
+        return self._of_nanoseconds(ns - (self.origin.ns or 0)), kept
+
+    def _of_microseconds(
+        self, times: NDArray[np.float64], width: float, fill: Fill
+    ) -> tuple[Integers, NDArray[np.bool_] | None]:
+        """The bins of times in us2000, without a detour by integers."""
+        missing = ~(np.abs(times) < 9.2e15) | is_fill(times, fill)
+        kept = ~missing if missing.any() else None
+        times = times if kept is None else times[kept]
+        if len(times) and self.origin.ns is None:
+            first: np.datetime64 = epochs.to_datetime64(times[:1], "us2000")[0]
+            self.origin.ns = int(first.astype(np.int64))
+        bins = (times - ((self.origin.ns or 0) - _TO_2000) / _MICRO) / width
+        return (np.floor(bins) if self.downward else bins).astype(np.int64), kept
+
+    def _of_nanoseconds(self, since: Integers) -> Integers:
+        """The bins of nanoseconds since the origin."""
+        width = self.seconds * _SECOND
+        if width != round(width):
+            bins = since / width
+            return (np.floor(bins) if self.downward else bins).astype(np.int64)
+        whole = int(width)
+        if self.downward or not len(since) or since.min() >= 0:
+            return since // whole
+        counted: Integers = np.sign(since) * (np.abs(since) // whole)
+        return counted
+
+    def centres(self, numbers: Integers, units: str, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The middles of bins as times in these units."""
+        origin = self.origin.ns or 0
+        if units == "us2000" and dtype.kind == "f":
+            first = (origin - _TO_2000) / _MICRO
+            return (first + self.seconds * 1e6 * (numbers + 0.5)).astype(dtype)
+        width = self.seconds * _SECOND
+        since = numbers * int(width) + int(width) // 2 if width == round(width) else np.rint(width * (numbers + 0.5))
+        middles = (origin + since.astype(np.int64)).view("M8[ns]")
+        if dtype.kind == "M":
+            return middles
+        return epochs.from_datetime64(middles, units, dtype)
