@@ -29,20 +29,28 @@ LARGEST_MEDIAN: Final = 64 << 20
 
 
 class Accumulator:
-    """The state of one variable. Runs of records come in, columns of closed bins go out, by name."""
+    """The state of one variable. Runs of records come in, columns of closed bins go out, by name.
 
-    def __init__(self, job: Job) -> None:
+    `samples` is how many samples of a record have a bin of their own; None where a whole record has one.
+    """
+
+    def __init__(self, job: Job, samples: int | None = None) -> None:
         self._job = job
+        self._samples = samples
         self._wanted = frozenset("mean" if each == "sum" else each for each in job.statistics)
+        self._shape = tuple(extent for place, extent in enumerate(job.source.shape) if place != job.axis)
         self._open: Moments | None = None
         self._medians = _Medians(job.source) if "median" in job.statistics else None
 
-    def take(self, column: NDArray[Any], starts: Integers, *, joined: bool) -> dict[str, NDArray[Any]]:
+    def take(
+        self, column: NDArray[Any], starts: Integers, *, joined: bool, kept: NDArray[np.bool_] | None = None
+    ) -> dict[str, NDArray[Any]]:
         """The values of the bins that these runs of records close; `joined` says that the first continues the open bin.
 
-        `column` is that of the variable and has a record at least; the last run stays open.
+        `column` is that of the variable. Runs are of those records, or samples, that are `kept`, of which there is one
+        at least; the last run stays open.
         """
-        rows, starts = _as_rows(column, starts, self._job.axis)
+        rows, starts = self._rows(column, starts, kept)
         found = moments(rows, self._job.source.fill, starts, self._wanted, self._job.period)
         if self._open is not None and joined:
             head = together(self._open, found.rows(slice(0, 1)))
@@ -60,6 +68,26 @@ class Accumulator:
         found, self._open = self._open, None
         return self._columns(found, self._medians.rest() if self._medians else None)
 
+    def _rows(
+        self, column: NDArray[Any], starts: Integers, kept: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[Any], Integers]:
+        """The column as rows of values, one column for each that is reduced by itself, and where runs of rows begin.
+
+        An inner axis that is averaged too makes several rows of a record.
+        """
+        axis = self._job.axis
+        if kept is not None and self._samples is None:
+            column = column[kept]
+        if axis is not None:
+            inner = column.shape[1 + axis]
+            column = np.moveaxis(column, 1 + axis, 1).reshape(len(column) * inner, -1)
+            starts = starts * inner if self._samples is None else starts
+        elif self._samples is not None:
+            column = np.repeat(column, self._samples, axis=0)
+        if kept is not None and self._samples is not None:
+            column = column[kept]
+        return column.reshape(len(column), -1), starts
+
     def _columns(self, closed: Moments, middles: NDArray[Any] | None) -> dict[str, NDArray[Any]]:
         """The columns of all outputs."""
         made = {}
@@ -68,7 +96,7 @@ class Accumulator:
             if values is None:
                 raise TypeError(f"{each.statistic} of {self._job.source.name} was not asked for")
             column = _filled(values, closed.count, each.variable, counting=each.statistic in ("count", "sum"))
-            made[each.variable.name] = column.reshape(len(column), *each.variable.shape)
+            made[each.variable.name] = column.reshape(len(column), *self._shape)
         return made
 
     def _values(self, closed: Moments, statistic: str) -> NDArray[Any] | None:
@@ -82,18 +110,6 @@ class Accumulator:
             return closed.deviation()
         known = {"min": closed.low, "max": closed.high, "first": closed.first, "count": closed.count}
         return known.get(statistic, closed.total)
-
-
-def _as_rows(column: NDArray[Any], starts: Integers, axis: int | None) -> tuple[NDArray[Any], Integers]:
-    """The column as rows of values, one column for each that is reduced by itself.
-
-    An inner axis that is averaged too makes several rows of a record.
-    """
-    if axis is not None:
-        inner = column.shape[1 + axis]
-        column = np.moveaxis(column, 1 + axis, 1).reshape(len(column) * inner, *np.delete(column.shape, [0, 1 + axis]))
-        starts = starts * inner
-    return column.reshape(len(column), -1), starts
 
 
 def _filled(values: NDArray[Any], count: Integers, variable: Variable, *, counting: bool) -> NDArray[Any]:

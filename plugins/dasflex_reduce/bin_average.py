@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dasflex_core.arrays import Ragged, Records
+import numpy as np
+
+from dasflex_core import epochs
+from dasflex_core.arrays import Ragged, Records, is_fill
 from dasflex_core.run.reducing import PerDataset
 from dasflex_core.stages import Reducer, param
 from dasflex_core.times import parse_time
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Dataset, Item, StreamHeader
+    from dasflex_core.arrays import Dataset, Item, StreamHeader, Variable
     from dasflex_core.stages import Value
     from dasflex_reduce.binned import Binned
     from dasflex_reduce.binning import Integers
@@ -101,7 +104,9 @@ class BinAverage(
             return dataset
         self._grid = Grid(self._origin, self.seconds, downward=self.align == "grid")
         self._binned = bin_dataset(dataset, clock, self.stats, self.seconds)
-        self._columns = [(job.source.name, Accumulator(job)) for job in self._binned.jobs]
+        offsets = self._binned.offsets
+        samples = None if offsets is None else len(offsets)
+        self._columns = [(job.source.name, Accumulator(job, samples)) for job in self._binned.jobs]
         return self._binned.dataset
 
     def records(self, batch: Records) -> Iterable[Records]:
@@ -111,7 +116,10 @@ class BinAverage(
             return (batch,)
         columns = {name: column for name, column in batch.columns.items() if not isinstance(column, Ragged)}
         clock = binned.clock
-        numbers, kept = self._grid.numbers(columns[clock.name], clock.units, clock.fill)
+        if binned.offsets is None:
+            numbers, kept = self._grid.numbers(columns[clock.name], clock.units, clock.fill)
+        else:
+            numbers, kept = self._grid.numbers(*_sample_times(columns[clock.name], clock, binned.offsets))
         if not len(numbers):
             return ()
         starts = starts_of(numbers)
@@ -122,8 +130,7 @@ class BinAverage(
         closed = [*earlier, *runs[:-1].tolist()]
         made: dict[str, NDArray[Any]] = {}
         for name, accumulator in self._columns:
-            column = columns[name] if kept is None else columns[name][kept]
-            made |= accumulator.take(column, starts, joined=joined)
+            made |= accumulator.take(columns[name], starts, joined=joined, kept=kept)
         return (self._told(binned, closed, made),) if closed else ()
 
     def finish(self) -> Iterable[Item]:
@@ -140,9 +147,14 @@ class BinAverage(
 
     def _told(self, binned: Binned, closed: list[int], made: Mapping[str, NDArray[Any]]) -> Records:
         """The records of closed bins."""
-        import numpy as np
-
         numbers: Integers = np.array(closed, dtype=np.int64)
         time = binned.time
         centres = self._grid.centres(numbers, time.units, time.dtype)
         return Records(binned.dataset, {name: made.get(name, centres) for name in binned.dataset.wire})
+
+
+def _sample_times(times: NDArray[Any], clock: Variable, offsets: Integers) -> tuple[NDArray[Any], str]:
+    """The time of each sample of records that begin at `times`, one after another, and its units."""
+    begins = epochs.to_datetime64(times, clock.units)
+    begins = np.where(is_fill(times, clock.fill), np.datetime64("NaT"), begins)
+    return (begins[:, None] + offsets.view("m8[ns]")).reshape(-1), "UTC"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The dataset that comes out of bins of time: its clock, what stays as it is, and what is reduced how.
 
-A waveform whose samples of one record span less than a bin becomes one value per bin (das-streams 5.1, item 9): the
-inner index of its offsets is averaged too, and goes.
+A waveform becomes a line, without the inner index of its offsets. Where the samples of a record span no more than a
+bin, all belong to the bin of the record (das-streams 5.1, item 9). Where they span more, each belongs to the bin of its own
+time: classic programs average rows there, and move them to the middle of a bin, which is the time of none of them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from dasflex_reduce.outputs import job_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from dasflex_core.arrays import Dataset, Dimension, Sequence, Variable
     from dasflex_reduce.outputs import Job
 
@@ -34,12 +37,16 @@ _ASCII_TIME: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class Binned:
-    """How a dataset is binned: what it becomes, its time before and after, and the variables that are reduced."""
+    """How a dataset is binned: what it becomes, its time before and after, and the variables that are reduced.
+
+    `offsets` are those of the samples of a record, in nanoseconds, where each sample has a bin of its own; else None.
+    """
 
     dataset: Dataset
     clock: Variable
     time: Variable
     jobs: tuple[Job, ...]
+    offsets: NDArray[np.int64] | None = None
 
 
 def clock_of(dataset: Dataset) -> Variable | None:
@@ -77,7 +84,9 @@ def bin_dataset(dataset: Dataset, clock: Variable, statistics: tuple[str, ...], 
                 " bins; leave it out with read.data",
                 kind="query.unreachable-type",
             )
-    dropped = _collapsing(dataset, clock, seconds)
+    dropped, offsets = _samples(dataset, clock)
+    if offsets is not None and np.ptp(offsets) <= seconds * 1e9:
+        offsets = None
     time = _time(dataset, clock, collapsed=bool(dropped))
     jobs = tuple(
         _collapsed(job_of(dataset, dimension, variable, statistics), dropped)
@@ -86,7 +95,7 @@ def bin_dataset(dataset: Dataset, clock: Variable, statistics: tuple[str, ...], 
         if variable.name != clock.name and not _is_extent(dataset, clock, variable)
     )
     made = _remade(dataset, clock, time, jobs)
-    return Binned(_without_places(made, dropped) if dropped else made, clock, time, jobs)
+    return Binned(_without_places(made, dropped) if dropped else made, clock, time, jobs, offsets)
 
 
 def _is_extent(dataset: Dataset, clock: Variable, variable: Variable) -> bool:
@@ -94,17 +103,15 @@ def _is_extent(dataset: Dataset, clock: Variable, variable: Variable) -> bool:
     return dataset.dimension(variable) is dataset.dimension(clock)
 
 
-def _collapsing(dataset: Dataset, clock: Variable, seconds: float) -> tuple[int, ...]:
-    """The places of the inner indices of waveforms whose samples span no more than a bin."""
-    found = []
+def _samples(dataset: Dataset, clock: Variable) -> tuple[tuple[int, ...], NDArray[np.int64] | None]:
+    """The place of the inner index of a waveform, and the offsets of its samples in nanoseconds; else () and None."""
     for offset in dataset.dimension(clock).variables:
         places = [place for place, extent in enumerate(offset.index) if extent is not None]
         factor = convert_factor(offset.units, "s") if offset.role == "offset" else None
         if factor is None or len(places) != 1 or places[0] == 0 or offset.values is None:
             continue
-        if float(np.ptp(offset.values)) * factor <= seconds:
-            found.append(places[0])
-    return tuple(sorted(set(found)))[:1]
+        return (places[0],), np.rint(offset.values * (factor * 1e9)).astype(np.int64)
+    return (), None
 
 
 def _time(dataset: Dataset, clock: Variable, *, collapsed: bool) -> Variable:
