@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carries the open bin of one variable from batch to batch, and gives the values of the bins that are closed.
+"""Carries the open bin of variables from batch to batch, and gives the values of the bins that are closed.
 
 A bin is a few numbers, however many records it holds; only a median needs the values themselves, and is refused where
 these pass `LARGEST_MEDIAN` bytes.
@@ -7,59 +7,78 @@ these pass `LARGEST_MEDIAN` bytes.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from dasflex_core.arrays import is_fill
 from dasflex_core.errors import QueryError
-from dasflex_reduce.binning import chain, moments, together
+from dasflex_reduce.binning import chain, deviation, mean, moments, part, together
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from numpy.typing import NDArray
 
     from dasflex_core.arrays import Variable
-    from dasflex_reduce.binning import Integers, Moments
+    from dasflex_reduce.binning import Integers, Moments, Runs
     from dasflex_reduce.outputs import Job
 
-__all__ = ["LARGEST_MEDIAN", "Accumulator"]
+__all__ = ["LARGEST_MEDIAN", "Accumulator", "alike"]
 
 #: The most bytes of one variable that are kept for the median of one bin.
 LARGEST_MEDIAN: Final = 64 << 20
 
 
+def alike(jobs: Iterable[Job]) -> list[tuple[Job, ...]]:
+    """The jobs in groups that are reduced at once: single values of one type and fill with the same statistics."""
+    groups: dict[object, list[Job]] = {}
+    for job in jobs:
+        single = not job.source.shape and job.period is None and not job.statistics & {"first", "median"}
+        kind = (job.source.dtype.newbyteorder("="), repr(job.source.fill), job.statistics)
+        groups.setdefault(kind if single else job.source.name, []).append(job)
+    return [tuple(group) for group in groups.values()]
+
+
 class Accumulator:
-    """The state of one variable. Runs of records come in, columns of closed bins go out, by name.
+    """The state of variables that are alike. Runs of records come in, columns of closed bins go out, by name.
 
     `samples` is how many samples of a record have a bin of their own; None where a whole record has one.
     """
 
-    def __init__(self, job: Job, samples: int | None = None) -> None:
-        self._job = job
+    def __init__(self, jobs: tuple[Job, ...], samples: int | None = None) -> None:
+        first = jobs[0]
+        self._jobs = jobs
         self._samples = samples
-        self._wanted = frozenset("mean" if each == "sum" else each for each in job.statistics)
-        self._shape = tuple(extent for place, extent in enumerate(job.source.shape) if place != job.axis)
+        self._wanted = frozenset("mean" if each == "sum" else each for each in first.statistics)
+        self._shape = tuple(extent for place, extent in enumerate(first.source.shape) if place != first.axis)
         self._open: Moments | None = None
-        self._medians = _Medians(job.source) if "median" in job.statistics else None
+        self._medians = _Medians(first.source) if "median" in first.statistics else None
 
     def take(
-        self, column: NDArray[Any], starts: Integers, *, joined: bool, kept: NDArray[np.bool_] | None = None
+        self,
+        columns: Mapping[str, NDArray[Any]],
+        runs: Runs,
+        *,
+        joined: bool,
+        kept: NDArray[np.bool_] | None = None,
     ) -> dict[str, NDArray[Any]]:
         """The values of the bins that these runs of records close; `joined` says that the first continues the open bin.
 
-        `column` is that of the variable. Runs are of those records, or samples, that are `kept`, of which there is one
-        at least; the last run stays open.
+        Runs are of those records, or samples, that are `kept`; the last stays open.
         """
-        rows, starts = self._rows(column, starts, kept)
-        found = moments(rows, self._job.source.fill, starts, self._wanted, self._job.period)
+        rows, runs = self._rows(columns, runs, kept)
+        first = self._jobs[0]
+        middles = self._medians.take(rows, runs, joined=joined) if self._medians else None
+        found = moments(rows, first.source.fill, runs, self._wanted, first.period)
         if self._open is not None and joined:
-            head = together(self._open, found.rows(slice(0, 1)))
-            found = head if len(starts) == 1 else chain(head, found.rows(slice(1, None)))
+            for name, array in together(self._open, part(found, slice(0, 1))).items():
+                found[name][:1] = array
         elif self._open is not None:
             found = chain(self._open, found)
-        self._open = found.rows(slice(-1, None)).copied()
-        middles = self._medians.take(rows, starts, joined=joined) if self._medians else None
-        return self._columns(found.rows(slice(0, -1)), middles)
+        self._open = {name: array[-1:].copy() for name, array in found.items()}
+        return self._columns(part(found, slice(0, -1)), middles)
 
     def rest(self) -> dict[str, NDArray[Any]]:
         """The values of the bin that is open, which is then closed."""
@@ -69,47 +88,60 @@ class Accumulator:
         return self._columns(found, self._medians.rest() if self._medians else None)
 
     def _rows(
-        self, column: NDArray[Any], starts: Integers, kept: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[Any], Integers]:
-        """The column as rows of values, one column for each that is reduced by itself, and where runs of rows begin.
+        self, columns: Mapping[str, NDArray[Any]], runs: Runs, kept: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[Any], Runs]:
+        """The values in an array of their own, one column for each that is reduced by itself, and the runs of its rows.
 
         An inner axis that is averaged too makes several rows of a record.
         """
-        axis = self._job.axis
+        job, column = self._jobs[0], columns[self._jobs[0].source.name]
+        native = column.dtype.newbyteorder("=")
+        if len(self._jobs) > 1 and kept is None and self._samples is None:
+            lines = np.empty((len(self._jobs), len(column)), dtype=native)
+            for line, each in zip(lines, self._jobs, strict=True):
+                line[...] = columns[each.source.name]
+            return lines.T, runs
+        if len(self._jobs) > 1:
+            column = np.stack([columns[each.source.name] for each in self._jobs], axis=1)
         if kept is not None and self._samples is None:
             column = column[kept]
-        if axis is not None:
-            inner = column.shape[1 + axis]
-            column = np.moveaxis(column, 1 + axis, 1).reshape(len(column) * inner, -1)
-            starts = starts * inner if self._samples is None else starts
+        if job.axis is not None:
+            inner = column.shape[1 + job.axis]
+            column = np.moveaxis(column, 1 + job.axis, 1).reshape(len(column) * inner, -1)
+            runs = runs.times(inner) if self._samples is None else runs
         elif self._samples is not None:
             column = np.repeat(column, self._samples, axis=0)
         if kept is not None and self._samples is not None:
             column = column[kept]
-        return column.reshape(len(column), -1), starts
+        return np.array(column.reshape(len(column), -1), dtype=native), runs
 
     def _columns(self, closed: Moments, middles: NDArray[Any] | None) -> dict[str, NDArray[Any]]:
         """The columns of all outputs."""
         made = {}
-        for each in self._job.outputs:
-            values = middles if each.statistic == "median" else self._values(closed, each.statistic)
+        size = prod(self._shape)
+        for statistic in self._jobs[0].statistics:
+            values = middles if statistic == "median" else self._values(closed, statistic)
             if values is None:
-                raise TypeError(f"{each.statistic} of {self._job.source.name} was not asked for")
-            column = _filled(values, closed.count, each.variable, counting=each.statistic in ("count", "sum"))
-            made[each.variable.name] = column.reshape(len(column), *self._shape)
+                raise TypeError(f"{statistic} of {self._jobs[0].source.name} was not asked for")
+            for place, job in enumerate(self._jobs):
+                own = slice(place * size, (place + 1) * size)
+                variable = next(each.variable for each in job.outputs if each.statistic == statistic)
+                counting = statistic in ("count", "sum")
+                column = _filled(values[:, own], closed["count"][:, own], variable, counting=counting)
+                made[variable.name] = column.reshape(len(column), *self._shape)
         return made
 
     def _values(self, closed: Moments, statistic: str) -> NDArray[Any] | None:
         """The values of one statistic, of shape (bins, columns), meaningless where there are none."""
-        job = self._job
+        job = self._jobs[0]
         if job.period and statistic in ("mean", "stddev"):
             return _round(closed, statistic, job.period, job.lowest)
         if statistic == "mean":
-            return closed.mean()
+            return mean(closed)
         if statistic == "stddev":
-            return closed.deviation()
-        known = {"min": closed.low, "max": closed.high, "first": closed.first, "count": closed.count}
-        return known.get(statistic, closed.total)
+            return deviation(closed)
+        names = {"min": "low", "max": "high", "sum": "total"}
+        return closed.get(names.get(statistic, statistic))
 
 
 def _filled(values: NDArray[Any], count: Integers, variable: Variable, *, counting: bool) -> NDArray[Any]:
@@ -133,15 +165,13 @@ def _round(closed: Moments, statistic: str, period: float, lowest: float | None)
 
     The mean is in the range that begins at `lowest`, or from 0 on, or round 0 where a value of the bin is negative.
     """
-    if closed.turn is None or closed.negative is None:
-        raise TypeError("sums round the circle were not asked for")
     with np.errstate(invalid="ignore", divide="ignore"):
         if statistic == "stddev":
-            length = np.minimum(np.abs(closed.turn) / closed.count, 1.0)
+            length = np.minimum(np.abs(closed["turn"]) / closed["count"], 1.0)
             spread: NDArray[Any] = np.sqrt(-2 * np.log(length)) * (period / (2 * np.pi))
             return spread
-        mean = np.angle(closed.turn) * (period / (2 * np.pi))
-        begin = np.where(closed.negative, -period / 2, 0.0) if lowest is None else lowest
+        mean = np.angle(closed["turn"]) * (period / (2 * np.pi))
+        begin = np.where(closed["negative"], -period / 2, 0.0) if lowest is None else lowest
         found: NDArray[Any] = (mean - begin) % period + begin
         return found
 
@@ -153,11 +183,11 @@ class _Medians:
         self._source = source
         self._open: list[NDArray[np.float64]] = []
 
-    def take(self, rows: NDArray[Any], starts: Integers, *, joined: bool) -> NDArray[np.float64]:
+    def take(self, rows: NDArray[Any], runs: Runs, *, joined: bool) -> NDArray[np.float64]:
         """The medians of the bins that are closed, of shape (bins, columns)."""
         numbers = rows.astype(np.float64)
         numbers[is_fill(rows, self._source.fill)] = np.nan
-        blocks = np.split(numbers, starts[1:])
+        blocks = np.split(numbers, runs.starts[1:])
         closed = []
         if self._open and joined:
             self._open.append(blocks.pop(0))

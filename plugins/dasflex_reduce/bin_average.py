@@ -17,9 +17,9 @@ from dasflex_core.arrays import Ragged, Records, is_fill
 from dasflex_core.run.reducing import PerDataset
 from dasflex_core.stages import Reducer, param
 from dasflex_core.times import parse_time
-from dasflex_reduce.accumulating import Accumulator
+from dasflex_reduce.accumulating import Accumulator, alike
 from dasflex_reduce.binned import bin_dataset, clock_of
-from dasflex_reduce.binning import starts_of
+from dasflex_reduce.binning import Runs
 from dasflex_reduce.facts import binned_header
 from dasflex_reduce.grid import Grid, Origin
 from dasflex_reduce.outputs import STATISTICS
@@ -71,7 +71,7 @@ class BinAverage(
         self._origin = Origin(self._begin())
         self._stage: PerDataset | None = None
         self._binned: Binned | None = None
-        self._columns: list[tuple[str, Accumulator]] = []
+        self._columns: list[Accumulator] = []
         self._open: int | None = None
 
     def _begin(self) -> int | None:
@@ -106,7 +106,7 @@ class BinAverage(
         self._binned = bin_dataset(dataset, clock, self.stats, self.seconds)
         offsets = self._binned.offsets
         samples = None if offsets is None else len(offsets)
-        self._columns = [(job.source.name, Accumulator(job, samples)) for job in self._binned.jobs]
+        self._columns = [Accumulator(jobs, samples) for jobs in alike(self._binned.jobs)]
         return self._binned.dataset
 
     def records(self, batch: Records) -> Iterable[Records]:
@@ -122,15 +122,15 @@ class BinAverage(
             numbers, kept = self._grid.numbers(*_sample_times(columns[clock.name], clock, binned.offsets))
         if not len(numbers):
             return ()
-        starts = starts_of(numbers)
+        runs = Runs.of(numbers)
         joined = self._open is not None and self._open == int(numbers[0])
-        earlier = [self._open] if self._open is not None and not joined else []
-        runs = numbers[starts]
-        self._open = int(runs[-1])
-        closed = [*earlier, *runs[:-1].tolist()]
+        closed = [self._open] if self._open is not None and not joined else []
+        bins = numbers[runs.starts].tolist()
+        closed += bins[:-1]
+        self._open = bins[-1]
         made: dict[str, NDArray[Any]] = {}
-        for name, accumulator in self._columns:
-            made |= accumulator.take(columns[name], starts, joined=joined, kept=kept)
+        for accumulator in self._columns:
+            made |= accumulator.take(columns, runs, joined=joined, kept=kept)
         return (self._told(binned, closed, made),) if closed else ()
 
     def finish(self) -> Iterable[Item]:
@@ -142,7 +142,7 @@ class BinAverage(
         if binned is None or last is None:
             return ()
         self._open = None
-        made = {name: column for _name, each in self._columns for name, column in each.rest().items()}
+        made = {name: column for each in self._columns for name, column in each.rest().items()}
         return (self._told(binned, [last], made),)
 
     def _told(self, binned: Binned, closed: list[int], made: Mapping[str, NDArray[Any]]) -> Records:

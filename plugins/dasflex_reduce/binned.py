@@ -2,8 +2,8 @@
 """The dataset that comes out of bins of time: its clock, what stays as it is, and what is reduced how.
 
 A waveform becomes a line, without the inner index of its offsets. Where the samples of a record span no more than a
-bin, all belong to the bin of the record (das-streams 5.1, item 9). Where they span more, each belongs to the bin of its own
-time: classic programs average rows there, and move them to the middle of a bin, which is the time of none of them.
+bin, all belong to the bin of the record (das-streams 5.1, item 9). Where they span more, each belongs to that of its
+own time: classic programs average rows there, and move them to the middle of a bin, which is the time of none of them.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ _SECOND: Final = 1_000_000_000
 #: Nanoseconds from 1970 to 2000, and what us2000 counts.
 _TO_2000: Final = 946_684_800 * _SECOND
 _MICRO: Final = 1000
+#: Microseconds from 2000 that nanoseconds in 64 bits reach.
+_REACH: Final = 8.2e15
 
 
 @dataclass(slots=True)
@@ -70,8 +72,11 @@ class Grid:
         self, times: NDArray[np.float64], width: float, fill: Fill
     ) -> tuple[Integers, NDArray[np.bool_] | None]:
         """The bins of times in us2000, without a detour by integers."""
-        missing = ~(np.abs(times) < 9.2e15) | is_fill(times, fill)
-        kept = ~missing if missing.any() else None
+        kept = None
+        if fill is not None or not (
+            len(times) and times.min() > -_REACH and times.max() < _REACH
+        ):  # NaN passes neither
+            kept = (np.abs(times) < _REACH) & ~is_fill(times, fill)
         times = times if kept is None else times[kept]
         if len(times) and self.origin.ns is None:
             first: np.datetime64 = epochs.to_datetime64(times[:1], "us2000")[0]

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["has_records"]
 
 
-def has_records(request: Mapping[str, str], source: Definition) -> str:  # noqa: ARG001  the form of all `admits`
-    """Blank where the source has records to reduce; else why not: a model has values at any interval that is asked."""
+_FAMILIES = ("bin.", "calc.")
+
+
+def has_records(request: Mapping[str, str], source: Definition) -> bool | str:
+    """Whether the source has records to reduce, else why not: a model has values at any interval that is asked."""
     time = source.coords.get("time")
-    if time is not None and time.interval is not None:
-        return "the source is a model, which has values at any time: ask for their interval with read.time.inter"
-    return ""
+    if time is None or time.interval is None or not any(name.startswith(_FAMILIES) for name in request):
+        return True
+    return "the source is a model, which has values at any time: ask for their interval with read.time.inter"
