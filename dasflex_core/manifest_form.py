@@ -90,6 +90,7 @@ _SHAPED: Final[Mapping[str, Callable[[Any], object]]] = {
     "accepts": _type,
     "produces": _type,
     "needs": frozenset,
+    "refuses": frozenset,
     "adds": frozenset,
     "drops": frozenset,
     "params": _params,

@@ -87,11 +87,12 @@ class StageSpec:
     """The declaration of a stage.
 
     `accepts` is None for a reader. A blank part of a type is unknown in `produces` and any in `accepts`. `needs` are
-    traits that must be there, `refuses` those that must not; `adds` and `drops` change them. `params` are consumed, `reads` are parameters that the
-    stage looks at while another stage consumes them. `admits` names a pure function `(request, source)`, which answers
-    true, or false, or the reason to decline; `asks` one `(request, source) -> dict of parameters` that the stage asks
-    of those before it. `algorithm` grows when the output changes. `factory` names a class that is called with the
-    values of the parameters by attribute; `protocol` says what it makes. `origin` is the plugin or the source.
+    traits that must be there, `refuses` those that must not; `adds` and `drops` change them. `params` are consumed,
+    `reads` are parameters that the stage looks at while another stage consumes them. `admits` names a pure function
+    `(request, source)`, which answers true, or false, or the reason to decline; `asks` one `(request, source) -> dict
+    of parameters` that the stage asks of those before it. `algorithm` grows when the output changes. `factory` names a
+    class that is called with the values of the parameters by attribute; `protocol` says what it makes. `origin` is the
+    plugin or the source.
     """
 
     name: str
@@ -195,6 +196,7 @@ def param(  # noqa: PLR0913  a declaration has as many words as a parameter has 
     name: str,
     *,
     mode: Mode = "required",
+    type: ParamType | None = None,  # noqa: A002  the word that authors know
     units: str = "",
     low: float | None = None,
     high: float | None = None,
@@ -205,10 +207,11 @@ def param(  # noqa: PLR0913  a declaration has as many words as a parameter has 
 ) -> Any:  # noqa: ANN401  it stands for the value, whose type the annotation gives
     """Declares the parameter that an attribute of a `Reducer`, `Formatter` or `Decoder` is filled from.
 
-    The annotation of the attribute (`float`, `int`, `bool`, `str`, `tuple[str, ...]`) gives the type.
+    The annotation of the attribute (`float`, `int`, `bool`, `str`, `tuple[str, ...]`) gives the type; `type` says it
+    where that is not enough, as for a `time`, which is a `str` in the type of times.
     """
     pairs = tuple(values.items()) if isinstance(values, dict) else tuple((value, "") for value in values)
-    return _Declared(ParamSpec(name, mode, "string", units, low, high, pairs, default, title, help))
+    return _Declared(ParamSpec(name, mode, type or "string", units, low, high, pairs, default, title, help))
 
 
 _TYPES: dict[str, ParamType] = {
@@ -232,7 +235,8 @@ def _complete(owner: type, attribute: str, declared: _Declared) -> ParamSpec:
             kind="config.plugin",
         )
     made: dict[str, Any] = {each: getattr(declared.spec, each) for each in ParamSpec.__dataclass_fields__}
-    return ParamSpec(**{**made, "type": _TYPES[annotation], "attribute": attribute})
+    kind = _TYPES[annotation] if declared.spec.type == "string" else declared.spec.type
+    return ParamSpec(**{**made, "type": kind, "attribute": attribute})
 
 
 def _words(text: str | Iterable[str]) -> frozenset[str]:
@@ -243,9 +247,9 @@ def _words(text: str | Iterable[str]) -> frozenset[str]:
 class _Declaring:
     """What the bases share: the class line and `param()` make the `StageSpec`.
 
-    An object has the values of its parameters by attribute. A parameter of `reads` is the attribute with underscores for
-    its dots (`read.time.min` is `self.read_time_min`, text as in the request, None where it was not given), and where a
-    parameter has a wildcard, `self.coord` is the coordinate to which it is bound.
+    An object has the values of its parameters by attribute. A parameter of `reads` is the attribute with underscores
+    for its dots (`read.time.min` is `self.read_time_min`, text as in the request, None where it was not given), and
+    where a parameter has a wildcard, `self.coord` is the coordinate to which it is bound.
     """
 
     spec: ClassVar[StageSpec]
@@ -304,7 +308,7 @@ class _Declaring:
         for name in self.spec.reads:
             setattr(self, name.replace(".", "_"), values.pop(name.replace(".", "_"), None))
         if any("{" in each.name for each in self.spec.params):
-            self.coord = values.pop("coord", "")
+            self.coord = values.pop("coord", None) or ""
         if values:
             raise TypeError(f"{type(self).__name__} has no parameter {', '.join(values)}")
 
@@ -336,15 +340,15 @@ class Reducer(_Declaring):
         """The header of the stream that comes out; by default the same."""
         return header
 
-    def dataset(self, dataset: Dataset) -> Dataset:
-        """The declaration of what comes out of this dataset; by default the same."""
+    def dataset(self, dataset: Dataset) -> Dataset | None:
+        """The declaration of what comes out of this dataset; by default the same. None: it comes with the records."""
         return dataset
 
-    def records(self, batch: Records) -> Records | Iterable[Records]:
-        """What comes out of a batch; by default the same."""
+    def records(self, batch: Records) -> Records | Iterable[Item]:
+        """What comes out of a batch; by default the same. It may be declared anew there, and remarked upon."""
         return batch
 
-    def finish(self) -> Iterable[Records]:
+    def finish(self) -> Iterable[Item]:
         """The records that are left when the dataset ends or is declared anew."""
         return ()
 

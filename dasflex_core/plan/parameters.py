@@ -45,6 +45,7 @@ class Canonical:
     units: str = ""
     low: float | None = None
     high: float | None = None
+    values: tuple[tuple[str, str], ...] = ()
 
 
 #: The canonical parameters that the core itself names (plugins may consume others). Options are `read.NAME`.
@@ -56,10 +57,23 @@ CANONICAL: dict[str, Canonical] = {
     "read.data": Canonical("The data variables, a list between commas", type="list"),
     "read.{coord}.min": Canonical("Lower edge of a coordinate, inclusive", type="real"),
     "read.{coord}.max": Canonical("Upper edge of a coordinate, exclusive", type="real"),
-    "dft.length": Canonical("Points of each Fourier transform", type="integer", low=2),
-    "dft.slide": Canonical("Denominator of the slide: each transform begins length/slide points later", trigger=False),
-    "dft.window": Canonical("Window function of the transform", trigger=False),
-    "dft.detrend": Canonical("What is taken away before the transform", trigger=False),
+    "dft.length": Canonical("Points of each Fourier transform", type="integer", low=16),
+    "dft.slide": Canonical(
+        "Denominator of the slide: each transform begins length/slide points later",
+        trigger=False,
+        type="integer",
+        low=1,
+    ),
+    "dft.window": Canonical(
+        "Window function of the transform",
+        trigger=False,
+        values=(("hann", ""), ("hamming", ""), ("blackman", ""), ("none", "")),
+    ),
+    "dft.detrend": Canonical(
+        "What is taken away before the transform",
+        trigger=False,
+        values=(("mean", ""), ("none", ""), ("linear", "")),
+    ),
     "bin.{coord}.max": Canonical("Widest bin of a coordinate; for time, in seconds", type="real", low=0),
     "bin.stats": Canonical("Which of mean, min, max, stddev, count, median", trigger=False),
     "view.points": Canonical("About how many points a line may have", type="integer", low=1),

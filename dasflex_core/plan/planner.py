@@ -381,7 +381,7 @@ def _by_attribute(step: Step, values: Mapping[str, Value]) -> Iterator[tuple[str
 
 
 def _read(spec: StageSpec, request: Mapping[str, str]) -> Iterator[tuple[str, Value]]:
-    """The texts of the parameters that a stage reads while another consumes them: `read.time.min` by `read_time_min`."""
+    """The texts of the parameters that a stage reads, while another consumes them, by their names with underscores."""
     for name in spec.reads:
         if name in request:
             yield name.replace(".", "_"), request[name]

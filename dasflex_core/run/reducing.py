@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.arrays import Dataset, Records, StreamHeader, traits_of
+from dasflex_core.arrays import Dataset, NoData, Problem, Records, StreamHeader, traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,15 +25,29 @@ class PerDataset:
 
     An object is made for each dataset that has the traits which the reducer needs, and made anew when the dataset is
     declared anew: the old one is finished first. Other datasets, comments and the rest pass as they are. The stream's
-    header is given to an object of its own. What belongs to others (`Dataset.extras`) is given to no reducer.
+    header is given to an object of its own. What belongs to others (`Dataset.extras`) is given to no reducer. Where
+    records came, and reducers left nothing of them, `NoData` says so.
     """
 
     def __init__(self, spec: StageSpec, create: Callable[[], Reducer]) -> None:
         self._needs = spec.needs - _OF_STREAMS
         self._create = create
         self._active: dict[int, Reducer] = {}
+        self._came = False
+        self._gave = False
 
     def feed(self, item: Item, /) -> Iterator[Item]:
+        """What comes out because of this item."""
+        self._came = self._came or (isinstance(item, Records) and len(item) > 0)
+        for given in self._given(item):
+            self._note(given)
+            yield given
+
+    def _note(self, item: Item) -> None:
+        """Notes that something was given that answers the request: records, or why there are none."""
+        self._gave = self._gave or isinstance(item, NoData | Problem) or (isinstance(item, Records) and len(item) > 0)
+
+    def _given(self, item: Item) -> Iterator[Item]:
         """What comes out because of this item."""
         if isinstance(item, Records):
             reducer = self._active.get(item.dataset.id)
@@ -49,7 +63,11 @@ class PerDataset:
         """What the reducers of all datasets have left, in the order in which these were first declared."""
         while self._active:
             reducer = self._active.pop(next(iter(self._active)))
-            yield from reducer.finish()
+            for given in reducer.finish():
+                self._note(given)
+                yield given
+        if self._came and not self._gave:
+            yield NoData()
 
     def _redefine(self, dataset: Dataset) -> Iterator[Item]:
         """Finishes what worked under this id, and starts afresh if the dataset suits."""
@@ -58,7 +76,9 @@ class PerDataset:
             yield from earlier.finish()
         if self._needs <= traits_of((dataset,)):
             reducer = self._active[dataset.id] = self._create()
-            yield reducer.dataset(_plain(dataset))
+            declared = reducer.dataset(_plain(dataset))
+            if declared is not None:
+                yield declared
         else:
             yield dataset
 
@@ -73,6 +93,6 @@ def _plain_records(batch: Records) -> Records:
     return Records(_plain(batch.dataset), batch.columns) if batch.dataset.extras else batch
 
 
-def _several(batches: Records | Iterable[Records]) -> Iterable[Records]:
-    """What a reducer gave for a batch, one or many."""
+def _several(batches: Records | Iterable[Item]) -> Iterable[Item]:
+    """What a reducer gave for a batch, one item or many."""
     return (batches,) if isinstance(batches, Records) else batches

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from dasflex_core.hookspecs import hookimpl
 from dasflex_core.stages import Cost, ParamSpec, StageSpec
 from dasflex_core.streamtype import ARRAYS
+from dasflex_reduce.shaping import SHAPING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,5 +75,5 @@ STAGES: Final[tuple[StageSpec, ...]] = (BIN_AVERAGE,)
 @hookimpl
 def dasflex_stages(register: Callable[[StageSpec | type], None]) -> None:
     """Registers the reducers."""
-    for stage in STAGES:
+    for stage in (*STAGES, *SHAPING):
         register(stage)

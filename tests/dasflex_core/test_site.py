@@ -66,12 +66,6 @@ class TestRequest:
         assert asked.ask(dft_length=16).pairs[-1] == ("dft.length", "16")
         assert dict(request.ask(time="2017-01-01/2017-01-02").pairs) == {"time": "2017-01-01/2017-01-02"}
 
-    def test_a_view_with_a_transform_says_that_nothing_consumes_it(self, site):
-        if any("dft" in param.family for stage in site.registry.stages for param in stage.params):
-            pytest.skip("a stage that transforms is installed")
-        with pytest.raises(dasflex_core.QueryError, match=r"consumes dft\.length"):
-            site["Examples/Spectra"].examples[0].plan()
-
     def test_the_address_gives_the_same_from_the_server(self, site):
         url = site["Examples/Random"]["2017-01-01":"2017-01-02"].ask(format_type="csv").url()
         assert url.endswith(

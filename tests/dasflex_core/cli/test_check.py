@@ -75,11 +75,11 @@ def test_a_directory_and_an_installed_source_may_be_named(bare, folder):
         ("#[read.time.max]", "#[read.tiem]", 8, "read.tiem"),
         ("2020-01-01 to 2020-01-02", "2020-01-02 to 2020-01-01", 16, "time"),
         ("das/2/text", "dsa/2", 9, "dsa/2"),
-        ('title = "A day"\n', 'title = "A day"\nbin.time.max = 60\n', 14, "bin.time.max"),
+        ('title = "A day"\n', 'title = "A day"\ndft.length = 64\n', 14, "dft.length"),
         ('title = "A day"\n', 'title = "A day"\nformat.type = "xls"\n', 14, "xls"),
         ("[[example]]", "[default]\ndft.length = 800\n\n[[example]]", 14, "dft.length"),
-        ("[[example]]", '[[hapi]]\nid = "60s"\nbin.time.max = 60\n\n[[example]]', 14, "bin.time.max"),
-        ("[[example]]", '[[cache.level]]\nblock = "day"\nbin.time.max = 60\n\n[[example]]', 14, "bin.time.max"),
+        ("[[example]]", '[[hapi]]\nid = "60s"\ndft.length = 64\n\n[[example]]', 14, "dft.length"),
+        ("[[example]]", '[[cache.level]]\nblock = "day"\ndft.length = 64\n\n[[example]]', 14, "dft.length"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_line(bare, folder, old, new, line, text):
@@ -165,12 +165,12 @@ def test_a_tie_that_only_a_name_settles_is_a_warning_until_one_is_preferred(bare
     asked = 'title = "A day"\nbin.time.max = 60\n'
     file = folder / "source.toml"
     text = GOOD.replace("[[example]]", filters + "[[example]]").replace('title = "A day"\n', asked)
-    file.write_text(text, encoding="utf-8")
+    file.write_text(text + '\n[stages]\nnever = ["bin-average"]\n', encoding="utf-8")
     done = bare.run("check", "--no-run", str(file))
     assert done.exit_code == 0
     assert "warning: " in done.stdout
     assert "cost the same" in done.stdout
-    file.write_text(text + '\n[stages]\nprefer = ["tac"]\n', encoding="utf-8")
+    file.write_text(text + '\n[stages]\nnever = ["bin-average"]\nprefer = ["tac"]\n', encoding="utf-8")
     assert bare.run("check", "--no-run", str(file)).stdout == ""
 
 

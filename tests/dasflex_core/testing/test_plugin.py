@@ -23,7 +23,6 @@ def test_loading_it_imports_nothing_but_the_package_itself():
         "dasflex_core",
         "dasflex_core.errors",
         "dasflex_core.testing",
-        "dasflex_core.values",
         "dasflex_core.testing.plugin",
         "dasflex_core.values",
     }

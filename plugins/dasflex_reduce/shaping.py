@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The declarations of what transforms a stream or cuts it down, written out so that finding them imports no numpy.
+
+Tests compare them with what the classes themselves declare.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dasflex_core.stages import Cost, ParamSpec, StageSpec
+from dasflex_core.streamtype import ARRAYS
+
+__all__ = ["SHAPING"]
+
+SHAPING: Final = (
+    StageSpec(
+        name="spectral-density",
+        title="Spectral densities of waveforms, by windowed Fourier transforms",
+        accepts=ARRAYS,
+        produces=ARRAYS,
+        factory="dasflex_reduce.spectral_density:SpectralDensity",
+        needs=frozenset({"waveform"}),
+        adds=frozenset({"axis:frequency", "spectra"}),
+        drops=frozenset({"waveform"}),
+        admits="dasflex_reduce.admitting:transform",
+        params=(
+            ParamSpec(
+                "dft.length",
+                type="integer",
+                low=16,
+                title="Points",
+                help="Points of each Fourier transform; an even number",
+                attribute="length",
+            ),
+            ParamSpec(
+                "dft.slide",
+                mode="modifier",
+                type="integer",
+                low=1,
+                default="1",
+                title="Denominator of the slide",
+                help="Each segment begins length/slide points after the one before it: 2 makes them overlap by half",
+                attribute="slide",
+            ),
+            ParamSpec(
+                "dft.window",
+                mode="modifier",
+                values=(
+                    (
+                        "hann",
+                        "",
+                    ),
+                    (
+                        "hamming",
+                        "",
+                    ),
+                    (
+                        "blackman",
+                        "",
+                    ),
+                    (
+                        "none",
+                        "",
+                    ),
+                ),
+                default="hann",
+                title="Window function",
+                attribute="window",
+            ),
+            ParamSpec(
+                "dft.detrend",
+                mode="modifier",
+                values=(
+                    (
+                        "mean",
+                        "",
+                    ),
+                    (
+                        "none",
+                        "",
+                    ),
+                    (
+                        "linear",
+                        "",
+                    ),
+                ),
+                default="mean",
+                title="What is taken away from each segment",
+                attribute="detrend",
+            ),
+        ),
+        cost=Cost(per_gb=4.0),
+    ),
+    StageSpec(
+        name="spectral-density-lines",
+        title="Spectral densities of lines, by windowed Fourier transforms of records in a row",
+        accepts=ARRAYS,
+        produces=ARRAYS,
+        factory="dasflex_reduce.line_spectra:LineSpectralDensity",
+        needs=frozenset({"sampled"}),
+        refuses=frozenset({"ragged", "scatter", "spectra", "waveform"}),
+        adds=frozenset({"axis:frequency", "spectra"}),
+        admits="dasflex_reduce.admitting:transform_lines",
+        params=(
+            ParamSpec(
+                "dft.length",
+                type="integer",
+                low=16,
+                title="Points",
+                help="Points of each Fourier transform; an even number",
+                attribute="length",
+            ),
+            ParamSpec(
+                "dft.slide",
+                mode="modifier",
+                type="integer",
+                low=1,
+                default="1",
+                title="Denominator of the slide",
+                help="Each segment begins length/slide points after the one before it: 2 makes them overlap by half",
+                attribute="slide",
+            ),
+            ParamSpec(
+                "dft.window",
+                mode="modifier",
+                values=(
+                    (
+                        "hann",
+                        "",
+                    ),
+                    (
+                        "hamming",
+                        "",
+                    ),
+                    (
+                        "blackman",
+                        "",
+                    ),
+                    (
+                        "none",
+                        "",
+                    ),
+                ),
+                default="hann",
+                title="Window function",
+                attribute="window",
+            ),
+            ParamSpec(
+                "dft.detrend",
+                mode="modifier",
+                values=(
+                    (
+                        "mean",
+                        "",
+                    ),
+                    (
+                        "none",
+                        "",
+                    ),
+                    (
+                        "linear",
+                        "",
+                    ),
+                ),
+                default="mean",
+                title="What is taken away from each segment",
+                attribute="detrend",
+            ),
+        ),
+        cost=Cost(per_gb=4.0),
+    ),
+    StageSpec(
+        name="trim",
+        title="Records within the time range that was asked",
+        accepts=ARRAYS,
+        produces=ARRAYS,
+        factory="dasflex_reduce.trim:Trim",
+        params=(
+            ParamSpec(
+                "read.time.min",
+                mode="offered",
+                type="time",
+                title="First time",
+                help="Records before it are dropped",
+                attribute="begin",
+            ),
+            ParamSpec(
+                "read.time.max",
+                mode="offered",
+                type="time",
+                title="Last time",
+                help="Records at or after it are dropped",
+                attribute="end",
+            ),
+        ),
+        cost=Cost(per_gb=0.2),
+    ),
+    StageSpec(
+        name="select",
+        title="Only the data variables that were asked for",
+        accepts=ARRAYS,
+        produces=ARRAYS,
+        factory="dasflex_reduce.subset:Select",
+        admits="dasflex_reduce.admitting:select",
+        params=(
+            ParamSpec(
+                "read.data",
+                type="list",
+                title="The data variables",
+                help="Their names, between commas",
+                attribute="names",
+            ),
+        ),
+        cost=Cost(per_gb=0.1),
+    ),
+    StageSpec(
+        name="cut",
+        title="Only a part of an axis other than time",
+        accepts=ARRAYS,
+        produces=ARRAYS,
+        factory="dasflex_reduce.subset:Cut",
+        params=(
+            ParamSpec(
+                "read.{coord}.min",
+                mode="offered",
+                type="real",
+                title="Lowest value",
+                help="In the units of the coordinate; it is kept",
+                attribute="low",
+            ),
+            ParamSpec(
+                "read.{coord}.max",
+                mode="offered",
+                type="real",
+                title="Lowest value that is no longer wanted",
+                help="In the same units",
+                attribute="high",
+            ),
+        ),
+        cost=Cost(per_gb=0.5),
+    ),
+)
