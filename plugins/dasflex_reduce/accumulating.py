@@ -44,15 +44,17 @@ def alike(jobs: Iterable[Job]) -> list[tuple[Job, ...]]:
 class Accumulator:
     """The state of variables that are alike. Runs of records come in, columns of closed bins go out, by name.
 
-    `samples` is how many samples of a record have a bin of their own; None where a whole record has one.
+    `samples` is how many samples of a record have a bin of their own; None where a whole record has one. `shape` is
+    that of the values of a bin, where it is not what the job says.
     """
 
-    def __init__(self, jobs: tuple[Job, ...], samples: int | None = None) -> None:
+    def __init__(self, jobs: tuple[Job, ...], samples: int | None = None, shape: tuple[int, ...] | None = None) -> None:
         first = jobs[0]
         self._jobs = jobs
         self._samples = samples
         self._wanted = frozenset("mean" if each == "sum" else each for each in first.statistics)
-        self._shape = tuple(extent for place, extent in enumerate(first.source.shape) if place != first.axis)
+        own = tuple(extent for place, extent in enumerate(first.source.shape) if place != first.axis)
+        self._shape = own if shape is None else shape
         self._open: Moments | None = None
         self._medians = _Medians(first.source) if "median" in first.statistics else None
 

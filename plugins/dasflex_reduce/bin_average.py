@@ -8,31 +8,22 @@ stream is cut into batches.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from dasflex_core import epochs
-from dasflex_core.arrays import Ragged, Records, is_fill
 from dasflex_core.run.reducing import PerDataset
 from dasflex_core.stages import Reducer, param
 from dasflex_core.times import parse_time
-from dasflex_reduce.accumulating import Accumulator, alike
 from dasflex_reduce.binned import bin_dataset, clock_of
-from dasflex_reduce.binning import Runs
 from dasflex_reduce.facts import binned_header
 from dasflex_reduce.grid import Grid, Origin
 from dasflex_reduce.outputs import STATISTICS
+from dasflex_reduce.record_bins import RecordBins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from numpy.typing import NDArray
-
-    from dasflex_core.arrays import Dataset, Item, StreamHeader, Variable
+    from dasflex_core.arrays import Dataset, Item, Records, StreamHeader
     from dasflex_core.stages import Value
-    from dasflex_reduce.binned import Binned
-    from dasflex_reduce.binning import Integers
 
 __all__ = ["BinAverage"]
 
@@ -70,9 +61,7 @@ class BinAverage(
         self._values = values
         self._origin = Origin(self._begin())
         self._stage: PerDataset | None = None
-        self._binned: Binned | None = None
-        self._columns: list[Accumulator] = []
-        self._open: int | None = None
+        self._bins: RecordBins | None = None
 
     def _begin(self) -> int | None:
         """Where bin 0 begins; None for the first record."""
@@ -102,59 +91,18 @@ class BinAverage(
         clock = clock_of(dataset)
         if clock is None:
             return dataset
-        self._grid = Grid(self._origin, self.seconds, downward=self.align == "grid")
-        self._binned = bin_dataset(dataset, clock, self.stats, self.seconds)
-        offsets = self._binned.offsets
-        samples = None if offsets is None else len(offsets)
-        self._columns = [Accumulator(jobs, samples) for jobs in alike(self._binned.jobs)]
-        return self._binned.dataset
+        grid = Grid(self._origin, self.seconds, downward=self.align == "grid")
+        binned = bin_dataset(dataset, clock, self.stats, self.seconds)
+        self._bins = RecordBins(binned, grid)
+        return binned.dataset
 
     def records(self, batch: Records) -> Iterable[Records]:
         """The bins that these records close. Records without a time are left out."""
-        binned = self._binned
-        if binned is None:
-            return (batch,)
-        columns = {name: column for name, column in batch.columns.items() if not isinstance(column, Ragged)}
-        clock = binned.clock
-        if binned.offsets is None:
-            numbers, kept = self._grid.numbers(columns[clock.name], clock.units, clock.fill)
-        else:
-            numbers, kept = self._grid.numbers(*_sample_times(columns[clock.name], clock, binned.offsets))
-        if not len(numbers):
-            return ()
-        runs = Runs.of(numbers)
-        joined = self._open is not None and self._open == int(numbers[0])
-        closed = [self._open] if self._open is not None and not joined else []
-        bins = numbers[runs.starts].tolist()
-        closed += bins[:-1]
-        self._open = bins[-1]
-        made: dict[str, NDArray[Any]] = {}
-        for accumulator in self._columns:
-            made |= accumulator.take(columns, runs, joined=joined, kept=kept)
-        return (self._told(binned, closed, made),) if closed else ()
+        return (batch,) if self._bins is None else self._bins.take(batch)
 
     def finish(self) -> Iterable[Item]:
-        """The bin that is still open."""
+        """The bins that are still open."""
         if self._stage is not None:
             stage, self._stage = self._stage, None
             return stage.finish()
-        binned, last = self._binned, self._open
-        if binned is None or last is None:
-            return ()
-        self._open = None
-        made = {name: column for each in self._columns for name, column in each.rest().items()}
-        return (self._told(binned, [last], made),)
-
-    def _told(self, binned: Binned, closed: list[int], made: Mapping[str, NDArray[Any]]) -> Records:
-        """The records of closed bins."""
-        numbers: Integers = np.array(closed, dtype=np.int64)
-        time = binned.time
-        centres = self._grid.centres(numbers, time.units, time.dtype)
-        return Records(binned.dataset, {name: made.get(name, centres) for name in binned.dataset.wire})
-
-
-def _sample_times(times: NDArray[Any], clock: Variable, offsets: Integers) -> tuple[NDArray[Any], str]:
-    """The time of each sample of records that begin at `times`, one after another, and its units."""
-    begins = epochs.to_datetime64(times, clock.units)
-    begins = np.where(is_fill(times, clock.fill), np.datetime64("NaT"), begins)
-    return (begins[:, None] + offsets.view("m8[ns]")).reshape(-1), "UTC"
+        return () if self._bins is None else self._bins.rest()

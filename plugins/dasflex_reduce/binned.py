@@ -17,17 +17,17 @@ from dasflex_core import epochs
 from dasflex_core.arrays import Encoding, Properties, Property
 from dasflex_core.errors import QueryError
 from dasflex_core.units import convert_factor
-from dasflex_reduce.outputs import job_of
+from dasflex_reduce.outputs import job_of, real
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Dataset, Dimension, Sequence, Variable
+    from dasflex_core.arrays import Dataset, Sequence, Variable
     from dasflex_reduce.outputs import Job
 
-__all__ = ["Binned", "bin_dataset", "clock_of"]
+__all__ = ["Binned", "bin_along", "bin_dataset", "clock_of", "refuse_ragged", "with_outputs"]
 
 #: The roles that a time of one value per record may have, the best first.
 _CLOCKS: Final = ("center", "reference", "mean", "average", "min")
@@ -77,13 +77,7 @@ def bin_dataset(dataset: Dataset, clock: Variable, statistics: tuple[str, ...], 
 
     Raises `QueryError` (`query.unreachable-type`) that names the first variable with ragged values.
     """
-    for variable in dataset.columns:
-        if variable.ragged:
-            raise QueryError(
-                f"{variable.name} of dataset {dataset.name} has rows of different lengths, which cannot be averaged in"
-                " bins; leave it out with read.data",
-                kind="query.unreachable-type",
-            )
+    refuse_ragged(dataset)
     dropped, offsets = _samples(dataset, clock)
     if offsets is not None and np.ptp(offsets) <= seconds * 1e9:
         offsets = None
@@ -94,8 +88,34 @@ def bin_dataset(dataset: Dataset, clock: Variable, statistics: tuple[str, ...], 
         for dimension in [dataset.dimension(variable)]
         if variable.name != clock.name and not _is_extent(dataset, clock, variable)
     )
-    made = _remade(dataset, clock, time, jobs)
+    made = with_outputs(dataset, _outputs(dataset, clock, time, jobs))
     return Binned(_without_places(made, dropped) if dropped else made, clock, time, jobs, offsets)
+
+
+def bin_along(dataset: Dataset, along: Variable, statistics: tuple[str, ...]) -> Binned:
+    """How a dataset is binned along a coordinate of its records that is no time, which keeps its units and encoding.
+
+    Raises `QueryError` as `bin_dataset` does.
+    """
+    refuse_ragged(dataset)
+    jobs = tuple(
+        job_of(dataset, dataset.dimension(variable), variable, statistics)
+        for variable in dataset.columns
+        if variable.name != along.name and not _is_extent(dataset, along, variable)
+    )
+    centre = replace(real(along), role="center")
+    return Binned(with_outputs(dataset, _outputs(dataset, along, centre, jobs)), along, centre, jobs)
+
+
+def refuse_ragged(dataset: Dataset) -> None:
+    """Raises `QueryError` (`query.unreachable-type`) that names the first variable with ragged values."""
+    for variable in dataset.columns:
+        if variable.ragged:
+            raise QueryError(
+                f"{variable.name} of dataset {dataset.name} has rows of different lengths, which cannot be averaged in"
+                " bins; leave it out with read.data",
+                kind="query.unreachable-type",
+            )
 
 
 def _is_extent(dataset: Dataset, clock: Variable, variable: Variable) -> bool:
@@ -163,26 +183,28 @@ def _of_axis(entry: Property, axis: str) -> bool:
     return entry.name[:1] == axis and entry.name[1:2].isupper()
 
 
-def _remade(dataset: Dataset, clock: Variable, time: Variable, jobs: tuple[Job, ...]) -> Dataset:
-    """The dataset with its columns reduced; new ones stand behind all that were there."""
-    outputs = {job.source.name: tuple(each.variable for each in job.outputs) for job in jobs} | {clock.name: (time,)}
-    dimensions = tuple(replace(each, variables=tuple(_members(each, outputs))) for each in dataset.dimensions)
-    old = [each for name in dataset.wire for each in outputs.get(name, ()) if each.name == name or each is time]
-    new = [each for name in dataset.wire for each in outputs.get(name, ()) if each.name != name and each is not time]
+def with_outputs(dataset: Dataset, outputs: Mapping[str, tuple[Variable, ...]]) -> Dataset:
+    """The dataset with variables in place of its own: none, one, or several of which new ones go behind all others."""
+    dimensions = tuple(
+        replace(each, variables=tuple(new for old in each.variables for new in outputs.get(old.name, (old,))))
+        for each in dataset.dimensions
+    )
+    made = [(name, each.name) for name in dataset.wire for each in outputs.get(name, (dataset.variables[name],))]
+    beside = {each.name for old, news in outputs.items() if len(news) > 1 for each in news if each.name != old}
     return replace(
         dataset,
         dimensions=tuple(each for each in dimensions if each.variables),
-        wire=tuple(each.name for each in (*old, *new)),
+        wire=tuple(sorted((name for _old, name in made), key=lambda name: name in beside)),
     )
 
 
-def _members(dimension: Dimension, outputs: dict[str, tuple[Variable, ...]]) -> Iterator[Variable]:
-    """The variables of a dimension that comes out."""
-    for variable in dimension.variables:
-        if variable.name in outputs:
-            yield from outputs[variable.name]
-        elif not variable.per_record:
-            yield variable
+def _outputs(
+    dataset: Dataset, clock: Variable, time: Variable, jobs: tuple[Job, ...]
+) -> dict[str, tuple[Variable, ...]]:
+    """What each column becomes: what nobody reduces is left out."""
+    found: dict[str, tuple[Variable, ...]] = dict.fromkeys(dataset.wire, ())
+    found |= {job.source.name: tuple(each.variable for each in job.outputs) for job in jobs}
+    return found | {clock.name: (time,)}
 
 
 def _without_places(dataset: Dataset, dropped: tuple[int, ...]) -> Dataset:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which bin a time is in, and where the middle of a bin is (das-streams 5.1, items 1, 2 and 4).
+"""Which bin a time or a number is in, and where the middle of a bin is (das-streams 5.1, items 1, 2 and 4; 5.3).
 
 Bins are counted from an origin. As classic programs count them, toward zero, a time up to one bin before the origin is
 in bin 0 too; a grid that no request begins is counted downward.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-__all__ = ["Grid", "Origin"]
+__all__ = ["Grid", "Line", "Origin"]
 
 _SECOND: Final = 1_000_000_000
 #: Nanoseconds from 1970 to 2000, and what us2000 counts.
@@ -108,3 +108,36 @@ class Grid:
         if dtype.kind == "M":
             return middles
         return epochs.from_datetime64(middles, units, dtype)
+
+
+@dataclass(slots=True)
+class Line:
+    """Bins of a number, in its own units, from the first that is seen (das-streams 5.3).
+
+    >>> line = Line(4.0)
+    >>> numbers, _kept = line.numbers(np.array([10.0, 13.0, 14.5]), "Hz")
+    >>> numbers.tolist(), line.centres(numbers, "Hz", np.dtype("f8")).tolist()
+    ([0, 0, 1], [12.0, 12.0, 16.0])
+    """
+
+    width: float
+    first: float | None = None
+
+    def numbers(
+        self,
+        values: NDArray[Any],
+        units: str,  # noqa: ARG002  what a ruler is asked with; numbers are in the units of the width
+        fill: Fill = None,
+    ) -> tuple[Integers, NDArray[np.bool_] | None]:
+        """The bins of numbers, and which of them have one; None where all have."""
+        numbers = values.astype(np.float64)
+        good = np.isfinite(numbers) & ~is_fill(values, fill)
+        kept = None if good.all() else good
+        numbers = numbers if kept is None else numbers[kept]
+        if len(numbers) and self.first is None:
+            self.first = float(numbers[0])
+        return ((numbers - (self.first or 0.0)) / self.width).astype(np.int64), kept
+
+    def centres(self, numbers: Integers, units: str, dtype: np.dtype[Any]) -> NDArray[Any]:  # noqa: ARG002  as above
+        """The middles of bins."""
+        return ((self.first or 0.0) + (numbers + 0.5) * self.width).astype(dtype)

@@ -10,15 +10,28 @@ if TYPE_CHECKING:
 
     from dasflex_core.catalog.model import Definition
 
-__all__ = ["has_records"]
+__all__ = ["has_coordinate", "has_records"]
 
 
 _FAMILIES = ("bin.", "calc.")
+_MODEL = "the source is a model, which has values at any time: ask for their interval with read.time.inter"
 
 
 def has_records(request: Mapping[str, str], source: Definition) -> bool | str:
     """Whether the source has records to reduce, else why not: a model has values at any interval that is asked."""
+    asked = any(name.startswith(_FAMILIES) for name in request)
+    return _MODEL if asked and _is_model(source) else True
+
+
+def has_coordinate(request: Mapping[str, str], source: Definition) -> bool | str:
+    """Whether bins of another coordinate than time are asked; those of time have a stage of their own."""
+    asked = {name for name in request if name.startswith("bin.") and name.endswith(".max")}
+    if asked == {"bin.time.max"}:
+        return "bins of time are made by bin-average"
+    return _MODEL if "bin.time.max" in asked and _is_model(source) else True
+
+
+def _is_model(source: Definition) -> bool:
+    """Whether a client says at which interval the source has values."""
     time = source.coords.get("time")
-    if time is None or time.interval is None or not any(name.startswith(_FAMILIES) for name in request):
-        return True
-    return "the source is a model, which has values at any time: ask for their interval with read.time.inter"
+    return time is not None and time.interval is not None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.arrays import Dataset, Dimension, Fill, Variable
 
-__all__ = ["STATISTICS", "Job", "Output", "is_number", "job_of"]
+__all__ = ["STATISTICS", "Job", "Output", "is_number", "job_of", "real"]
 
 #: The statistics that a request may name, with their titles, in the order in which their planes stand.
 STATISTICS: Final = {
@@ -139,7 +139,7 @@ def _in_place(dataset: Dataset, source: Variable, statistic: str, *, tell: bool)
     """The variable with its own values reduced. Means of integers are real numbers."""
     if statistic == "first":
         return source
-    made = _real(source) if statistic == "mean" else source
+    made = real(source) if statistic == "mean" else source
     if tell and statistic == "mean" and dataset.generation == 2 and source.plane in ("y", "yscan", "z"):
         coordinate = dataset.dimension(source).coordinate
         return made if coordinate else replace(made, properties=_operation(source, statistic))
@@ -160,7 +160,7 @@ def _beside(dataset: Dataset, source: Variable, statistic: str, taken: Iterable[
     """A new variable for a statistic of the source."""
     old = dataset.generation == 2
     ending = f".{statistic if old else _ROLES[statistic]}"
-    made = source if statistic in ("min", "max") else _count(source, old=old) if statistic == "count" else _real(source)
+    made = source if statistic in ("min", "max") else _count(source, old=old) if statistic == "count" else real(source)
     return replace(
         made,
         name=_unused(source.name + ending, taken),
@@ -179,7 +179,7 @@ def _unused(name: str, taken: Iterable[str]) -> str:
     return found
 
 
-def _real(source: Variable) -> Variable:
+def real(source: Variable) -> Variable:
     """The variable with real values: a mean of integers is none. One of two bytes fits in a real of four."""
     if source.dtype.kind == "f":
         return source

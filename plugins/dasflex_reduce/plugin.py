@@ -69,7 +69,36 @@ BIN_AVERAGE: Final = StageSpec(
     cost=Cost(per_gb=1.5),
 )
 
-STAGES: Final[tuple[StageSpec, ...]] = (BIN_AVERAGE,)
+BIN_COORDINATE: Final = StageSpec(
+    name="bin-coordinate",
+    title="Statistics of the values in bins of a coordinate",
+    accepts=ARRAYS,
+    produces=ARRAYS,
+    factory="dasflex_reduce.bin_coordinate:BinCoordinate",
+    params=(
+        ParamSpec(
+            "bin.{coord}.max",
+            type="real",
+            low=1e-300,
+            title="Width of the bins",
+            help="In the units of the coordinate itself",
+            attribute="width",
+        ),
+        ParamSpec(
+            "bin.stats",
+            "offered",
+            "list",
+            values=_STATISTICS,
+            default="mean",
+            title="What is told of the values of a bin",
+            attribute="stats",
+        ),
+    ),
+    admits="dasflex_reduce.offers:has_coordinate",
+    cost=Cost(per_gb=2.0),
+)
+
+STAGES: Final[tuple[StageSpec, ...]] = (BIN_AVERAGE, BIN_COORDINATE)
 
 
 @hookimpl
