@@ -10,6 +10,7 @@ that holds fill, or whose spectrum is zero throughout, gives fill, and no record
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -389,9 +390,13 @@ def shifted(column: NDArray[Any], variable: Variable, seconds: NDArray[np.float6
     times = column[record]
     if times.dtype.kind == "M":
         return np.asarray(times + np.rint(seconds * 1e9).astype("m8[ns]"))
-    scale = units.convert_factor("s", epochs.interval_units(variable.units))
-    if scale is None:
-        raise SourceError(f"{variable.name} has units {variable.units!r}, which are no time", kind="source.stream")
+    scale = _per_second(variable.units)
     if times.dtype.kind in "iu":
         return np.asarray(times + np.rint(seconds * scale).astype(np.int64), dtype=variable.dtype)
     return np.asarray(times.astype(np.float64) + seconds * scale, dtype=variable.dtype)
+
+
+@cache
+def _per_second(epoch: str) -> float:
+    """How many units of an epoch are a second. Raises `SourceError` for units that are no epoch."""
+    return units.convert_factor("s", epochs.interval_units(epoch)) or 1.0

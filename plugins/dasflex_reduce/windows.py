@@ -20,6 +20,7 @@ amplitude A holds A²/2.
 from __future__ import annotations
 
 import sys
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,7 +28,7 @@ import numpy as np
 from dasflex_core.errors import QueryError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -77,44 +78,58 @@ class Density:
         self._weights = weights * np.sqrt(2 / np.sum(weights**2))
         line = np.arange(length) - (length - 1) / 2
         self._line = line / np.sqrt(np.sum(line**2))
+        self._rooms: dict[str, NDArray[Any]] = {}
 
     def of(self, segments: NDArray[Any], seconds: float | Floats = 1.0) -> Floats:
         """The density of each segment: shape (…, length) gives (…, length/2 + 1), in units²/Hz.
 
-        `seconds` are those between two samples: one number, or one for each segment. A segment with a value that is not
-        finite gives NaN.
+        What it gives is overwritten by the next call. `seconds` are those between two samples: one number, or one for
+        each segment. A segment with a value that is not finite gives NaN.
         """
+        shape = (*segments.shape[:-1], self.length // 2 + 1)
         with np.errstate(invalid="ignore", over="ignore"):
             work = self._detrended(segments)
             work *= self._weights
-            found = _rfft()(work)
-            density: Floats = np.square(found.real)
-            density += np.square(found.imag)
+            found = self._transformed(work)
+            density, other = self._room("density", shape), self._room("other", shape)
+            np.square(found.real, out=density)
+            density += np.square(found.imag, out=other)
             density[..., 0] *= 0.5
             density[..., -1] *= 0.5
             density *= seconds if isinstance(seconds, float) else seconds[..., None]
         return density
 
+    def _room(self, name: str, shape: tuple[int, ...], dtype: type = np.float64) -> NDArray[Any]:
+        """An array to write to, the same for each call: fresh memory costs more than what is computed in it."""
+        count = prod(shape)
+        room = self._rooms.get(name)
+        if room is None or len(room) < count:
+            room = self._rooms[name] = np.empty(count, dtype=dtype)
+        return room[:count].reshape(shape)
+
     def _detrended(self, segments: NDArray[Any]) -> Floats:
         """A copy of the segments in double precision, without their mean or their straight line."""
+        work = self._room("work", segments.shape)
         if self._detrend == "none":
-            return np.array(segments, dtype=np.float64)
+            work[...] = segments
+            return work
         means = segments.mean(axis=-1, dtype=np.float64, keepdims=True)
-        work: Floats = np.subtract(segments, means, dtype=np.float64)
+        np.subtract(segments, means, out=work)
         if self._detrend == "linear":
             work -= (work @ self._line)[..., None] * self._line
         return work
 
+    def _transformed(self, work: Floats) -> NDArray[np.complex128]:
+        """The Fourier transform of real numbers along the last axis.
 
-def _rfft() -> Callable[[Floats], NDArray[np.complex128]]:
-    """The Fourier transform of real numbers along the last axis.
-
-    That of scipy is faster by about a half for short segments, but takes 0.1 s to import: it is used where a process
-    that lives long, such as a server with scipy, has it already.
-    """
-    module = sys.modules.get("scipy.fft")
-    found: Callable[[Floats], NDArray[np.complex128]] = np.fft.rfft if module is None else module.rfft
-    return found
+        That of scipy is faster for short segments, but takes 0.1 s to import: it is used where a process that lives
+        long, such as a server, has it already.
+        """
+        module = sys.modules.get("scipy.fft")
+        if module is not None:
+            found: NDArray[np.complex128] = module.rfft(work)
+            return found
+        return np.fft.rfft(work, out=self._room("complex", (*work.shape[:-1], self.length // 2 + 1), np.complex128))
 
 
 def blocks(count: int, samples: int) -> Iterator[slice]:

@@ -87,6 +87,7 @@ def test_stats_say_what_the_run_cost_and_how_it_can_be_asked_for(examples):
         (["Examples/Random", DAY, "format.type=bogus"], 2, "bogus"),
         (["Examples/Params", "2008-06-29/2008-06-30", "read.channels=1000"], 2, "read.channels"),
         (["Examples/Random", DAY, "dft.length=800"], 2, "dft.length"),
+        (["Examples/Spectra", "1979-03-01T12:26:11/1979-03-01T12:29:24", "dft.length=799"], 2, "dft.length"),
         (["Examples/Auth", DAY], 4, "protected"),
     ],
 )
