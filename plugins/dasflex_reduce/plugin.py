@@ -98,7 +98,43 @@ BIN_COORDINATE: Final = StageSpec(
     cost=Cost(per_gb=2.0),
 )
 
-STAGES: Final[tuple[StageSpec, ...]] = (BIN_AVERAGE, BIN_COORDINATE)
+RATE: Final = StageSpec(
+    name="rate",
+    title="How much data there are in bins of time",
+    accepts=ARRAYS,
+    produces=ARRAYS,
+    factory="dasflex_reduce.rate:Rate",
+    refuses=frozenset({"live"}),
+    adds=frozenset({"sampled", "one"}),
+    drops=frozenset({"waveform", "spectra", "scatter", "ragged", "strings"}),
+    params=(
+        ParamSpec(
+            "calc.rate",
+            type="real",
+            units="s",
+            low=1e-3,
+            title="Width of the bins in which data are counted",
+            attribute="seconds",
+        ),
+        ParamSpec(
+            "calc.rate.of",
+            "modifier",
+            values=(
+                ("records", "Records in each bin"),
+                ("bytes", "Bytes of data in each bin"),
+                ("events", "1 where a bin has records, 0 where it has none"),
+            ),
+            default="records",
+            title="What is counted",
+            attribute="of",
+        ),
+    ),
+    reads=("read.time.min",),
+    admits="dasflex_reduce.offers:has_records",
+    cost=Cost(per_gb=1.0),
+)
+
+STAGES: Final[tuple[StageSpec, ...]] = (BIN_AVERAGE, BIN_COORDINATE, RATE)
 
 
 @hookimpl
