@@ -75,7 +75,12 @@ CANONICAL: dict[str, Canonical] = {
         values=(("mean", ""), ("none", ""), ("linear", "")),
     ),
     "bin.{coord}.max": Canonical("Widest bin of a coordinate; for time, in seconds", type="real", low=0),
-    "bin.stats": Canonical("Which of mean, min, max, stddev, count, median", trigger=False),
+    "bin.stats": Canonical(
+        "What is told of the values of a bin",
+        trigger=False,
+        type="list",
+        values=(("mean", ""), ("min", ""), ("max", ""), ("stddev", ""), ("count", ""), ("median", "")),
+    ),
     "view.points": Canonical("About how many points a line may have", type="integer", low=1),
     "format.type": Canonical("Format of the answer: das, csv, …"),
     "format.version": Canonical("Version of the format: das 2 or 3"),

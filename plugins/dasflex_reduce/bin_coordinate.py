@@ -35,7 +35,7 @@ class BinCoordinate(
     """Statistics of the values in bins of a coordinate."""
 
     width: float = param(
-        "bin.{coord}.max", low=1e-300, title="Width of the bins", help="In the units of the coordinate itself"
+        "bin.{coord}.max", low=0.0, title="Width of the bins", help="In the units of the coordinate itself"
     )
     stats: tuple[str, ...] = param(
         "bin.stats", mode="offered", values=STATISTICS, default="mean", title="What is told of the values of a bin"

@@ -28,7 +28,17 @@ def has_coordinate(request: Mapping[str, str], source: Definition) -> bool | str
     asked = {name for name in request if name.startswith("bin.") and name.endswith(".max")}
     if asked == {"bin.time.max"}:
         return "bins of time are made by bin-average"
+    if any(_is_zero(request[name]) for name in asked):
+        return "a bin has to be wider than 0"
     return _MODEL if "bin.time.max" in asked and _is_model(source) else True
+
+
+def _is_zero(text: str) -> bool:
+    """Whether a text is the number 0; what is no number is told elsewhere."""
+    try:
+        return float(text) == 0
+    except ValueError:
+        return False
 
 
 def _is_model(source: Definition) -> bool:

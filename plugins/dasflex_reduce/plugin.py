@@ -79,7 +79,7 @@ BIN_COORDINATE: Final = StageSpec(
         ParamSpec(
             "bin.{coord}.max",
             type="real",
-            low=1e-300,
+            low=0.0,
             title="Width of the bins",
             help="In the units of the coordinate itself",
             attribute="width",
