@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["select", "transform", "transform_lines"]
+__all__ = ["decimate", "select", "transform", "transform_lines"]
 
 
 class _Coord(Protocol):
@@ -74,3 +74,11 @@ def select(request: Mapping[str, str], source: _Source) -> bool | str:
 
     hint = did_you_mean(strange[0], source.data)
     return f"there is no data variable {shown(strange[0])}.{hint} There are {listing(source.data)}"
+
+
+def decimate(request: Mapping[str, str], source: _Source) -> bool | str:  # noqa: ARG001  as the solver calls it
+    """Whether the request has a time range that can be cut into buckets."""
+    if "view.points" not in request:
+        return True
+    ends = [request.get(name, "forever") for name in ("read.time.min", "read.time.max")]
+    return "view.points needs a time range that has both ends" if "forever" in ends else True

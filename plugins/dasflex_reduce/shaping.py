@@ -240,4 +240,28 @@ SHAPING: Final = (
         ),
         cost=Cost(per_gb=0.5),
     ),
+    StageSpec(
+        name="decimate",
+        title="Fewer records, for a display of so many points",
+        accepts=ARRAYS,
+        produces=ARRAYS,
+        factory="dasflex_reduce.decimate:Decimate",
+        refuses=frozenset({"waveform"}),
+        reads=(
+            "read.time.min",
+            "read.time.max",
+        ),
+        admits="dasflex_reduce.admitting:decimate",
+        params=(
+            ParamSpec(
+                "view.points",
+                type="integer",
+                low=1,
+                title="Points",
+                help="About how many points a line may have",
+                attribute="points",
+            ),
+        ),
+        cost=Cost(per_gb=1.0),
+    ),
 )
