@@ -15,12 +15,15 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dasflex_core.columns import Column, Fill, Ragged, is_fill
 from dasflex_core.errors import QueryError, did_you_mean
+from dasflex_core.properties import Properties, Property
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
 
 __all__ = [
     "VARIES",
@@ -48,56 +51,6 @@ __all__ = [
 
 #: The extent of an index whose length is not fixed: the record counter, and the inner index of ragged values.
 VARIES: Final = -1
-
-#: A value that stands for "no measurement": a number, a time, text, or None where there is none.
-Fill: TypeAlias = float | int | str | bytes | np.datetime64 | None
-
-
-@dataclass(frozen=True, slots=True)
-class Property:
-    """One property of a stream, a dataset, a dimension or a variable, as it was written.
-
-    `type` is a das2 type (`String`, `Datum`, `DatumRange`, `double`, …: das 2.2 ICD) in a das2 stream, and a das3
-    type (`string`, `real`, `datetimeRange`, …: das 3.0 schema) in a das3 stream. `term` separates the items of a das3
-    array.
-    """
-
-    name: str
-    text: str
-    type: str = "string"
-    units: str = ""
-    term: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Properties:
-    """Properties in their order; names are unique. A replaced property moves to the end, as classic das tools do."""
-
-    entries: tuple[Property, ...] = ()
-
-    def __iter__(self) -> Iterator[Property]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def get(self, name: str) -> Property | None:
-        """The property of that name, or None."""
-        return next((entry for entry in self.entries if entry.name == name), None)
-
-    def text(self, name: str, default: str = "") -> str:
-        """The text of the property of that name, or the default."""
-        entry = self.get(name)
-        return default if entry is None else entry.text
-
-    def put(self, *new: Property) -> Properties:
-        """These properties with `new` at the end, in place of those of the same name."""
-        names = {entry.name for entry in new}
-        return Properties((*(entry for entry in self.entries if entry.name not in names), *new))
-
-    def without(self, *names: str) -> Properties:
-        """These properties less those names."""
-        return Properties(tuple(entry for entry in self.entries if entry.name not in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,64 +309,6 @@ def _variable_has(dataset: Dataset, variable: Variable, trait: str) -> bool:
     if trait == "ragged":
         return variable.ragged
     return trait == "strings" and variable.semantic == "string"
-
-
-@dataclass(frozen=True, slots=True)
-class Ragged:
-    """Values of records of different lengths: record r holds `values[offsets[r]:offsets[r + 1]]`, as in Arrow.
-
-    `values` has the shape (total, *`Variable.leaf`); `offsets` is int64 of length records + 1, and starts with 0.
-    Several levels nest: `values` is then itself `Ragged`, with one entry per run, and so on, `Variable.depth` levels in
-    all. A blob is a run of bytes.
-    """
-
-    values: NDArray[Any] | Ragged
-    offsets: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def depth(self) -> int:
-        """The number of levels of runs."""
-        return 1 + (self.values.depth if isinstance(self.values, Ragged) else 0)
-
-    @property
-    def leaves(self) -> NDArray[Any]:
-        """The values of all runs of all records, one after the other."""
-        return self.values.leaves if isinstance(self.values, Ragged) else self.values
-
-    def with_leaves(self, leaves: NDArray[Any]) -> Ragged:
-        """The same runs of other values, as many as there are."""
-        inner = self.values.with_leaves(leaves) if isinstance(self.values, Ragged) else leaves
-        return Ragged(inner, self.offsets)
-
-
-Column: TypeAlias = NDArray[Any] | Ragged
-
-
-def is_fill(values: NDArray[Any], fill: Fill) -> NDArray[np.bool_]:
-    """Where values are fill, by the relative test of das2 (das 2.2, fill values): |fill - v| < 1e-5 · |fill|.
-
-    The test must be relative, since -1e31 as a float32 is not -1e31. Integers, times and text compare exactly; a fill
-    of NaN or NaT finds NaN or NaT, and None finds nothing. The answer has the shape of `values`.
-    """
-    if fill is None:
-        return np.zeros(values.shape, dtype=np.bool_)
-    found: NDArray[np.bool_]
-    if values.dtype.kind == "M":
-        found = np.isnat(values)
-    elif values.dtype.kind != "f" or not isinstance(fill, (int, float)):
-        found = np.asarray(values == fill)
-    elif np.isnan(fill):
-        found = np.isnan(values)
-    elif fill == 0 or np.isinf(fill):
-        found = np.asarray(values == fill)
-    else:
-        low, high = sorted((fill * (1 - 1e-5), fill * (1 + 1e-5)))
-        with np.errstate(over="ignore"):  # a fill beyond the type's range is none that it can hold
-            found = (values > values.dtype.type(low)) & (values < values.dtype.type(high))
-    return found
 
 
 @dataclass(frozen=True, slots=True)
