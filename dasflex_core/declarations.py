@@ -11,6 +11,7 @@ from dasflex_core.values import dataclass
 
 __all__ = [
     "Authenticator",
+    "ClassicProgram",
     "Convention",
     "DefinitionImporter",
     "DefinitionTable",
@@ -46,6 +47,19 @@ class Convention:
     translate: str
     lenient: bool = False
     goal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicProgram:
+    """A program of old installations whose work stages do, so that `dasflex filter NAME` runs them in its place.
+
+    `words` is `module:name` of a function `(arguments, head) -> the words of dasflex filter that do the same`, where
+    `head` is the beginning of the input. It raises `QueryError` for arguments that the program does not take.
+    """
+
+    name: str
+    title: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)

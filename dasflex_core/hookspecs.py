@@ -15,6 +15,7 @@ import pluggy
 
 from dasflex_core.declarations import (
     Authenticator,
+    ClassicProgram,
     Convention,
     DefinitionImporter,
     DefinitionTable,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Authenticator",
+    "ClassicProgram",
     "Convention",
     "DefinitionImporter",
     "DefinitionTable",
@@ -75,6 +77,11 @@ def dasflex_definition_importers(register: Callable[[DefinitionImporter], None])
 @hookspec
 def dasflex_definition_tables(register: Callable[[DefinitionTable], None]) -> None:
     """Registers tables of the definition file that the plugin understands."""
+
+
+@hookspec
+def dasflex_classic_programs(register: Callable[[ClassicProgram], None]) -> None:
+    """Registers classic programs whose work stages of the plugin do."""
 
 
 @hookspec

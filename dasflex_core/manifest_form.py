@@ -26,6 +26,7 @@ _LISTS: Final[Mapping[str, type]] = {
     "conventions": declarations.Convention,
     "importers": declarations.DefinitionImporter,
     "tables": declarations.DefinitionTable,
+    "classic_programs": declarations.ClassicProgram,
     "authenticators": declarations.Authenticator,
     "task_kinds": declarations.TaskKind,
     "mounted": declarations.Mount,

@@ -67,6 +67,7 @@ class Registry:
     conventions: tuple[declarations.Convention, ...] = ()
     importers: tuple[declarations.DefinitionImporter, ...] = ()
     tables: tuple[declarations.DefinitionTable, ...] = ()
+    classic_programs: tuple[declarations.ClassicProgram, ...] = ()
     authenticators: tuple[declarations.Authenticator, ...] = ()
     task_kinds: tuple[declarations.TaskKind, ...] = ()
     mounted: tuple[declarations.Mount, ...] = ()
@@ -142,7 +143,7 @@ class _Collector:
     def stage(self, declared: StageSpec | type) -> None:
         """Takes a stage, checked and marked with its origin."""
         spec = spec_of(declared)
-        check_traits(spec.needs | spec.adds | spec.drops, f"stage {spec.name}")
+        check_traits(spec.needs | spec.refuses | spec.adds | spec.drops, f"stage {spec.name}")
         if not all(0 <= each < float("inf") for each in (spec.cost.start, spec.cost.per_gb)):
             raise ConfigError(f"stage {spec.name}: a cost is a number of seconds from 0 on", kind="config.plugin")
         self.stages.append(replace(spec, bundled=self.info.bundled, origin=self.info.name))
@@ -164,6 +165,7 @@ _KINDS: dict[str, type] = {
     "dasflex_conventions": declarations.Convention,
     "dasflex_definition_importers": declarations.DefinitionImporter,
     "dasflex_definition_tables": declarations.DefinitionTable,
+    "dasflex_classic_programs": declarations.ClassicProgram,
     "dasflex_authenticators": declarations.Authenticator,
     "dasflex_task_kinds": declarations.TaskKind,
     "dasflex_mounts": declarations.Mount,
@@ -221,6 +223,7 @@ def discover(entry_points: Iterable[tuple[PluginInfo, Callable[[], object]]] | N
         conventions=(*CORE_CONVENTIONS, *_all(good, "dasflex_conventions", declarations.Convention)),
         importers=_all(good, "dasflex_definition_importers", declarations.DefinitionImporter),
         tables=_all(good, "dasflex_definition_tables", declarations.DefinitionTable),
+        classic_programs=_all(good, "dasflex_classic_programs", declarations.ClassicProgram),
         authenticators=_all(good, "dasflex_authenticators", declarations.Authenticator),
         task_kinds=_all(good, "dasflex_task_kinds", declarations.TaskKind),
         mounted=_all(good, "dasflex_mounts", declarations.Mount),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,9 @@ __all__ = ["filter"]
 
 _THEN: Final = "--then"
 _INPUT: Final = "/dev/stdin"
+#: What ends the first declaration of records in a das stream, and how much is looked through for it.
+_DECLARED: Final = (b"</packet>", b"</dataset>")
+_HEAD: Final = 1 << 16
 
 
 @click.command("filter", cls=Verb, context_settings={"ignore_unknown_options": True})
@@ -31,12 +35,21 @@ def filter(name: str, words: tuple[str, ...]) -> None:  # noqa: A001  the word t
 
     NAME is an installed stage (`dasflex plugins`), KEY one of its parameters. What one stage gives, the next one
     behind --then takes. The first takes a stream of bytes, and the last gives one.
+
+    NAME may also be a classic program, such as das2_psd, with the arguments of that.
     """
     from dasflex_core.registry import discover
     from dasflex_core.run import Pump, PumpSettings
 
     registry = discover()
-    nodes = _nodes(registry, _links((name, *words)))
+    classic = {each.name: each.words for each in registry.classic_programs}
+    path = _INPUT
+    if name in classic:
+        from dasflex_core.loading import load
+
+        head, path = _peeked()
+        name, *words = load(classic[name])(list(words), head)
+    nodes = _nodes(registry, _links((name, *words)), path)
     settings = PumpSettings(framer=registry.framer, info=registry.stream_type)
     with Pump(nodes, settings) as run:
         for chunk in run.chunks():
@@ -57,7 +70,33 @@ def _links(words: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
         link = []
 
 
-def _nodes(registry: Registry, links: Iterator[tuple[str, tuple[str, ...]]]) -> Nodes:
+def _peeked() -> tuple[bytes, str]:
+    """The beginning of standard input, and the path of a pipe that gives it again with all that follows."""
+    from threading import Thread
+
+    head = b""
+    while len(head) < _HEAD and not any(end in head for end in _DECLARED):
+        chunk = os.read(sys.stdin.fileno(), _HEAD)
+        if not chunk:
+            break
+        head += chunk
+    ours, theirs = os.pipe()
+
+    def copied() -> None:
+        with os.fdopen(theirs, "wb", buffering=0) as out:
+            chunk = head
+            try:
+                while chunk:
+                    out.write(chunk)
+                    chunk = os.read(sys.stdin.fileno(), _HEAD)
+            except BrokenPipeError:  # nobody reads any more
+                return
+
+    Thread(target=copied, daemon=True).start()
+    return head, f"/dev/fd/{ours}"
+
+
+def _nodes(registry: Registry, links: Iterator[tuple[str, tuple[str, ...]]], path: str) -> Nodes:
     """The plan that runs the stages over standard input. Raises `QueryError` where they do not fit together."""
     from dasflex_core.errors import QueryError
     from dasflex_core.plan.graph import Node
@@ -72,7 +111,7 @@ def _nodes(registry: Registry, links: Iterator[tuple[str, tuple[str, ...]]]) -> 
         if not nodes:
             if accepts == ARRAYS:
                 raise QueryError(f"{name} takes arrays; a decoder must stand before it", kind="query.no-plan")
-            nodes.append(Node("standard input", "file", accepts, path=_INPUT))
+            nodes.append(Node("standard input", "file", accepts, path=path))
         elif not nodes[-1].produces.serves(accepts):
             raise QueryError(f"{name} takes {accepts}, not {nodes[-1].produces}", kind="query.no-plan")
         nodes.append(_node(spec, words, len(nodes) - 1))
@@ -98,14 +137,22 @@ def _node(spec: StageSpec, words: tuple[str, ...], before: int) -> Node:
     from dasflex_core.errors import QueryError, did_you_mean
     from dasflex_core.plan.graph import Node
     from dasflex_core.plan.parameters import typed_value
+    from dasflex_core.plan.solver import binds as coord_of
 
     known = {each.name: each for each in spec.params} | {each.attribute: each for each in spec.params}
     values: dict[str, Value] = {}
     for key, text in pairs_of(words):
-        if key not in known:
+        bound = next((each for each in spec.params if coord_of(each.name, key)), None)
+        if key in spec.reads:
+            values[key.replace(".", "_")] = text
+        elif bound is not None:
+            values[bound.attribute] = typed_value(bound, key, text)
+            values["coord"] = coord_of(bound.name, key) or ""
+        elif key in known:
+            values[known[key].attribute] = typed_value(known[key], key, text)
+        else:
             hint = did_you_mean(key, known) or f" It has {', '.join(each.name for each in spec.params) or 'none'}."
             raise QueryError(f"{spec.name} has no parameter {key!r}.{hint}", kind="query.unknown-parameter")
-        values[known[key].attribute] = typed_value(known[key], key, text)
     lacking = [
         each.name
         for each in spec.params

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.hookspecs import hookimpl
+from dasflex_core.hookspecs import ClassicProgram, hookimpl
 from dasflex_core.stages import Cost, ParamSpec, StageSpec
 from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CSV", "CSV_STAGE", "dasflex_stages", "dasflex_stream_types"]
+__all__ = ["CSV", "CSV_STAGE", "dasflex_classic_programs", "dasflex_stages", "dasflex_stream_types"]
 
 CSV: Final = StreamType("csv")
 
@@ -100,3 +100,9 @@ def dasflex_stages(register: Callable[[StageSpec | type], None]) -> None:
 def dasflex_stream_types(register: Callable[[StreamTypeInfo], None]) -> None:
     """Registers the type of what it writes."""
     register(StreamTypeInfo(CSV, "Comma-separated values", "text/csv", "csv", text=True))
+
+
+@hookimpl
+def dasflex_classic_programs(register: Callable[[ClassicProgram], None]) -> None:
+    """Registers the classic program that wrote it."""
+    register(ClassicProgram("das3_csv", "Das streams to CSV", "dasflex_csv.classic:words"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dasflex_core.hookspecs import Convention, hookimpl
+from dasflex_core.hookspecs import ClassicProgram, Convention, hookimpl
 from dasflex_core.stages import Cost, ParamSpec, StageSpec
 from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
 
@@ -129,6 +129,11 @@ DAS2_CONVENTION = Convention(
     goal="das/2",
 )
 
+CLASSIC_PROGRAMS = (
+    ClassicProgram("das2_ascii", "Das2 streams to das2 as text", "dasflex_das.classic:ascii_words"),
+    ClassicProgram("das3_text", "Das streams to das3 as text", "dasflex_das.classic:text_words"),
+)
+
 
 @hookimpl
 def dasflex_stages(register: Callable[[StageSpec | type], None]) -> None:
@@ -148,3 +153,10 @@ def dasflex_stream_types(register: Callable[[StreamTypeInfo], None]) -> None:
 def dasflex_conventions(register: Callable[[Convention], None]) -> None:
     """Registers the `das2` convention."""
     register(DAS2_CONVENTION)
+
+
+@hookimpl
+def dasflex_classic_programs(register: Callable[[ClassicProgram], None]) -> None:
+    """Registers the classic programs that write text."""
+    for program in CLASSIC_PROGRAMS:
+        register(program)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.hookspecs import hookimpl
+from dasflex_core.hookspecs import ClassicProgram, hookimpl
 from dasflex_core.stages import Cost, ParamSpec, StageSpec
 from dasflex_core.streamtype import ARRAYS
-from dasflex_reduce.shaping import SHAPING
+from dasflex_reduce.shaping import CLASSIC_PROGRAMS, SHAPING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,3 +142,10 @@ def dasflex_stages(register: Callable[[StageSpec | type], None]) -> None:
     """Registers the reducers."""
     for stage in (*STAGES, *SHAPING):
         register(stage)
+
+
+@hookimpl
+def dasflex_classic_programs(register: Callable[[ClassicProgram], None]) -> None:
+    """Registers the classic programs whose work the reducers do."""
+    for program in CLASSIC_PROGRAMS:
+        register(program)

@@ -8,10 +8,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from dasflex_core.hookspecs import ClassicProgram
 from dasflex_core.stages import Cost, ParamSpec, StageSpec
 from dasflex_core.streamtype import ARRAYS
 
-__all__ = ["SHAPING"]
+__all__ = ["CLASSIC_PROGRAMS", "SHAPING"]
+
+CLASSIC_PROGRAMS: Final = (
+    ClassicProgram("das2_psd", "Spectral densities", "dasflex_reduce.classic:psd"),
+    ClassicProgram("das2_bin_avgsec", "Averages in bins of time", "dasflex_reduce.classic:bin_avgsec"),
+    ClassicProgram(
+        "das2_bin_peakavgsec", "Averages and peaks in bins of time", "dasflex_reduce.classic:bin_peakavgsec"
+    ),
+    ClassicProgram("das2_bin_ratesec", "Rates and coverage in bins of time", "dasflex_reduce.classic:bin_ratesec"),
+    ClassicProgram("das2_histo", "Histograms of values", "dasflex_reduce.classic:histo"),
+)
 
 SHAPING: Final = (
     StageSpec(
@@ -263,5 +274,35 @@ SHAPING: Final = (
             ),
         ),
         cost=Cost(per_gb=1.0),
+    ),
+    StageSpec(
+        name="histogram",
+        title="Histograms of exact values. One object counts the whole stream, since its datasets are numbered anew",
+        accepts=ARRAYS,
+        produces=ARRAYS,
+        factory="dasflex_reduce.histogram:Histogram",
+        drops=frozenset({"ragged", "sampled", "scatter", "spectra", "waveform"}),
+        params=(
+            ParamSpec(
+                "calc.histogram",
+                values=(
+                    (
+                        "count",
+                        "How often each value occurs",
+                    ),
+                    (
+                        "below",
+                        "Fraction of values that are not greater",
+                    ),
+                    (
+                        "above",
+                        "Fraction of values that are not less",
+                    ),
+                ),
+                title="What is told of each value",
+                attribute="kind",
+            ),
+        ),
+        cost=Cost(per_gb=8.0),
     ),
 )

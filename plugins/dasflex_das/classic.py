@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Classic programs that write das streams as text, as words of `dasflex filter` (das utilities)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dasflex_core.classic import options
+from dasflex_core.errors import QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["ascii_words", "text_words"]
+
+
+def _digits(found: dict[str, str]) -> list[str]:
+    """The digits of numbers and of seconds, where they were asked."""
+    asked = (("r", "sigdigit"), ("s", "secfrac"))
+    return [f"{name}={found[letter]}" for letter, name in asked if letter in found]
+
+
+def ascii_words(arguments: Sequence[str], _head: bytes) -> list[str]:
+    """`das2_ascii [-r DIGITS] [-s DIGITS] [-c]`. Comments are kept with `-c` too."""
+    found, _rest = options("das2_ascii", arguments, flags="c", valued="rs", count=(0, 0))
+    return ["das2-decode", "--then", "das2-text", *_digits(found)]
+
+
+def text_words(arguments: Sequence[str], head: bytes) -> list[str]:
+    """`das3_text [-r DIGITS] [-s DIGITS] [-c] [-f] [-n] [-3]`, of standard input.
+
+    Raises `QueryError` for das2 without -3.
+    """
+    found, _rest = options("das3_text", arguments, flags="cfn3", valued="rs", count=(0, 0))
+    old = head.lstrip()[:1] == b"["
+    if old and "3" not in found:
+        raise QueryError("das3_text: the input is a das2 stream; -3 makes das3 of it", kind="query.bad-value")
+    return ["das2-decode" if old else "das3-decode", "--then", "das3-text", *_digits(found)]

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Classic programs run as `dasflex filter NAME` with their own options."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dasflex_core.arrays import Dataset, Records, StreamHeader
+from dasflex_core.errors import QueryError
+from dasflex_core.loading import load
+from dasflex_core.registry import discover
+from dasflex_das.das2_decoder import Das2Decoder
+
+CODE = "from dasflex_core.cli import main; main(prog_name='dasflex')"
+
+
+def ran(*words, given):
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    arguments = [sys.executable, "-c", CODE, "filter", *words]
+    return subprocess.run(arguments, input=given, capture_output=True, env=environment, check=False, timeout=60)
+
+
+def filtered(*words, given):
+    done = ran(*words, given=given)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def items(stream):
+    decoder = Das2Decoder()
+    return [*decoder.feed(stream), *decoder.finish()]
+
+
+def waves(kind="little_endian_real4"):
+    """Ten waveforms of 64 samples, binary or text."""
+    head = '<stream version="2.2"><properties title="W" String:renderer="waveform"/></stream>'
+    x = "time24" if kind.startswith("ascii") else "little_endian_real8"
+    body = (
+        f'<packet><x type="{x}" units="us2000"/><yscan name="w" type="{kind}" nitems="64" yUnits="s"'
+        f' yTagInterval="0.001" yTagMin="0" zUnits="V"/></packet>'
+    )
+    values = np.random.default_rng(3).normal(size=(10, 64)).astype("<f4")
+    data = f"[00]{len(head):06d}{head}[01]{len(body):06d}{body}".encode()
+    for number, row in enumerate(values):
+        if kind.startswith("ascii"):
+            data += (
+                f":01:2000-01-01T00:00:{number:02d}.000 ".encode() + b"".join(b"%13.6e " % v for v in row)[:-1] + b"\n"
+            )
+        else:
+            data += b":01:" + np.float64(number * 1e6).tobytes() + row.tobytes()
+    return data
+
+
+def test_das2_psd_gives_spectra_of_its_two_arguments():
+    header, dataset, *batches = items(filtered("das2_psd", "32", "2", given=waves()))
+    assert isinstance(header, StreamHeader)
+    assert header.properties.text("DFT_length") == "32"
+    assert header.properties.text("title") == "W!c%{DFT_length} point DFT, %{xDftOverlapInfo}"
+    assert isinstance(dataset, Dataset)
+    assert sum(len(each) for each in batches if isinstance(each, Records)) == 30
+
+
+def test_a_stream_in_text_stays_text():
+    stream = filtered("das2_psd", "-d", "32", "1", given=waves("ascii14"))
+    assert b'type="ascii14"' in stream
+    assert b'type="time27"' in stream
+    stream.decode("ascii")
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["das2_bin_avgsec", "300"], "das2_bin_avgsec"),
+        (["das2_bin_peakavgsec", "1800"], "das2_bin_peakavgsec"),
+        (["das2_ascii"], "das2_ascii"),
+    ],
+)
+def test_the_trusted_outputs_have_as_many_records_of_the_same_planes(words, name, test_data):
+    given = (test_data / "das2" / f"{name}_input1.d2s").read_bytes()
+    ours, trusted = (
+        items(stream)
+        for stream in (filtered(*words, given=given), (test_data / "das2" / f"{name}_output1.d2t").read_bytes())
+    )
+    mine, theirs = (
+        [
+            [each.wire for each in found if isinstance(each, Dataset)],
+            sum(len(each) for each in found if isinstance(each, Records)),
+        ]
+        for found in (ours, trusted)
+    )
+    assert mine == theirs
+
+
+def test_das3_csv_reads_both_generations(test_data):
+    for name in ("das2/x_multi_y.d2s", "das3/das3_csv_unsigned_test.d3b"):
+        rows = filtered("das3_csv", "-d", ";", "-r", "4", given=(test_data / name).read_bytes()).splitlines()
+        assert b';"header";' in rows[0]
+        assert b';"values";' in rows[-1]
+
+
+def test_das3_text_makes_text_of_das3_and_with_3_of_das2(test_data):
+    binary = (test_data / "das3" / "das3_csv_unsigned_test.d3b").read_bytes()
+    assert filtered("das3_text", given=binary).startswith(b"|Sx|")
+    assert filtered("das3_text", "-3", given=waves()).startswith(b"|Sx|")
+    assert ran("das3_text", given=waves()).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["das2_psd", "32"],
+        ["das2_psd", "--wat", "32", "2"],
+        ["das2_psd", "33", "2"],
+        ["das2_bin_avgsec", "-q", "60"],
+        ["das2_bin_avgsec"],
+        ["das2_bin_ratesec", "-v", "miles", "60"],
+    ],
+)
+def test_arguments_that_the_program_does_not_take_are_refused(words):
+    done = ran(*words, given=waves())
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"dasflex: ") or b"Usage" in done.stderr
+
+
+def test_options_are_those_of_the_classic_programs():
+    programs = {each.name: load(each.words) for each in discover().classic_programs}
+    head = waves()[:600]
+    assert programs["das2_bin_avgsec"](["-r", "-s", "-b", "2000-01-01", "60"], head) == [
+        *("das2-decode", "--then", "bin-average", "bin.time.max=60", "bin.stats=mean,min,max,stddev"),
+        *("read.time.min=2000-01-01", "--then", "das2-binary"),
+    ]
+    assert "calc.rate.of=bytes" in programs["das2_bin_ratesec"](["-b", "2000-01-01", "-v", "kB", "60"], head)
+    assert programs["das2_ascii"](["-s", "3", "-r", "5", "-c"], head)[2:] == ["das2-text", "sigdigit=5", "secfrac=3"]
+    with pytest.raises(QueryError, match="the options are -b"):
+        programs["das2_bin_peakavgsec"](["-x", "60"], head)
+
+
+def test_a_wildcard_of_a_stage_may_be_bound_in_a_filter():
+    words = ("das2-decode", "--then", "spectral-density", "length=32", "--then", "cut", "read.frequency.max=100")
+    _, dataset, *_ = items(filtered(*words, "--then", "das2-binary", given=waves()))
+    assert dataset["w"].shape == (4,)
