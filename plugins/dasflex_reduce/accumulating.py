@@ -14,7 +14,7 @@ import numpy as np
 
 from dasflex_core.arrays import is_fill
 from dasflex_core.errors import QueryError
-from dasflex_reduce.binning import chain, deviation, mean, moments, part, together
+from dasflex_reduce.binning import chain, deviation, mean, moments, part, together, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,7 +35,8 @@ def alike(jobs: Iterable[Job]) -> list[tuple[Job, ...]]:
     """The jobs in groups that are reduced at once: single values of one type and fill with the same statistics."""
     groups: dict[object, list[Job]] = {}
     for job in jobs:
-        single = not job.source.shape and job.period is None and not job.statistics & {"first", "median"}
+        plain = job.period is None and not job.weights and not job.statistics & {"first", "median"}
+        single = plain and not job.source.shape
         kind = (job.source.dtype.newbyteorder("="), repr(job.source.fill), job.statistics)
         groups.setdefault(kind if single else job.source.name, []).append(job)
     return [tuple(group) for group in groups.values()]
@@ -70,10 +71,14 @@ class Accumulator:
 
         Runs are of those records, or samples, that are `kept`; the last stays open.
         """
-        rows, runs = self._rows(columns, runs, kept)
-        first = self._jobs[0]
+        first, along = self._jobs[0], runs
+        rows, runs = self._rows(columns, along, kept)
         middles = self._medians.take(rows, runs, joined=joined) if self._medians else None
-        found = moments(rows, first.source.fill, runs, self._wanted, first.period)
+        if first.weights:
+            weights, _runs = self._rows({first.source.name: columns[first.weights]}, along, kept)
+            found = weighted(rows, first.source.fill, weights, runs)
+        else:
+            found = moments(rows, first.source.fill, runs, self._wanted, first.period)
         if self._open is not None and joined:
             for name, array in together(self._open, part(found, slice(0, 1))).items():
                 found[name][:1] = array

@@ -45,9 +45,9 @@ class Bands:
         """The records with bands in place of single values."""
         found: dict[str, NDArray[Any] | Ragged] = dict(batch.columns)
         for job in self.jobs:
-            column = batch[job.source.name]
-            if not isinstance(column, Ragged):
-                found |= _over_axis(job, column, self._axis(job.source), self)
+            names = {job.source.name, job.weights or job.source.name}
+            given = {name: column for name in names if not isinstance(column := batch[name], Ragged)}
+            found |= _over_axis(job, given, self._axis(job.source), self)
         return Records(self.dataset, {name: found[name] for name in self.dataset.wire})
 
     def _axis(self, variable: Variable) -> int:
@@ -121,12 +121,13 @@ def _fixed(variable: Variable, place: int, order: NDArray[np.intp], runs: Runs) 
     return (replace(made, values=found, dtype=found.dtype, semantic="real"),)
 
 
-def _over_axis(job: Job, column: NDArray[Any], axis: int, bands: Bands) -> Mapping[str, NDArray[Any]]:
-    """The columns that come of one, whose values along an axis are reduced."""
+def _over_axis(job: Job, given: Mapping[str, NDArray[Any]], axis: int, bands: Bands) -> Mapping[str, NDArray[Any]]:
+    """The columns that come of one, whose values along an axis are reduced; its weights are given too."""
     if bands.order is not None:
-        column = np.take(column, bands.order, axis=axis)
-    rows = np.moveaxis(column, axis, 0)
+        given = {name: np.take(column, bands.order, axis=axis) for name, column in given.items()}
+    columns = {name: np.moveaxis(column, axis, 0) for name, column in given.items()}
+    rows = columns[job.source.name]
     accumulator = Accumulator((job,), shape=rows.shape[1:])
-    made = accumulator.take({job.source.name: rows}, bands.runs, joined=False)
+    made = accumulator.take(columns, bands.runs, joined=False)
     last = accumulator.rest()
     return {name: np.moveaxis(np.concatenate([values, last[name]]), 0, axis) for name, values in made.items()}

@@ -37,12 +37,15 @@ if TYPE_CHECKING:
     #: no fill, `total` their sum, `spread` the sum of the squares of their distances from the mean; `low` and `high`
     #: are the extremes and `first` the first value, in the type of the data and meaningless where `count` is 0. `turn`
     #: is the sum of the unit vectors of values round a circle, and `negative` whether one of them was below zero.
+    #: `weight` is what `total` is divided by, where values are means themselves.
     Moments: TypeAlias = dict[str, NDArray[Any]]
 
-__all__ = ["Runs", "chain", "deviation", "mean", "moments", "part", "together"]
+__all__ = ["Runs", "chain", "deviation", "mean", "moments", "part", "together", "weighted"]
 
 #: Runs of at least so many rows are reduced one by one; of shorter ones all first rows are taken, then all second ones.
 _LONG: Final = 12
+#: A deviation of so much of the mean is one of rounding.
+_ROUNDING: Final = 2.0**-52
 #: Fewer columns are taken as lines.
 _WIDE: Final = 8
 
@@ -91,6 +94,24 @@ class Runs:
     def of_row(self) -> NDArray[np.intp]:
         """The run of each row."""
         return np.repeat(np.arange(len(self)), self.lengths)
+
+
+def weighted(values: NDArray[Any], fill: Fill, weights: NDArray[Any], runs: Runs) -> Moments:
+    """The counts and sums of values that are means of `weights` values each, and in `weight` the sums of these.
+
+    >>> found = weighted(np.array([[2.0], [8.0]]), None, np.array([[3], [1]]), Runs.of(np.zeros(2)))
+    >>> mean(found).item()
+    3.5
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        heavy = (weights > 0) & ~is_fill(values, fill) & (values == values)  # noqa: PLR0124  no NaN
+        loads = np.where(heavy, weights, 0.0).astype(np.float64)
+        sums = np.where(heavy, values, 0.0) * loads
+    return {
+        "count": np.add.reduceat(heavy.astype(np.int64), runs.starts, axis=0),
+        "total": np.add.reduceat(sums, runs.starts, axis=0),
+        "weight": np.add.reduceat(loads, runs.starts, axis=0),
+    }
 
 
 def moments(
@@ -164,8 +185,10 @@ def _sums(data: NDArray[Any], bad: Integers, runs: Runs, axis: int, counts: Inte
         else:
             numbers -= np.take(means, runs.of_row, axis=axis)
         flat[bad] = 0.0
+        drift = _sum_runs(numbers, runs, axis)  # of the mean, which is rounded
         np.multiply(numbers, numbers, out=numbers)
-        return {"total": total, "spread": _sum_runs(numbers, runs, axis)}
+        spread = _sum_runs(numbers, runs, axis) - drift * drift / np.maximum(counts, 1)
+        return {"total": total, "spread": np.maximum(spread, 0.0)}
 
 
 def _by_run(runs: Runs) -> bool:
@@ -238,14 +261,18 @@ def _first(values: NDArray[Any], fill: Fill, runs: Runs) -> Moments:
 def mean(found: Moments) -> Floats:
     """The means; NaN where there is no value."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        means: Floats = found["total"] / found["count"]
+        means: Floats = found["total"] / found.get("weight", found["count"])
     return means
 
 
 def deviation(found: Moments) -> Floats:
-    """The sample deviations (divided by n - 1): 0 of one value, NaN of none."""
-    with np.errstate(invalid="ignore"):
+    """The sample deviations (divided by n - 1): 0 of one value, NaN of none.
+
+    What cannot be told from the rounding of the mean is 0: values that are all equal do not differ.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
         deviations = np.sqrt(found["spread"] / np.maximum(found["count"] - 1, 1))
+        deviations[deviations < _ROUNDING * np.abs(mean(found))] = 0.0
     return np.where(found["count"] > 0, deviations, np.nan)
 
 
@@ -276,6 +303,7 @@ def together(one: Moments, other: Moments) -> Moments:
 _PUT_TOGETHER: Final[dict[str, np.ufunc]] = {
     "count": np.add,
     "total": np.add,
+    "weight": np.add,
     "turn": np.add,
     "low": np.minimum,
     "high": np.maximum,

@@ -42,6 +42,7 @@ _OPERATIONS: Final = {
 }
 #: Roles of values that are measured, not told of others: they get the statistics.
 _MEASURED: Final = ("center", "mean", "average", "reference", "median")
+_MEANS: Final = ("center", "mean", "average")
 #: What is right for values that are extremes or counts already.
 _TOLD: Final = {"min": "min", "max": "max", "count": "sum"}
 #: Where classic programs say that the plane of the source holds averages.
@@ -64,6 +65,7 @@ class Job:
 
     `axis` is the place in a record's value of an inner index that is averaged too; None where there is none. `period`
     is that of values round a circle, and `lowest` where their range begins, None where it follows from the data.
+    `weights` names the variable that says of how many values each of these is the mean; blank where none does.
     """
 
     source: Variable
@@ -71,6 +73,7 @@ class Job:
     axis: int | None = None
     period: float | None = None
     lowest: float | None = None
+    weights: str = ""
 
     @property
     def statistics(self) -> frozenset[str]:
@@ -96,7 +99,17 @@ def job_of(dataset: Dataset, dimension: Dimension, source: Variable, statistics:
             outputs.append(Output(each, made))
     period = _number(dimension, source, "period") if source.dtype.kind in "iuf" else None
     lowest = _number(dimension, source, "validMin") if period else None
-    return Job(source, tuple(outputs), period=period if period and period > 0 else None, lowest=lowest)
+    period = period if period and period > 0 else None
+    weights = "" if period or chosen != ("mean",) else _weights(dimension, source)
+    return Job(source, tuple(outputs), period=period, lowest=lowest, weights=weights)
+
+
+def _weights(dimension: Dimension, source: Variable) -> str:
+    """The name of the counts beside means; blank where there are none of the same shape."""
+    if source.role not in _MEANS:
+        return ""
+    counts = (each.name for each in dimension.variables if each.role == "count" and each.index == source.index)
+    return next(counts, "")
 
 
 def _chosen(dimension: Dimension, source: Variable, statistics: frozenset[str]) -> Iterator[str]:

@@ -378,6 +378,25 @@ def test_extremes_and_counts_that_were_there_are_reduced_as_what_they_are():
     assert all(again[name] == pytest.approx(straight[name]) for name in straight)
 
 
+def test_means_are_weighted_by_the_counts_beside_them():
+    """Bins of bins are those of the records themselves, where some held more than others."""
+    times, values = [0, 1, 2, 3, 4, 5, 12, 13, 14], [1.0, 2.0, FILL, 4.0, 5.0, 6.0, 100.0, 100.0, FILL]
+    for generation in (2, 3):
+        made = line(times, values, generation=generation)
+        once = binned(made, 5.0, "mean", "count", begin="2000-01-01")
+        again = columns(binned(once, 20.0, "mean", "count", begin="2000-01-01"))
+        straight = columns(binned(made, 20.0, "mean", "count", begin="2000-01-01"))
+        assert again == {name: pytest.approx(column) for name, column in straight.items()}
+
+
+def test_equal_values_do_not_deviate():
+    """A deviation of rounding is none; where batches end inside a bin, it is of the last digits only."""
+    items = line(list(range(50)), [0.1] * 50)
+    assert columns(binned(items, 100.0, "stddev"))["b.stddev"] == [0.0]
+    for size in (1, 7):
+        assert columns(binned(list(in_pieces(items, size)), 100.0, "stddev"))["b.stddev"][0] < 1e-15
+
+
 def waveform(unit: str = "s") -> list[Any]:
     """Two records a second of four samples, a tenth of a second apart."""
     body = (
