@@ -37,7 +37,7 @@ class BinAverage(
     reads=("read.time.min",),
     adds="sampled",
     drops="waveform",
-    admits="dasflex_reduce.offers:has_records",
+    admits="dasflex_reduce.admitting_bins:has_records",
     per_gb=1.5,
 ):
     """Statistics of the values in bins of time."""

@@ -29,7 +29,7 @@ _ROLES: Final = ("center", "offset", "reference")
 class BinCoordinate(
     Reducer,
     name="bin-coordinate",
-    admits="dasflex_reduce.offers:has_coordinate",
+    admits="dasflex_reduce.admitting_bins:has_coordinate",
     per_gb=2.0,
 ):
     """Statistics of the values in bins of a coordinate."""

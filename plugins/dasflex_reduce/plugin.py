@@ -65,7 +65,7 @@ BIN_AVERAGE: Final = StageSpec(
         ),
     ),
     reads=("read.time.min",),
-    admits="dasflex_reduce.offers:has_records",
+    admits="dasflex_reduce.admitting_bins:has_records",
     cost=Cost(per_gb=1.5),
 )
 
@@ -94,7 +94,7 @@ BIN_COORDINATE: Final = StageSpec(
             attribute="stats",
         ),
     ),
-    admits="dasflex_reduce.offers:has_coordinate",
+    admits="dasflex_reduce.admitting_bins:has_coordinate",
     cost=Cost(per_gb=2.0),
 )
 
@@ -130,7 +130,7 @@ RATE: Final = StageSpec(
         ),
     ),
     reads=("read.time.min",),
-    admits="dasflex_reduce.offers:has_records",
+    admits="dasflex_reduce.admitting_bins:has_records",
     cost=Cost(per_gb=1.0),
 )
 

@@ -65,7 +65,7 @@ class Rate(
     refuses="live",
     adds="sampled one",
     drops="waveform spectra scatter ragged strings",
-    admits="dasflex_reduce.offers:has_records",
+    admits="dasflex_reduce.admitting_bins:has_records",
 ):
     """How much data there are in bins of time."""
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Column, Item, StreamHeader, Variable
+    from dasflex_core.arrays import Column, Fill, Item, StreamHeader, Variable
 
     Places = NDArray[np.intp]
     Flags = NDArray[np.bool_]
@@ -289,8 +289,9 @@ class SpectralDensity(
         for rows in blocks(len(column), int(np.prod(lanes, dtype=np.int64)) * count * length):
             work = np.ascontiguousarray(column[rows], dtype=np.float64)
             density = self.density.of(_slid(work, length, step), self._shape.seconds)
-            filled, lost = is_fill(column[rows], variable.fill), None
-            if filled.any():
+            lost = None
+            if _may_hold(column[rows], variable.fill):
+                filled = is_fill(column[rows], variable.fill)
                 found: Flags = np.any(_slid(filled, length, step), axis=-1)
                 lost = np.moveaxis(found, -1, 1).reshape(-1, *lanes)
             flat = np.moveaxis(density, -2, 1).reshape(-1, *lanes, density.shape[-1])
@@ -311,6 +312,13 @@ class SpectralDensity(
         view, bad = (np.lib.stride_tricks.sliding_window_view(each, self.length) for each in (values, filled))
         for rows in blocks(len(begin), self.length):
             yield rows, self.density.of(view[begin[rows]], self._shape.seconds), bad[begin[rows]].any(axis=-1)
+
+
+def _may_hold(values: NDArray[Any], fill: Fill) -> bool:
+    """Whether fill may be among the values: one extreme tells, in a quarter of the time that finding it takes."""
+    if not isinstance(fill, (int, float)) or not np.isfinite(fill) or fill == 0 or not values.size:
+        return True
+    return not (values.min() > fill * (1 - 1e-4) if fill < 0 else values.max() < fill * (1 - 1e-4))
 
 
 def _slid(values: NDArray[Any], length: int, step: int) -> NDArray[Any]:

@@ -78,6 +78,7 @@ class Density:
         self._weights = weights * np.sqrt(2 / np.sum(weights**2))
         line = np.arange(length) - (length - 1) / 2
         self._line = line / np.sqrt(np.sum(line**2))
+        self._last: tuple[float, Floats] = (1.0, self._weights)
         self._rooms: dict[str, NDArray[Any]] = {}
 
     def of(self, segments: NDArray[Any], seconds: float | Floats = 1.0) -> Floats:
@@ -89,15 +90,22 @@ class Density:
         shape = (*segments.shape[:-1], self.length // 2 + 1)
         with np.errstate(invalid="ignore", over="ignore"):
             work = self._detrended(segments)
-            work *= self._weights
+            work *= self._scaled(seconds) if isinstance(seconds, float) else self._weights
             found = self._transformed(work)
             density, other = self._room("density", shape), self._room("other", shape)
             np.square(found.real, out=density)
             density += np.square(found.imag, out=other)
             density[..., 0] *= 0.5
             density[..., -1] *= 0.5
-            density *= seconds if isinstance(seconds, float) else seconds[..., None]
+            if not isinstance(seconds, float):
+                density *= seconds[..., None]
         return density
+
+    def _scaled(self, seconds: float) -> Floats:
+        """The weights for samples so many seconds apart, which are those of the last call as a rule."""
+        if self._last[0] != seconds:
+            self._last = (seconds, self._weights * float(np.sqrt(seconds)))
+        return self._last[1]
 
     def _room(self, name: str, shape: tuple[int, ...], dtype: type = np.float64) -> NDArray[Any]:
         """An array to write to, the same for each call: fresh memory costs more than what is computed in it."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which sources the reducers suit, decided while a request is planned: nothing heavy is imported here."""
+"""Which sources have bins, decided while a request is planned: nothing heavy is imported here."""
 
 from __future__ import annotations
 
