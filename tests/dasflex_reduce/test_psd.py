@@ -494,3 +494,29 @@ def test_the_declarations_are_those_of_the_classes():
     from dasflex_core.loading import load
 
     assert [each for each in SHAPING if load(each.factory).spec != each] == []
+
+
+@pytest.mark.parametrize(
+    ("traits", "stage"),
+    [
+        ({"waveform"}, "spectral-density"),
+        ({"waveform", "sampled"}, "spectral-density"),
+        ({"sampled"}, "spectral-density-lines"),
+        ({"sampled", "spectra"}, None),
+        ({"sampled", "scatter"}, None),
+        (set(), None),
+    ],
+)
+def test_a_density_is_offered_for_what_has_one_and_never_for_values_taken_now_and_then(traits, stage):
+    from dasflex_core.plan.solver import StageIndex, Task, solve
+    from dasflex_core.registry import discover
+    from dasflex_core.stages import StageSpec
+    from dasflex_core.streamtype import StreamType
+
+    das = StreamType("das", "2")
+    reader = StageSpec("reader", "", None, das, "m:r", adds=frozenset({"axis:time", "finite", *traits}))
+    request = {"dft.length": "256", "dft.slide": "2", "bin.time.max": "60"}
+    task = Task(StageIndex(discover().stages), request, frozenset(request), das, stages=(reader,))
+    path = solve(task)
+    found = [step.spec.name for step in path.steps if step.spec.name.startswith("spectral")] if path else []
+    assert found == ([stage] if stage else [])
