@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 OLDEST = PYPROJECT["project"]["requires-python"].removeprefix(">=")
 REAL_DATA = ROOT.parent / "shared" / "data"
-FUZZ_SECONDS = 60
+FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "60"))
 
 nox.needs_version = ">=2024.10.9"  # nox.project.dependency_groups
 nox.options.default_venv_backend = "virtualenv"
@@ -108,7 +108,11 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def fuzz(session: nox.Session) -> None:
-    """Random bytes for whatever parses what strangers send. Not in the default set; name targets after `--`."""
+    """Random bytes for whatever parses what strangers send. Not in the default set; name targets after `--`.
+
+    Each target has FUZZ_SECONDS of the environment, or a minute. What it finds out stays in its corpus for the next
+    run, and the input that broke something is kept beside it.
+    """
     session.install("-q", ".", *group("fuzz"))
     for script in scripts("fuzz", session):
         corpus = Path(session.create_tmp()) / script.stem

@@ -56,6 +56,16 @@ def told(items: Sequence[object]) -> tuple[list[object], dict[int, int]]:
     return others, counts
 
 
+def check_decoder(decoder: Callable[[], Decoder], stream: bytes, words: Words) -> None:
+    """Raises `AssertionError` where a decoder makes something else of the same stream in chunks."""
+    whole, wrong = fed(decoder(), [stream])
+    split, split_wrong = fed(decoder(), list(cut(stream, words)))
+    if bool(wrong) != bool(split_wrong):
+        raise AssertionError(f"whole: {wrong or 'no error'}; in chunks: {split_wrong or 'no error'}")
+    if not wrong and told(whole) != told(split):
+        raise AssertionError(f"whole: {told(whole)}; in chunks: {told(split)}")
+
+
 def check(decoder: Callable[[], Decoder], framer: Callable[[], Framer], stream: bytes, words: Words) -> None:
     """Raises `AssertionError` where decoder and framer do not agree with themselves and one another."""
     chunks = list(cut(stream, words))

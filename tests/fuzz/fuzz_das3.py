@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import atheris
 
 with atheris.instrument_imports(include=["dasflex_core", "dasflex_das"]):
+    from dasflex_core.arrays import VARIES
     from dasflex_core.errors import SourceError
     from dasflex_das.das3_decoder import Das3Decoder
     from dasflex_das.das3_framing import Das3Framer
     from dasflex_das.das3_headers import read_dataset
 
-from decoding import check
+from decoding import check, check_decoder
 from words import Words, fuzz
 
 if TYPE_CHECKING:
@@ -31,17 +32,17 @@ TIMES = (
     ("2031-04-02", "2031-092T01:02:03.5"),
     ("now", "9999-12-31", "0001-01-01", "2031-13", "2016-12-31T23:59:60", "P1D"),
 )
-EXTENTS = (("*", "2", "3", "16", "*"), ("-", "0", "^", "999999999", "1048577", " 2 ", "-1", "\u0663", ""))
+INNER = ("*", "2", "3", "16")
+EXTENTS = (INNER, ("-", "0", "^", "999999999", "1048577", " 2 ", "-1", "\u0663", ""))
 ROLES = (("center", "min", "max", "reference", "offset", "width"), ("Center", "", "a b", "std_dev"))
 SEMANTICS = (("real", "real", "integer", "datetime", "bool", "string", "blob"), ("pixel", "", "Real"))
 STORAGE = (("", "double", "float", "long"), ("struct", "ubyte", "ulong", "a"))
 UNITS = (("Hz", "s", "UTC", "TT2000", "us2000", "ns", "V m**-1"), ("", "t1970", "ns1970", "UTC UTC"))
 BINARY = ("BEint", "LEint", "BEuint", "LEuint", "BEreal", "LEreal", "byte", "ubyte")
-ENCODINGS = (("utf8", "utf8", *BINARY, "blob", "base64"), ("", "none"))
-TERMS = ((";", "", "!"), ("\\n", "\\0", "\\", "ab", "["))
-INDEX_TERMS = (("$", "$,!", "", "\\n,#"), ("$|!", ",", "$,$", "$,!,#,a", ";"))
-MIMES = (("", "", "image/png"), ("a",))
-WIDTHS = (("4", "8", "10", "24", "*"), ("1", "2", "3", "16", "0", "*", "", "16777216", "999999999"))
+ENCODINGS = (("utf8", "utf8", "utf8", *BINARY), ("blob", "base64", "", "none"))
+WIDTHS = (("4", "8", "10", "24", "*", "*"), ("1", "2", "3", "16", "0", "", "16777216", "999999999"))
+TERMS = ((";", "\\n", ","), ("", " ", "!", "\\", "ab", "\u00e9", "|"))
+RUN_TERMS = (("!", "!", "$", "$,!", "\\n,!"), (";", "", "!,!", "a|b", "$,!,#", ",", "\\t"))
 NAMES = (("", "B", "time", "psd"), ("a.b", "B B", ".", "B_2", "time.min"))
 TYPES = (("string", "real", "datetimeRange", "realArray"), ("Real", "", "a"))
 NOTES = (("a", ""), ("<", "&", "\n", "\\n"))
@@ -69,21 +70,30 @@ def properties(words: Words) -> str:
     return element("properties", "", "".join(entries)) if entries else ""
 
 
-def values_of(words: Words, index: tuple[str, ...], components: int) -> str:
+def packet_of(words: Words, index: tuple[str, ...], count: int, semantic: str) -> str:
+    """A `<packet>` element: values of one width or of any, in runs where the index varies."""
+    encoding = words.pick(("blob", "base64") if semantic == "blob" else ENCODINGS[0], ENCODINGS[1])
+    usual = {**dict.fromkeys(BINARY[:6], ("4", "8")), **dict.fromkeys(BINARY[6:], ("1",)), "blob": ("*", "3")}
+    width = words.pick(usual.get(encoding, WIDTHS[0]), WIDTHS[1])
+    items = words.pick(("*" if "*" in index[1:] else str(count),), EXTENTS[1])
+    more = words.attributes(fill=NUMBERS, trim=(("true", "false"), ("",))) if words.flag() else ""
+    if encoding == "utf8" and words.number(0, 3):
+        more += words.attributes(valTerm=TERMS)
+    if encoding == "utf8" and "*" in index[1:] and words.number(0, 3):
+        more += words.attributes(idxTerm=RUN_TERMS)
+    if semantic == "blob" and words.flag():
+        more += words.attributes(mime=(("image/png",), ("",)))
+    return element("packet", f' numItems="{items}" encoding="{encoding}" itemBytes="{width}"{more}')
+
+
+def values_of(words: Words, index: tuple[str, ...], components: int, semantic: str) -> str:
     """What says the values of a variable: packets, a list in the header, or a rule."""
     count = components
     for extent in index[1:]:
-        count *= int(extent) if extent in ("2", "3", "16") else 1
+        count *= int(extent) if extent in INNER[1:] else 1
     form = words.number(0, 3)
     if index[0] == "*" and form < 3:
-        encoding = words.pick(*ENCODINGS)
-        width = words.pick(
-            ("4", "8") if encoding in BINARY[:6] else ("1",) if encoding in BINARY else WIDTHS[0], WIDTHS[1]
-        )
-        items = words.pick(("*" if "*" in index[1:] else str(count),), EXTENTS[1])
-        more = words.attributes(valTerm=TERMS, idxTerm=INDEX_TERMS) if words.flag() else ""
-        more += words.attributes(fill=NUMBERS, trim=(("true", "false"), ("",)), mime=MIMES) if words.flag() else ""
-        return element("packet", f' numItems="{items}" encoding="{encoding}" itemBytes="{width}"{more}')
+        return packet_of(words, index, count, semantic)
     if form == 0:
         number = words.pick(*(TIMES if words.seldom() else NUMBERS))
         text = f"{number} " * (words.number(0, 40) if words.seldom() else count)
@@ -97,7 +107,9 @@ def values_of(words: Words, index: tuple[str, ...], components: int) -> str:
 def variable(words: Words, extents: tuple[str, ...]) -> str:
     """A scalar or a vector of a dataset with these extents."""
     index = tuple(words.pick((extent, extent, "-"), EXTENTS[1]) for extent in extents)
-    attributes = words.attributes(use=ROLES, semantic=SEMANTICS, units=UNITS) + words.attributes(storage=STORAGE)
+    semantic = words.pick(*SEMANTICS)
+    attributes = words.attributes(use=ROLES, units=UNITS) + words.attributes(storage=STORAGE)
+    attributes += f' semantic="{semantic}"'
     attributes += f' index="{";".join(index)}"'
     tag, components = "scalar", 1
     if words.number(0, 3) == 3:
@@ -108,14 +120,14 @@ def variable(words: Words, extents: tuple[str, ...]) -> str:
         )
     if words.seldom():
         components = words.number(0, 4)
-    return element(tag, attributes, properties(words) + values_of(words, index, components))
+    return element(tag, attributes, properties(words) + values_of(words, index, components, semantic))
 
 
-def dataset(words: Words) -> str:
-    """What stands in a header packet."""
+def dataset(words: Words, more: str = "") -> str:
+    """What stands in a header packet; `more` are attributes that a document adds."""
     if words.seldom():
         return words.text(200)
-    extents = ("*", *(words.pick(EXTENTS[0][1:], EXTENTS[1]) for _each in range(words.number(0, 2))))
+    extents = ("*", *(words.pick(INNER, EXTENTS[1]) for _each in range(words.number(0, 2))))
     parts = []
     for _each in range(words.number(1, 3)):
         inside = "".join(variable(words, extents) for _each in range(words.number(1, 3)))
@@ -125,7 +137,7 @@ def dataset(words: Words) -> str:
         )
     rank = words.number(0, 9) if words.seldom() else len(extents)
     whole = f' rank="{rank}" index="{";".join(extents)}"' + words.attributes(name=NAMES, plot=NAMES)
-    return element("dataset", whole, properties(words) + "".join(parts))
+    return element("dataset", more + whole, properties(words) + "".join(parts))
 
 
 def message(words: Words, tag: str) -> str:
@@ -152,45 +164,74 @@ def layout_by(text: str) -> Layout | None:
     return layout if layout.size < MOST else None
 
 
-def run_of(words: Words, runs: Runs, depth: int) -> bytes:
-    """What a variable without a fixed size has in a packet, or seldom something else."""
-    if words.seldom():
-        return words.data(20)
-    if depth == len(runs.levels):
-        return b"".join(item_of(words, runs) for _each in range(min(runs.count, 4)))
-    level, count = runs.levels[depth], words.number(0, 3)
-    count = count if level.extent < 0 else level.extent
-    inside = b"".join(run_of(words, runs, depth + 1) for _each in range(min(count, 20)))
-    told = count * runs.count if depth == len(runs.levels) - 1 else count
-    told = words.number(0, 1 << 30) if words.seldom() else told
-    before = b"[%b|%d]" % (level.letter.encode(), told) if level.extent < 0 and not runs.terms else b""
-    return before + inside + level.term
+def token(words: Words) -> bytes:
+    """The text of a value."""
+    return words.pick(*TEXTS).strip().encode()
 
 
-def item_of(words: Words, runs: Runs) -> bytes:
-    """One value, text or blob."""
+def leaves(words: Words, runs: Runs, count: int) -> bytes:
+    """That many values of an innermost run."""
     if runs.form in ("blob", "base64"):
-        item = b"aGVs" * words.number(0, 3)
-        return b"{%d}%b" % (words.number(0, 1 << 30) if words.seldom() else len(item), item)
-    text = words.pick(*TEXTS).encode()
-    return text[: runs.width].ljust(runs.width) if runs.width > 0 else text + (runs.term or b" ")
+        items = [words.data(6) if runs.form == "blob" else b"YWJj" for _each in range(count)]
+        if runs.width != VARIES:
+            return b"".join(item.ljust(runs.width, b"=")[: runs.width] for item in items)
+        mark = b"|%d|%b" if words.seldom() else b"{%d}%b"
+        return b"".join(mark % (len(item) + words.seldom(), item) for item in items)
+    if runs.form == "binary":
+        return (words.data(8) + bytes(runs.width * count))[: runs.width * count]
+    if runs.width != VARIES:
+        return b"".join(token(words)[: runs.width].rjust(runs.width) for _each in range(count))
+    return b"".join(token(words) + (runs.term or b" ") for _each in range(count))
 
 
-def data_packet(words: Words, number: int, layout: Layout) -> bytes:
-    """A packet as the header says, or seldom one of another size."""
+def run_of(words: Words, runs: Runs, place: int = 0) -> bytes:
+    """A run of a level, mostly as its header says."""
+    if place == len(runs.levels):
+        return leaves(words, runs, runs.count)
+    level = runs.levels[place]
+    count = words.number(0, 3) if level.extent == VARIES or words.seldom() else min(level.extent, 16)
+    inner = place == len(runs.levels) - 1
+    wire = count * (runs.count if level.extent == VARIES else 1)
+    inside = leaves(words, runs, wire) if inner else b"".join(run_of(words, runs, place + 1) for _each in range(count))
+    tagged = runs.form != "text" or not runs.terms
+    head = b"[%b|%d]" % (level.letter.encode(), wire if inner else count) if level.extent == VARIES and tagged else b""
+    return head + inside + (b"" if words.seldom() else level.term)
+
+
+def data_body(words: Words, layout: Layout) -> bytes:
+    """What stands in a packet as the header says, or seldom something of another size."""
     pieces = []
     for place in layout.places:
-        if place.runs:
-            pieces.append(run_of(words, place.runs, 0))
-            continue
         encoding = place.variable.encoding if place.variable else None
-        if encoding is not None and encoding.name == "utf8" and not words.seldom():
+        if place.runs:
+            pieces.append(run_of(words, place.runs))
+        elif encoding is not None and encoding.name == "utf8" and not words.seldom():
             text = words.pick(*TEXTS).encode()
             pieces.append(text[: place.width].ljust(place.width) * place.count)
         else:
             pieces.append((words.data(16) + bytes(place.size))[: place.size])
-    body = b"".join(pieces) + words.data(3) * words.seldom()
-    return packet(words, "Pd", words.pick((str(number),), (f"0{number}", "", "9")), body)
+    return b"".join(pieces) + words.data(3) * words.seldom()
+
+
+def data_packet(words: Words, number: int, layout: Layout) -> bytes:
+    """A data packet."""
+    return packet(words, "Pd", words.pick((str(number),), (f"0{number}", "", "9")), data_body(words, layout))
+
+
+def document(words: Words) -> bytes:
+    """The XML document form, or what looks like it."""
+    root = words.attributes(
+        type=(("das-basic-doc",), ("a",)), version=(("3.0",), ("",)), xmlns=(("das-basic-doc",), ("",))
+    )
+    pieces = [properties(words)]
+    for number in range(1, words.number(1, 3)):
+        declared = dataset(words, f' id="{number}"')
+        layout = layout_by(declared)
+        pieces.append(declared)
+        for _each in range(words.number(0, 4)):
+            text = data_body(words, layout).decode("ascii", "replace") if layout else words.text()
+            pieces.append(element("d", words.attributes(id=((str(number),), ("9", ""))), text.replace("\0", " ")))
+    return element("stream", root, "".join(pieces)).encode()[: -words.number(0, 9) if words.seldom() else None]
 
 
 def stream(words: Words) -> bytes:
@@ -226,6 +267,9 @@ def stream(words: Words) -> bytes:
 def decode(data: bytes) -> None:
     """A stream out of the bytes."""
     words = Words(data)
+    if words.number(0, 7) == 7:
+        check_decoder(Das3Decoder, document(words), words)
+        return
     check(Das3Decoder, Das3Framer, stream(words), words)
 
 

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import atheris
 
-with atheris.instrument_imports():
+with atheris.instrument_imports(include=["dasflex_core"]):
     from dasflex_core.errors import QueryError
     from dasflex_core.times import parse_quantity, parse_range, parse_time
+
+from words import fuzz
 
 PARSERS = (parse_time, parse_range, parse_quantity)
 
@@ -24,5 +24,5 @@ def parse(data: bytes) -> None:
         return
 
 
-atheris.Setup(sys.argv, parse)
-atheris.Fuzz()
+if __name__ == "__main__":
+    fuzz(parse)

@@ -6,17 +6,23 @@ from __future__ import annotations
 import resource
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import atheris
+import seeds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 #: Bytes of address space that inputs of some kilobytes may make the process grow by.
 GROWTH = 1 << 30
+#: Megabytes that the process may hold; libFuzzer ends at more, and keeps the input that it was at.
+RESIDENT = 1536
 #: Seconds that one input may take.
 SECONDS = 10
+#: Bytes of an input that is taken apart into words.
+LONGEST = 2048
 
 
 class Words:
@@ -57,11 +63,18 @@ class Words:
         return "".join(f' {name}="{self.pick(*each)}"' for name, each in texts.items() if not self.seldom())
 
 
-def fuzz(target: Callable[[bytes], None]) -> None:
-    """Hands random bytes to the target until the time of libFuzzer is over, within bounds of memory and time."""
+def fuzz(target: Callable[[bytes], None], starts: Iterable[bytes] = (), *, longest: int = LONGEST) -> None:
+    """Hands random bytes to the target until the time of libFuzzer is over, within bounds of memory and time.
+
+    `starts` go into the corpus, if the command names one: targets of raw bytes find little without them.
+    """
+    folders = [each for each in sys.argv[1:] if Path(each).is_dir()]
+    if folders:
+        seeds.plant(Path(folders[0]), starts)
     with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  no path to speak of
         size = int(file.read().split()[0]) * resource.getpagesize()
     warnings.simplefilter("error")  # numpy warns of what nobody thought of
     resource.setrlimit(resource.RLIMIT_AS, (size + GROWTH, resource.RLIM_INFINITY))
-    atheris.Setup([sys.argv[0], f"-timeout={SECONDS}", "-max_len=2048", "-len_control=0", *sys.argv[1:]], target)
+    bounds = [f"-timeout={SECONDS}", f"-rss_limit_mb={RESIDENT}", f"-max_len={longest}", "-len_control=0"]
+    atheris.Setup([sys.argv[0], *bounds, *sys.argv[1:]], target)
     atheris.Fuzz()
