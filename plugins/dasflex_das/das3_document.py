@@ -125,6 +125,7 @@ class DocumentReader:
         self._head: list[bytes] | None = []
         self._open: dict[int, tuple[Dataset, Layout]] = {}
         self._records: list[bytes] = []
+        self._size = 0
         self._number = 0
         self._counts: dict[int, int] = {}
 
@@ -168,10 +169,11 @@ class DocumentReader:
                     f"The das3 document has a record of the dataset {element.get('id')!r}, which it does not declare",
                     kind="source.stream",
                 )
-            if number != self._number or sum(map(len, self._records)) > _BATCH:
+            if number != self._number or self._size > _BATCH:
                 yield from self._batch()
             self._number = number
             self._records.append(element.text.strip().encode())
+            self._size += len(self._records[-1])
 
     def _declare(self, piece: bytes, element: Element, number: int) -> Iterator[Item]:
         """The declaration of a dataset."""
@@ -197,7 +199,7 @@ class DocumentReader:
         starts = ends - np.array([len(record) for record in self._records], dtype=np.int64)
         columns, extras = layout.cut_columns(b"".join(self._records), starts, ends, self._counts[self._number])
         self._counts[self._number] += len(self._records)
-        self._records = []
+        self._records, self._size = [], 0
         if columns:
             yield Records(dataset, columns, extras)
 

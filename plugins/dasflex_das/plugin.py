@@ -16,6 +16,8 @@ from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import click
+
 _SECFRAC = ParamSpec(
     "format.secfrac",
     mode="offered",
@@ -160,3 +162,11 @@ def dasflex_classic_programs(register: Callable[[ClassicProgram], None]) -> None
     """Registers the classic programs that write text."""
     for program in CLASSIC_PROGRAMS:
         register(program)
+
+
+@hookimpl
+def dasflex_commands(register: Callable[[click.Command], None]) -> None:
+    """Registers `dasflex verify`."""
+    from dasflex_das.verify_command import verify
+
+    register(verify)

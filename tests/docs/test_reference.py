@@ -118,3 +118,27 @@ def test_every_verb_has_its_heading():
     verbs = {f"dasflex {name}" for name in main.list_commands(click.Context(main))}
     assert verbs
     assert verbs <= headed("command-line.md")
+
+
+#: What tells a rule of the verifier, and the place of its name among the arguments.
+TELLERS = {"Slip": 0, "Remark": 1, "_tell": 1, "_remark": 1, "Finding": 1}
+#: The rules that are kinds of errors of the decoders.
+OF_DECODERS = {"stream", "truncated"}
+
+
+def verified_rules() -> set[str]:
+    """Every literal name of a rule that the verifier tells."""
+    return OF_DECODERS | {
+        node.args[TELLERS[name]].value
+        for path in (ROOT / "plugins" / "dasflex_das").glob("verify*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and (name := getattr(node.func, "id", getattr(node.func, "attr", ""))) in TELLERS
+        and len(node.args) > TELLERS[name]
+        and isinstance(node.args[TELLERS[name]], ast.Constant)
+    }
+
+
+def test_every_rule_of_the_verifier_has_its_row_and_no_row_lacks_its_rule():
+    assert len(verified_rules()) > 30
+    assert headed("verify.md") - {"ok", "deviation", "fault"} == verified_rules()

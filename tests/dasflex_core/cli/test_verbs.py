@@ -46,7 +46,7 @@ def test_the_help_lists_the_verbs_in_groups(examples):
         title: re.findall(r"^  (\w+) ", text, re.MULTILINE)
         for title, text in re.findall(r"(\w+):\n((?:  .+\n)+)", shown)
     }
-    assert groups["Data"] == ["get", "plan", "find", "filter"]
+    assert groups["Data"] == ["get", "plan", "find", "filter", "verify"]
     assert groups["Definitions"] == ["check", "install", "schema", "plugins"]
     assert set(groups["Servers"]) == {"root", "serve"}
 
