@@ -32,7 +32,7 @@ __all__ = ["declared", "header_of", "read_comment", "read_dataset", "read_except
 
 #: das3 has at most this many indices (das 3.0 schema, `DatasetRank`).
 _MAX_RANK: Final = 8
-#: Variables of one dataset that are read.
+#: Variables of one dataset that are read, and dimensions, each of which gets a name of its own.
 _MAX_VARIABLES: Final = 1_000
 #: Roles without which a dimension means nothing.
 _NEEDED: Final = ("center", "reference", "offset")
@@ -156,6 +156,11 @@ class _Dimensions:
 
     def read(self, element: Element) -> Dimension:
         """One `<coord>` or `<data>` with its variables, whose places on the wire go to `declared`."""
+        if len(self._dimensions) >= _MAX_VARIABLES:
+            raise SourceError(
+                f"{self.where} has more than {_MAX_VARIABLES:,} dimensions, the most that are read",
+                kind="source.stream",
+            )
         name = _unique(element.get("name") or element.get("physDim") or element.tag, self._dimensions)
         dimension = Dimension(
             name=name,

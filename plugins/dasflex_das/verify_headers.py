@@ -110,6 +110,7 @@ class HeaderChecker:
         self._rules = _RULES[form]
         self._shift = shift
         self._faulty = False
+        self._seen: tuple[int, bytes, dict[str, tuple[int, int]]] = (-1, b"", {})
         self._stack: list[_Open] = []
         parser = expat.ParserCreate()
         parser.ordered_attributes = True
@@ -163,8 +164,11 @@ class HeaderChecker:
         if self._is_enough(verdict):
             return
         line, column = self._at()
-        context = self._parser.GetInputContext() or b""
-        found = _attributes(bytes(context[:_LOOKED_THROUGH])).get(attribute) if attribute else None
+        if self._seen[0] != self._parser.CurrentByteIndex:
+            context = (self._parser.GetInputContext() or b"")[:_LOOKED_THROUGH]
+            self._seen = (self._parser.CurrentByteIndex, context, _attributes(context))
+        _index, context, spans = self._seen
+        found = spans.get(attribute) if attribute else None
         if found is None:
             tag = context[: _QUOTED * 4].split(b">")[0].decode("utf-8", "replace") + ">"
             self._remark(verdict, rule, message, (line, column), tag)

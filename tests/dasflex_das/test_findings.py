@@ -172,6 +172,14 @@ def test_a_dataset_of_many_variables_takes_no_time_that_grows_with_their_square(
         fed(Das3Decoder(), das3_stream(scalar * 8_000, []))
 
 
+def test_a_dataset_of_many_dimensions_takes_no_time_that_grows_with_their_square():
+    """Each looked for a name of its own: a header of a megabyte took minutes."""
+    coords = '<coord physDim="t"/>' * 20_000
+    declared = f'<dataset rank="1" index="*" name="a">{coords}</dataset>'
+    with pytest.raises(SourceError, match="more than 1,000 dimensions"):
+        fed(Das3Decoder(), das3("Sx", "", "<stream/>") + das3("Hx", 1, declared))
+
+
 def test_an_error_quotes_no_more_than_a_part_of_a_stream():
     fill = f'<packet numItems="1" encoding="utf8" itemBytes="9" fill="{"1" * 900_000}"/>'
     scalar = f'<scalar semantic="integer" units="" index="*">{fill}</scalar>'
