@@ -167,6 +167,7 @@ NOTHING = {
 }
 SOURCES = {
     "Test/Line": Source(),
+    "Test/Whole": Source(more='[stages]\nnever = ["bin"]\n'),
     "Test/Echo": Source(ECHO, command=PLAIN + " #[read.opts # @ #]"),
     "Test/Options": Source(
         ECHO,

@@ -269,7 +269,7 @@ def test_errors_of_das3_and_pages_hold_what_was_asked_without_harm(served, value
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
-        (f"/source/test/line/flex?{DAY}&bin.time.max=60&format.type=csv", 400, b"bin.time.max"),
+        (f"/source/test/whole/flex?{DAY}&bin.time.max=60&format.type=csv", 400, b"bin.time.max"),
         (f"/source/test/line/data.csv?{DAY}&nonsense=1", 400, b"nonsense"),
         (f"/source/test/line/flex?{DAY}&format.type=bogus", 400, b"bogus"),
         (f"/source/test/line/data.bogus?{DAY}", 400, b"bogus"),

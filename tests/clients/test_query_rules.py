@@ -225,7 +225,7 @@ def test_q5_what_is_no_resolution_is_refused(served, value):
 
 
 def test_q5_a_source_that_cannot_reduce_says_so_and_gives_all_it_has(served, java_client):
-    plot = java_client.plot(f"server=dataset&dataset=Test/Line&{DAS2_DAY}&resolution=143.04635761589404")
+    plot = java_client.plot(f"server=dataset&dataset=Test/Whole&{DAS2_DAY}&resolution=143.04635761589404")
     assert plot.records == 100
     assert [each for each in plot.log if "ignored" in each]
 
