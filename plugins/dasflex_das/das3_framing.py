@@ -13,7 +13,7 @@ from dasflex_core.errors import SourceError
 from dasflex_core.stages import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["MAX_HEADER", "MAX_RECORD", "Das3Framer", "Tag", "read_tag", "truncated"]
 
@@ -99,22 +99,27 @@ class Das3Framer:
         self._need = 1
         self._offset = 0
 
-    def feed(self, chunk: bytes, /) -> Iterable[Frame]:
-        """The packets that this chunk completes, each with its tag. Raises `SourceError` at what is no packet."""
+    def feed(self, chunk: bytes, /) -> Iterator[Frame]:
+        """The packets that this chunk completes, each with its tag. Raises `SourceError` at what is no packet.
+
+        What is no packet is told behind the packets that came before it, however the stream was cut.
+        """
         held = self._held
         held += chunk
         if len(held) < self._need:
-            return ()
-        frames, at, self._need = [], 0, 1
-        while at < len(held) and (tag := read_tag(held, at, self._offset)):
-            if tag.end > len(held):
-                self._need = tag.end - at
-                break
-            frames.append(Frame(tag.kind, tag.id, bytes(held[at : tag.end])))
-            at = tag.end
-        del held[:at]
-        self._offset += at
-        return frames
+            return
+        at, self._need = 0, 1
+        try:
+            while at < len(held) and (tag := read_tag(held, at, self._offset)):
+                if tag.end > len(held):
+                    self._need = tag.end - at
+                    break
+                frame = Frame(tag.kind, tag.id, bytes(held[at : tag.end]))
+                at = tag.end
+                yield frame
+        finally:
+            del held[:at]
+            self._offset += at
 
     def finish(self) -> Iterable[Frame]:
         """Nothing. Raises `SourceError` (`source.truncated`) where the stream ends inside a packet."""

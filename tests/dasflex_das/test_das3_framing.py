@@ -50,6 +50,15 @@ def test_one_byte_at_a_time_gives_the_same_frames():
     assert not list(framer.finish())
 
 
+def test_what_is_no_packet_is_told_behind_the_packets_before_it():
+    """A reader's last words may come in one piece with its data."""
+    first = packet("Pd", "1", b"abc")
+    frames = Das3Framer().feed(first * 2 + b"Traceback (most")
+    assert [next(frames).data, next(frames).data] == [first, first]
+    with pytest.raises(SourceError, match="stands b'Traceback"):
+        next(frames)
+
+
 @pytest.mark.parametrize(
     "data", [b"|", b"|P", b"|Pd", b"|Pd|", b"|Pd|1", b"|Pd|1|", b"|Pd|1|3", b"|Pd|1|3|", b"|Pd|1|3|ab"]
 )
@@ -77,7 +86,7 @@ def test_a_stream_that_ends_inside_a_packet_is_truncated(data):
 def test_what_is_no_packet_is_refused(data, why):
     """With the bytes and their place."""
     with pytest.raises(SourceError, match=why) as caught:
-        Das3Framer().feed(data)
+        list(Das3Framer().feed(data))
     assert caught.value.kind == "source.stream"
 
 
@@ -85,7 +94,7 @@ def test_what_is_no_packet_is_refused(data, why):
 def test_a_length_beyond_the_limit_is_refused_before_its_body_comes(head):
     """So that nobody waits for a gigabyte, or allocates one."""
     with pytest.raises(SourceError, match="at most"):
-        Das3Framer().feed(head)
+        list(Das3Framer().feed(head))
 
 
 def test_a_tag_says_where_its_body_is_before_the_body_has_come():
