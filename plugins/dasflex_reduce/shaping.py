@@ -24,6 +24,44 @@ CLASSIC_PROGRAMS: Final = (
     ClassicProgram("das2_histo", "Histograms of values", "dasflex_reduce.classic:histo"),
 )
 
+#: What a spectral density is asked, of a waveform and of a line alike.
+_DFT: Final = (
+    ParamSpec(
+        "dft.length",
+        type="integer",
+        low=16,
+        title="Points",
+        help="Points of each Fourier transform; an even number",
+        attribute="length",
+    ),
+    ParamSpec(
+        "dft.slide",
+        mode="modifier",
+        type="integer",
+        low=1,
+        default="1",
+        title="Denominator of the slide",
+        help="Each segment begins length/slide points after the one before it: 2 makes them overlap by half",
+        attribute="slide",
+    ),
+    ParamSpec(
+        "dft.window",
+        mode="modifier",
+        values=(("hann", ""), ("hamming", ""), ("blackman", ""), ("none", "")),
+        default="hann",
+        title="Window function",
+        attribute="window",
+    ),
+    ParamSpec(
+        "dft.detrend",
+        mode="modifier",
+        values=(("mean", ""), ("none", ""), ("linear", "")),
+        default="mean",
+        title="What is taken away from each segment",
+        attribute="detrend",
+    ),
+)
+
 SHAPING: Final = (
     StageSpec(
         name="spectral-density",
@@ -35,72 +73,7 @@ SHAPING: Final = (
         adds=frozenset({"axis:frequency", "spectra"}),
         drops=frozenset({"waveform"}),
         admits="dasflex_reduce.admitting:transform",
-        params=(
-            ParamSpec(
-                "dft.length",
-                type="integer",
-                low=16,
-                title="Points",
-                help="Points of each Fourier transform; an even number",
-                attribute="length",
-            ),
-            ParamSpec(
-                "dft.slide",
-                mode="modifier",
-                type="integer",
-                low=1,
-                default="1",
-                title="Denominator of the slide",
-                help="Each segment begins length/slide points after the one before it: 2 makes them overlap by half",
-                attribute="slide",
-            ),
-            ParamSpec(
-                "dft.window",
-                mode="modifier",
-                values=(
-                    (
-                        "hann",
-                        "",
-                    ),
-                    (
-                        "hamming",
-                        "",
-                    ),
-                    (
-                        "blackman",
-                        "",
-                    ),
-                    (
-                        "none",
-                        "",
-                    ),
-                ),
-                default="hann",
-                title="Window function",
-                attribute="window",
-            ),
-            ParamSpec(
-                "dft.detrend",
-                mode="modifier",
-                values=(
-                    (
-                        "mean",
-                        "",
-                    ),
-                    (
-                        "none",
-                        "",
-                    ),
-                    (
-                        "linear",
-                        "",
-                    ),
-                ),
-                default="mean",
-                title="What is taken away from each segment",
-                attribute="detrend",
-            ),
-        ),
+        params=_DFT,
         cost=Cost(per_gb=4.0),
     ),
     StageSpec(
@@ -113,72 +86,7 @@ SHAPING: Final = (
         refuses=frozenset({"ragged", "scatter", "spectra", "waveform"}),
         adds=frozenset({"axis:frequency", "spectra"}),
         admits="dasflex_reduce.admitting:transform_lines",
-        params=(
-            ParamSpec(
-                "dft.length",
-                type="integer",
-                low=16,
-                title="Points",
-                help="Points of each Fourier transform; an even number",
-                attribute="length",
-            ),
-            ParamSpec(
-                "dft.slide",
-                mode="modifier",
-                type="integer",
-                low=1,
-                default="1",
-                title="Denominator of the slide",
-                help="Each segment begins length/slide points after the one before it: 2 makes them overlap by half",
-                attribute="slide",
-            ),
-            ParamSpec(
-                "dft.window",
-                mode="modifier",
-                values=(
-                    (
-                        "hann",
-                        "",
-                    ),
-                    (
-                        "hamming",
-                        "",
-                    ),
-                    (
-                        "blackman",
-                        "",
-                    ),
-                    (
-                        "none",
-                        "",
-                    ),
-                ),
-                default="hann",
-                title="Window function",
-                attribute="window",
-            ),
-            ParamSpec(
-                "dft.detrend",
-                mode="modifier",
-                values=(
-                    (
-                        "mean",
-                        "",
-                    ),
-                    (
-                        "none",
-                        "",
-                    ),
-                    (
-                        "linear",
-                        "",
-                    ),
-                ),
-                default="mean",
-                title="What is taken away from each segment",
-                attribute="detrend",
-            ),
-        ),
+        params=_DFT,
         cost=Cost(per_gb=4.0),
     ),
     StageSpec(
