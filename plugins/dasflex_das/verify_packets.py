@@ -8,6 +8,7 @@ counted.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dasflex_core.arrays import Comment, Records
@@ -61,7 +62,7 @@ class Tally:
     records: int
 
 
-class Packets:
+class Packets(ABC):
     """What is verified so far of a stream: the base of its forms."""
 
     form: Form
@@ -73,13 +74,13 @@ class Packets:
         self._tallies: dict[int, list[int]] = {}
         self._names: dict[int, str] = {}
 
+    @abstractmethod
     def feed(self, chunk: bytes) -> None:
         """Verifies a chunk."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self) -> None:
         """Verifies the end."""
-        raise NotImplementedError
 
     def tallies(self) -> tuple[Tally, ...]:
         """The counts of each id, in the order of ids."""
