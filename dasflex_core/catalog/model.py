@@ -33,6 +33,7 @@ __all__ = [
     "Definition",
     "Example",
     "ExternalStage",
+    "Facts",
     "HapiSet",
     "Interval",
     "Live",
@@ -200,6 +201,34 @@ class DataItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What the tables `[coords]` and `[data]` say over what the stream says of its variables."""
+
+    coords: Mapping[str, Coord] = field(default_factory=dict, hash=False)
+    data: Mapping[str, DataItem] = field(default_factory=dict, hash=False)
+
+    def __bool__(self) -> bool:
+        return any(map(_tells, self.coords.values())) or any(map(_tells, self.data.values()))
+
+    def numbers(self) -> Pairs:
+        """What changes the numbers that are computed from the stream: a corrected label or scale is none of it."""
+        tables = (("coords", self.coords), ("data", self.data))
+        return tuple(
+            (f"{table}.{name}.{key}", str(value))
+            for table, items in tables
+            for name, item in items.items()
+            for key in ("fill", "period", "units", "valid")
+            if (value := getattr(item, key, None)) not in (None, "")
+        )
+
+
+def _tells(item: Coord | DataItem) -> bool:
+    """Whether a table says what a stage may see."""
+    own = (item.label, item.scale, getattr(item, "fill", ""))
+    return any(own) or any(each is not None for each in (item.units, item.valid, item.period))
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A request with a title."""
 
@@ -318,6 +347,11 @@ class Definition:
         """The times that the source has data for, where the definition says so."""
         time = self.coords.get("time")
         return time.range if time else None
+
+    @property
+    def facts(self) -> Facts:
+        """What the definition says of the variables of its stream."""
+        return Facts(self.coords, self.data)
 
     @property
     def viewed(self) -> str:

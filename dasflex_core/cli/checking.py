@@ -169,7 +169,10 @@ class Checker:
             yield from _promises(definition, trial, path)
 
     def _try(self, definition: Definition, pairs: Pairs) -> Trial:
-        """Runs a request towards arrays, whatever format it asks for; as it comes, where nothing decodes it."""
+        """Runs a request towards arrays, whatever format it asks for; as it comes, where nothing decodes it.
+
+        The datasets are those of the stream itself, without what the definition says of them.
+        """
         from dasflex_core.site import Plan, Request, Source
         from dasflex_core.streamtype import ARRAYS
 
@@ -178,6 +181,7 @@ class Checker:
             solution = self._planner.solve(definition, plain, goal=ARRAYS)
         except QueryError:
             solution = self._planner.solve(definition, plain)
+        solution = replace(solution, nodes=tuple(replace(each, facts=None) for each in solution.nodes))
         trial = Trial()
         with Plan(Request(Source(self._site, definition), plain), solution).open() as pump:
             timer = Timer(LONGEST, pump.cancel)

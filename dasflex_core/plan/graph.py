@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
+    from dasflex_core.catalog.model import Facts
     from dasflex_core.stages import StageSpec, Value
     from dasflex_core.streamtype import StreamType
 
@@ -50,7 +51,7 @@ class Node:
     `spool` are made by calling `spec.factory` with `values`; `file` reads the block at `path`; `concat` and `merge`
     have several inputs (one after the other; interleaved as they come, with ids renumbered); `tee` copies what passes
     to `path`, which appears only when all of it was written. `inputs` are places in the tuple of nodes, all before
-    this one.
+    this one. `facts` are what the definition says of the variables, where this node is the first that gives arrays.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Node:
     values: tuple[tuple[str, Value], ...] = ()
     command: Command | None = None
     path: str = ""
+    facts: Facts | None = None
 
 
 Nodes = tuple[Node, ...]

@@ -27,6 +27,7 @@ from dasflex_core.plan.parameters import (
     value_text,
 )
 from dasflex_core.plan.solver import Path, StageIndex, Step, Task, binds, solve
+from dasflex_core.plan.stating import facts_for, stated
 from dasflex_core.streamtype import StreamType
 from dasflex_core.times import Time, parse_time
 from dasflex_core.values import dataclass
@@ -296,7 +297,8 @@ class Planner:
                 continue
             by_attribute = (*_by_attribute(step, values), *_read(step.spec, task.request))
             kind = "stage" if step.spec.protocol == "process" else step.spec.protocol
-            nodes.append(Node(step.spec.name, kind, step.spec.produces, inputs, step.spec, by_attribute))
+            facts = facts_for(bound, path, place)
+            nodes.append(Node(step.spec.name, kind, step.spec.produces, inputs, step.spec, by_attribute, facts=facts))
         return tuple(nodes), told
 
     def _command(
@@ -352,14 +354,14 @@ def _cheapest(task: Task, goals: Iterable[StreamType]) -> tuple[Task, Path | Non
 
 
 def _effective(path: Path, request: Mapping[str, str], bound: Bound) -> dict[str, str]:
-    """What made the answer: the parameters consumed, and the defaults that the source's own commands were given."""
+    """What made the answer: the parameters consumed, the defaults of the source's own commands, what is said of it."""
     found: dict[str, str] = {}
     for step in path.steps:
         if step.spec.name in bound.stages:
             own = [param for param in step.spec.params if param.default is not None]
             found |= {each.name: canonical_text([each], each.name, each.default or "") for each in own}
         found |= {name: request[name] for name in step.consumes}
-    return found
+    return found | dict(stated(bound, path))
 
 
 def _values(step: Step, request: Mapping[str, str]) -> dict[str, Value]:

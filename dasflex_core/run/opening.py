@@ -59,7 +59,12 @@ class Opener:
         if gives_items(node):
             from dasflex_core.run.staging import told
 
-            counted = meter.count_items(told(cast("Iterator[Item]", flow), self._run))
+            items = cast("Iterator[Item]", flow)
+            if node.facts:
+                from dasflex_core.run.informing import informed
+
+                items = informed(items, node.facts)
+            counted = meter.count_items(told(items, self._run))
         else:
             counted = meter.count_bytes(cast("Iterator[bytes]", flow))
         self._run.keep(flow)

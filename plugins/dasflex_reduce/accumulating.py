@@ -14,7 +14,7 @@ import numpy as np
 
 from dasflex_core.arrays import is_fill
 from dasflex_core.errors import QueryError
-from dasflex_reduce.binning import chain, deviation, mean, moments, part, together, weighted
+from dasflex_reduce.binning import angles, chain, deviation, mean, moments, part, together, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -168,19 +168,13 @@ def _filled(values: NDArray[Any], count: Integers, variable: Variable, *, counti
 
 
 def _round(closed: Moments, statistic: str, period: float, lowest: float | None) -> NDArray[Any]:
-    """The mean of values round a circle, or their deviation (that of Mardia: of a narrow spread, the ordinary one).
-
-    The mean is in the range that begins at `lowest`, or from 0 on, or round 0 where a value of the bin is negative.
-    """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        if statistic == "stddev":
+    """The mean of values round a circle, or their deviation (that of Mardia: of a narrow spread, the ordinary one)."""
+    if statistic == "stddev":
+        with np.errstate(invalid="ignore", divide="ignore"):
             length = np.minimum(np.abs(closed["turn"]) / closed["count"], 1.0)
             spread: NDArray[Any] = np.sqrt(-2 * np.log(length)) * (period / (2 * np.pi))
             return spread
-        mean = np.angle(closed["turn"]) * (period / (2 * np.pi))
-        begin = np.where(closed["negative"], -period / 2, 0.0) if lowest is None else lowest
-        found: NDArray[Any] = (mean - begin) % period + begin
-        return found
+    return angles(closed, period, lowest)
 
 
 class _Medians:

@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     #: `weight` is what `total` is divided by, where values are means themselves.
     Moments: TypeAlias = dict[str, NDArray[Any]]
 
-__all__ = ["Runs", "chain", "deviation", "mean", "moments", "part", "together", "weighted"]
+__all__ = ["Runs", "angles", "chain", "deviation", "mean", "moments", "part", "together", "weighted"]
 
 #: Runs of at least so many rows are reduced one by one; of shorter ones all first rows are taken, then all second ones.
 _LONG: Final = 12
 #: A deviation of so much of the mean is one of rounding.
 _ROUNDING: Final = 2.0**-52
+#: A mean direction that is so much of a turn from 0 is 0: it is the rounding of sines.
+_ROUND: Final = 1e-15
 #: Fewer columns are taken as lines.
 _WIDE: Final = 8
 
@@ -263,6 +265,24 @@ def mean(found: Moments) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         means: Floats = found["total"] / found.get("weight", found["count"])
     return means
+
+
+def angles(found: Moments, period: float, lowest: float | None = None) -> Floats:
+    """The means of values round a circle; meaningless where there is no value.
+
+    They are in the range that begins at `lowest`, the least valid value, else from 0 on, or round 0 where a value of
+    the run is negative; the upper end of the range belongs to the next turn.
+
+    >>> rows = np.array([[359.0], [1.0]])
+    >>> angles(moments(rows, None, Runs(np.array([0]), 2), frozenset({"mean"}), 360.0), 360.0).tolist()
+    [[0.0]]
+    """
+    with np.errstate(invalid="ignore"):
+        middle = np.angle(found["turn"]) * (period / (2 * np.pi))
+        middle = np.where(np.abs(middle) < period * _ROUND, 0.0, middle)
+        begin = np.where(found["negative"], -period / 2, 0.0) if lowest is None else lowest
+        turned: Floats = (middle - begin) % period + begin
+        return np.where(turned - begin < period, turned, begin)
 
 
 def deviation(found: Moments) -> Floats:

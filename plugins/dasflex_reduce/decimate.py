@@ -18,6 +18,8 @@ from dasflex_core.arrays import Ragged, Records
 from dasflex_core.errors import QueryError
 from dasflex_core.stages import Reducer, param
 from dasflex_core.times import FOREVER, parse_time
+from dasflex_reduce.binning import Runs, angles, mean, moments, part, together
+from dasflex_reduce.outputs import circle_of
 from dasflex_reduce.trim import time_of
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dasflex_core.arrays import Dataset, Variable
+    from dasflex_reduce.binning import Moments
 
     Integers = NDArray[np.int64]
     Columns = dict[str, NDArray[Any]]
@@ -168,56 +171,59 @@ class _Extremes:
 
 
 class _Means:
-    """Of each bucket one record: the mean of what is not fill, at the middle; other values are those of the first."""
+    """Of each bucket one record: the mean of what is not fill, at the middle; other values are those of the first.
+
+    Values round a circle have their mean round that.
+    """
 
     def __init__(self, dataset: Dataset, numbers: list[Variable], time: Variable, middle: Any) -> None:  # noqa: ANN401
         self._dataset = dataset
         self._numbers = numbers
+        self._circles = {each.name: circle_of(dataset.dimension(each), each) for each in numbers}
         self._time = time
         self._middle = middle
-        self._sums: dict[str, tuple[NDArray[np.float64], Integers]] = {}
+        self._sums: dict[str, Moments] = {}
         self._firsts: Columns = {}
         self._bucket: Integers | None = None
 
     def feed(self, columns: Columns, buckets: Integers) -> Iterator[Columns]:
         """The records of the buckets that end here. The sums of the last one are held."""
-        starts = _runs(buckets)
-        own = buckets[starts]
+        runs = Runs.of(buckets)
+        own = buckets[runs.starts]
         goes_on = self._bucket is not None and own[0] == self._bucket[0]
         if not goes_on:
             yield from self.finish()
-        sums = {}
+        sums: dict[str, Moments] = {}
         for variable in self._numbers:
-            values = _numbers(columns, variable, self._dataset)
-            good = ~np.isnan(values)
-            total = np.add.reduceat(np.where(good, values, 0.0), starts, axis=0)
-            count = np.add.reduceat(good, starts, axis=0, dtype=np.int64)
+            column = columns[variable.name]
+            rows = np.array(column.reshape(len(column), -1), dtype=column.dtype.newbyteorder("="))
+            period, _lowest = self._circles[variable.name]
+            found = sums[variable.name] = moments(rows, variable.fill, runs, frozenset({"mean"}), period)
             if goes_on:
-                total[0] += self._sums[variable.name][0][0]
-                count[0] += self._sums[variable.name][1][0]
-            sums[variable.name] = total, count
-        firsts = {name: column[starts] for name, column in columns.items()}
+                for name, array in together(self._sums[variable.name], part(found, slice(0, 1))).items():
+                    found[name][:1] = array
+        firsts = {name: column[runs.starts] for name, column in columns.items()}
         if goes_on:
             for name, column in firsts.items():
                 column[0] = self._firsts[name][0]
         yield self._made(sums, firsts, own, slice(0, -1))
-        self._sums = {name: (total[-1:], count[-1:]) for name, (total, count) in sums.items()}
+        self._sums = {name: part(found, slice(-1, None)) for name, found in sums.items()}
         self._firsts = {name: column[-1:] for name, column in firsts.items()}
         self._bucket = own[-1:]
 
-    def _made(
-        self, sums: dict[str, tuple[NDArray[np.float64], Integers]], firsts: Columns, own: Integers, rows: slice
-    ) -> Columns:
+    def _made(self, sums: dict[str, Moments], firsts: Columns, own: Integers, rows: slice) -> Columns:
         """The records of some buckets."""
         made = {name: column[rows] for name, column in firsts.items()}
         made[self._time.name] = self._middle(own[rows])
         for variable in self._numbers:
-            total, count = (each[rows] for each in sums[variable.name])
-            with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-                mean = total / count
+            found = part(sums[variable.name], rows)
+            period, lowest = self._circles[variable.name]
+            middle = angles(found, period, lowest) if period else mean(found)
+            with np.errstate(invalid="ignore", over="ignore"):
                 if variable.dtype.kind != "f":
-                    mean = np.rint(mean)
-                filled = mean if variable.fill is None else np.where(count == 0, float(variable.fill), mean)
+                    middle = np.rint(middle)
+                empty = np.nan if variable.fill is None else float(variable.fill)
+                filled = np.where(found["count"] == 0, empty, middle)
                 made[variable.name] = filled.astype(variable.dtype).reshape(-1, *variable.shape)
         return made
 

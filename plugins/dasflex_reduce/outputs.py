@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.arrays import Dataset, Dimension, Fill, Variable
 
-__all__ = ["STATISTICS", "Job", "Output", "is_number", "job_of", "real"]
+__all__ = ["STATISTICS", "Job", "Output", "circle_of", "is_number", "job_of", "real"]
 
 #: The statistics that a request may name, with their titles, in the order in which their planes stand.
 STATISTICS: Final = {
@@ -97,11 +97,17 @@ def job_of(dataset: Dataset, dimension: Dimension, source: Variable, statistics:
             made = _beside(dataset, source, each, taken)
             taken.add(made.name)
             outputs.append(Output(each, made))
-    period = _number(dimension, source, "period") if source.dtype.kind in "iuf" else None
-    lowest = _number(dimension, source, "validMin") if period else None
-    period = period if period and period > 0 else None
+    period, lowest = circle_of(dimension, source)
     weights = "" if period or chosen != ("mean",) else _weights(dimension, source)
     return Job(source, tuple(outputs), period=period, lowest=lowest, weights=weights)
+
+
+def circle_of(dimension: Dimension, source: Variable) -> tuple[float | None, float | None]:
+    """The period of values round a circle, and the least of them that is valid; None where that is not said."""
+    period = _number(dimension, source, "period") if source.dtype.kind in "iuf" else None
+    if period is None or not 0 < period < np.inf:
+        return None, None
+    return period, _number(dimension, source, "validMin")
 
 
 def _weights(dimension: Dimension, source: Variable) -> str:
