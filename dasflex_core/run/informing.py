@@ -2,8 +2,8 @@
 """Puts what a definition says of its coordinates and data on the datasets of the stream, where it is decoded.
 
 What is written wins over what the stream says (the definition file, rule 6), so that every stage sees it: units, label
-and fill as those of the variable, `period`, `valid` and `scale` as the properties that a stream of that generation has for
-them. What the stream says already stays as it is written there. Values do not change, so that bytes which nothing
+and fill as those of the variable, `period`, `valid` and `scale` as the properties that a stream of that generation has
+for them. What the stream says already stays as it is written there. Values do not change, so that bytes which nothing
 decodes are true of both.
 """
 

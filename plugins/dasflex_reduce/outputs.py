@@ -103,8 +103,12 @@ def job_of(dataset: Dataset, dimension: Dimension, source: Variable, statistics:
 
 
 def circle_of(dimension: Dimension, source: Variable) -> tuple[float | None, float | None]:
-    """The period of values round a circle, and the least of them that is valid; None where that is not said."""
-    period = _number(dimension, source, "period") if source.dtype.kind in "iuf" else None
+    """The period of values round a circle, and the least of them that is valid; None where that is not said.
+
+    Deviations and counts of such values do not lie on the circle.
+    """
+    lies = source.dtype.kind in "iuf" and source.role not in ("std_dev", "count", "width", "uncertainty")
+    period = _number(dimension, source, "period") if lies else None
     if period is None or not 0 < period < np.inf:
         return None, None
     return period, _number(dimension, source, "validMin")

@@ -28,11 +28,13 @@ __all__ = ["Recipe", "density_dimension", "density_variable", "frequencies", "he
 _FREQUENCY: Final = "Frequency (Hz)"
 _FILL: Final = -1e31
 #: Properties of das2 of the values and the tags of samples, which are not true of their spectrum; `ySummary` stays.
-_SAMPLED: Final = re.compile(r"[yz](Label|Range|ScaleType|TagWidth|Format|ValidMin|ValidMax|Monotonic|Fill)|renderer")
+_SAMPLED: Final = re.compile(
+    r"[yz](Label|Range|ScaleType|TagWidth|Format|ValidMin|ValidMax|Monotonic|Fill)|renderer|period"
+)
 #: The same in das3, where a dimension has them.
 _PLAIN: Final = (
     *("label", "range", "scaleType", "scaleMin", "scaleMax", "tagWidth", "format", "validMin", "validMax", "fill"),
-    *("nominalMin", "nominalMax", "warnMin", "warnMax", "renderer", "compLabel"),
+    *("nominalMin", "nominalMax", "warnMin", "warnMax", "renderer", "compLabel", "period"),
 )
 _TYPES: Final = {"String": "string", "int": "integer"}
 

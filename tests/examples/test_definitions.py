@@ -54,7 +54,7 @@ def test_examples_and_hapi_requests_name_only_options_there_are(definition):
 def test_spectra_is_a_view_of_waveform_that_calls_for_a_transform(examples):
     spectra = tomllib.loads((examples / "Spectra" / "source.toml").read_text())
     assert spectra["reader"] == {"source": "Examples/Waveform"}
-    assert spectra["default"] == {"dft": {"length": 800, "slide": 2}}
+    assert spectra["default"] == {"dft": {"length": 800, "slide": 2}, "bin": {"stats": "mean"}}
 
 
 def test_params_has_options_of_every_type(examples):

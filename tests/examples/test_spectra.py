@@ -71,3 +71,17 @@ def test_the_spectra_are_those_of_the_lines_in_das2_das3_and_csv(site, asked, le
     rows = list(csv.reader(io.StringIO(answer(site, "Examples/Spectra", format_type="csv", **asked).decode())))
     assert len(rows) == len(wanted) + 1
     np.testing.assert_allclose(np.array([row[1:] for row in rows[1:]], dtype="f8"), wanted, rtol=1e-6, atol=1e-30)
+
+
+def test_bins_of_spectra_are_means_though_those_of_the_waveform_are_envelopes(site):
+    """The view's own default stands over that of what it views; 0.25 s hold four lines with three spectra each."""
+    found = batch_of(answer(site, "Examples/Spectra", bin_time_max="0.25"), Das2Decoder)
+    assert set(found.dataset.variables) == {"time", "frequency", "waveform"}
+    wanted, times = expected(site, 800, 2)
+    begin = (np.datetime64(RANGE[0]) - np.datetime64("2000-01-01")) / np.timedelta64(1, "us")
+    bins = ((times - begin) // 250_000).astype(int)
+    means = [wanted[bins == number].mean(axis=0) for number in np.unique(bins)]
+    np.testing.assert_allclose(found["waveform"], means, rtol=1e-6)
+    assert set(batch_of(answer(site, "Examples/Waveform", bin_time_max="0.25"), Das2Decoder).dataset.variables) == {
+        "time", "waveform.min", "waveform.max",
+    }  # fmt: skip
