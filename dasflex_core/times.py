@@ -258,9 +258,9 @@ def _moment(text: str, fields: _Fields) -> Time:
 def format_time(t: Time, digits: int | None = None) -> str:
     """The time as `YYYY-MM-DDThh:mm:ss[.f…]`, without `Z`; `FOREVER` is `forever`.
 
-    `digits` (0 to 9) are those behind the point; None gives 0, 3, 6 or 9 of them, the fewest that lose nothing. A half
-    rounds up, and carries through minutes, days and years: `:60` is written only for a time inside a leap second. In
-    the last instant of 9999 nothing can carry, and the rest is cut off.
+    `digits` (0 to 9) are those behind the point; None gives 0, 3, 6 or 9 of them, the fewest that lose nothing. What
+    lies halfway goes to the even digit, and rounding carries through minutes, days and years: `:60` is written only for
+    a time inside a leap second. In the last instant of 9999 nothing can carry, and the rest is cut off.
     """
     if t.ns >= _END:
         return "forever"
@@ -268,7 +268,8 @@ def format_time(t: Time, digits: int | None = None) -> str:
     if digits is None:
         digits = next(count for count in (0, 3, 6, 9) if ns % 10 ** (9 - count) == 0)
     unit = 10 ** (9 - digits)
-    rounded = (ns + unit // 2) // unit * unit
+    count, rest = divmod(ns, unit)
+    rounded = (count + (2 * rest > unit or (2 * rest == unit and count % 2))) * unit
     if t.leap and rounded < _SECOND:
         days, minutes, second = t.ns // _DAY, 1439, 60
     else:

@@ -57,10 +57,10 @@ def iso_width(digits: int) -> int:
 def iso_times(times: Times, digits: int, *, out: Bytes | None = None) -> Bytes:
     """The text `YYYY-MM-DDThh:mm:ss[.f…]` of each time, as bytes of shape (*times.shape, iso_width(digits)).
 
-    `digits` is 0 to 9. A half rounds up, and carries through minutes, days and years, so `:60` never appears. NaT is
-    the fill time. A shorter form of a time (`YYYY-MM-DDThh:mm`) is the beginning of its row. `out`, if given, is
-    written to and returned: any array of that shape whose last axis is contiguous. Raises `QueryError` for digits
-    that cannot be.
+    `digits` is 0 to 9. What lies halfway goes to the even digit, as where C prints seconds (das-streams 2.5), and
+    rounding carries through minutes, days and years, so `:60` never appears. NaT is the fill time. A shorter form of a
+    time (`YYYY-MM-DDThh:mm`) is the beginning of its row. `out`, if given, is written to and returned: any array of
+    that shape whose last axis is contiguous. Raises `QueryError` for digits that cannot be.
     """
     if not 0 <= digits <= 9:
         raise QueryError(f"A time has 0 to 9 digits of a second, not {digits}", kind="query.bad-value")
@@ -89,7 +89,13 @@ def _write_block(rows: Bytes, times: Times, digits: int) -> None:
     day = ns // _DAY
     ns -= day * _DAY
     second = (ns // _SECOND).astype(np.uint32)
-    fraction = ((ns - second * np.int64(_SECOND)) // unit).astype(np.uint32)
+    ns -= second * np.int64(_SECOND)
+    fraction = (ns // unit).astype(np.uint32)
+    if unit > 1:
+        halfway = ns == fraction * np.int64(unit)  # it went up: an odd digit goes back, which borrows nothing
+        if halfway.any():
+            last = fraction if digits else second
+            last -= halfway & (last & np.uint32(1) == 1)
     for end in range(rows.shape[-1], 20, -4):
         rest = fraction // np.uint32(10000)
         powers.put_word(rows, end - 4, powers.quads().take(fraction - rest * np.uint32(10000)))

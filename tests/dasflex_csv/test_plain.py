@@ -113,9 +113,9 @@ def test_without_headers_rows_start_at_once():
 
 def test_significant_digits_count_all_digits():
     assert formatted(golden.scalars(), sigdigit=3, secfrac=0).splitlines()[1:] == [
-        "2031-04-02T00:00:01,1.25e+01,-3.25e+00",
-        "2031-04-02T00:00:05,1.28e+01,",
-        "2031-04-02T00:00:09,1.30e+01,-3.50e+00",
+        "2031-04-02T00:00:00,1.25e+01,-3.25e+00",
+        "2031-04-02T00:00:04,1.28e+01,",
+        "2031-04-02T00:00:08,1.30e+01,-3.50e+00",
     ]
 
 

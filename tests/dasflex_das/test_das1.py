@@ -32,7 +32,7 @@ def run(decoder: Das1Decoder, data: bytes, size: int = 1 << 16) -> list:
 
 @pytest.mark.parametrize("size", [7, 65536])
 def test_the_classic_conversion_is_reproduced(test_data, size):
-    """Values byte for byte, times but for ties of the last digit, the properties of the stream and the planes."""
+    """Times and values byte for byte, the properties of the stream and the planes."""
     folder = test_data / "das2"
     facts = Das1Facts.of(entries_of((folder / "das2_from_das1_test1.dsdf").read_text()))
     decoder = Das1Decoder(facts, "1997-01-01", "1997-01-02", source="das2_from_das1_test1.dsdf")
@@ -43,11 +43,7 @@ def test_the_classic_conversion_is_reproduced(test_data, size):
     written = b"".join(chunk for item in items for chunk in encoder.feed(item))
     ours, theirs = ([f.data for f in Das2Framer().feed(each) if f.kind == "data"] for each in (written, golden))
     assert len(ours) == (13836 if size > 100 else 500)
-    assert [packet[27:] for packet in ours] == [packet[27:] for packet in theirs[: len(ours)]]
-    times = [np.array([packet[4:27].decode() for packet in packets], dtype="M8[ms]") for packets in (ours, theirs)]
-    step = abs(times[0] - times[1][: len(ours)])
-    assert step.max() <= np.timedelta64(1, "ms")
-    assert np.count_nonzero(step) < len(ours) / 50
+    assert ours == theirs[: len(ours)]
     classic = list(Das2Decoder().feed(golden))
     assert items[0].properties == classic[0].properties
     assert [(each.plane, each.plane_name, each.units) for each in items[1].columns[1:]] == [

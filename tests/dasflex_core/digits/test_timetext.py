@@ -53,6 +53,15 @@ def test_rounding_carries_into_the_next_year():
     assert texts(iso_times(last, 0)) == ["2019-01-01T00:00:00", "2019-01-01T00:00:00"]
 
 
+@given(st.integers(0, 16 * 59 + 15), st.integers(0, 3))
+def test_halfway_goes_to_the_even_digit_as_where_c_prints_seconds(sixteenths, digits):
+    """Sixteenths of a second are exact in binary, so that what C prints of them is what lies halfway."""
+    moment = np.datetime64("2020-01-01T12:34", "ns") + np.timedelta64(sixteenths * 62_500_000, "ns")
+    printed = f"{sixteenths / 16:0{3 + digits if digits else 2}.{digits}f}"
+    expected = f"2020-01-01T12:34:{printed}" if float(printed) < 60 else "2020-01-01T12:35:00.000"[: 20 + digits]
+    assert texts(iso_times(np.array([moment]), digits)) == [expected.rstrip(".")]
+
+
 def test_no_time_is_the_fill_time_and_the_fill_time_is_no_time():
     rows = iso_times(times("NaT", "2017-01-15T10:30:00.25"), 2)
     assert texts(rows) == ["0001-01-01T00:00:00.00", "2017-01-15T10:30:00.25"]
