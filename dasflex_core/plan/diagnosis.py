@@ -172,8 +172,10 @@ def _culprit(source: str, task: Task, goal: StreamType) -> QueryError | None:
         path = solve(replace(task, goal=goal, request=rest, must=task.must - {name}))
         if path is None:
             continue
-        traits = {trait for step in path.steps for trait in step.spec.adds}
-        reasons = [_why_not(stage, task, frozenset(traits)) for stage in claimants(name, task)]
+        traits = frozenset(trait for step in path.steps for trait in step.spec.adds)
+        reasons = [
+            _no_axis(name, stage, task, traits) or _why_not(stage, task, traits) for stage in claimants(name, task)
+        ]
         return QueryError(
             f"{source}: {name} cannot be used here: {'; '.join(dict.fromkeys(reasons))}", kind="query.no-plan"
         )
@@ -192,6 +194,25 @@ def _unfit(source: str, task: Task, goal: StreamType) -> QueryError | None:
         f"{_listing(sorted(traits))}",
         kind="query.no-plan",
     )
+
+
+def _no_axis(name: str, stage: StageSpec, task: Task, traits: frozenset[str]) -> str:
+    """That the axis to which a parameter is bound is not there, and what makes one; blank where it is there."""
+    coord = next(filter(None, (binds(param.name, name) for param in stage.params)), "")
+    if not coord or AXIS + coord in traits:
+        return ""
+    makers = [
+        f"{each.name} makes one{_with(each)}"
+        for each in _stages(task)
+        if AXIS + coord in each.adds and each.accepts is not None and each.needs <= traits and not each.refuses & traits
+    ]
+    return "; ".join([f"the data have no axis {coord}", *makers])
+
+
+def _with(stage: StageSpec) -> str:
+    """What a stage must be given."""
+    required = [each.name for each in stage.params if each.mode == "required" and each.default is None]
+    return f", with {_listing(required)}" if required else ""
 
 
 def _why_not(stage: StageSpec, task: Task, traits: frozenset[str]) -> str:

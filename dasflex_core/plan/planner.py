@@ -27,7 +27,7 @@ from dasflex_core.plan.parameters import (
     value_text,
 )
 from dasflex_core.plan.solver import Path, StageIndex, Step, Task, binds, solve
-from dasflex_core.plan.stating import facts_for, stated
+from dasflex_core.plan.stating import facts_for, stated, told
 from dasflex_core.streamtype import StreamType
 from dasflex_core.times import Time, parse_time
 from dasflex_core.values import dataclass
@@ -285,21 +285,21 @@ class Planner:
     def _nodes(self, bound: Bound, task: Task, path: Path) -> tuple[Nodes, list[str]]:
         """The nodes of a path, and what the client is told about defaults that it did not give."""
         nodes: list[Node] = []
-        told: list[str] = []
+        remarks: list[str] = []
         for place, step in enumerate(path.steps):
             inputs = (place - 1,) if place else ()
             values = _values(step, task.request)
             own = bound.stages.get(step.spec.name)
             if own is not None:
                 command, defaults = self._command(own, values, bound, task.request)
-                told += [f"{name} was not given; its default is {text}" for name, text in defaults]
+                remarks += [f"{name} was not given; its default is {text}" for name, text in defaults]
                 nodes.append(Node(step.spec.name, "process", step.spec.produces, inputs, step.spec, command=command))
                 continue
-            by_attribute = (*_by_attribute(step, values), *_read(step.spec, task.request))
+            by_attribute = (*_by_attribute(step, values), *_read(step.spec, task.request), *told(step.spec, bound, path))
             kind = "stage" if step.spec.protocol == "process" else step.spec.protocol
             facts = facts_for(bound, path, place)
             nodes.append(Node(step.spec.name, kind, step.spec.produces, inputs, step.spec, by_attribute, facts=facts))
-        return tuple(nodes), told
+        return tuple(nodes), remarks
 
     def _command(
         self,

@@ -10,7 +10,9 @@ promises:
   from the queue is the cheapest. `tests/dasflex_core/plan/test_solver.py` compares it with brute force.
 * **Each parameter once.** A bit of `consumed` is set when a stage consumes the parameter; a stage whose parameter is
   set already cannot be taken. At the goal all bits of `must` are set.
-* **Families in order.** A stage may consume only families whose place is not before that of the state.
+* **Families in order.** A stage may consume only families whose place is not before that of the state. What binds to
+  an axis that no reader gives, as `read.frequency.max` to the frequencies of a transform, has no place before the
+  families of the stages which make that axis, and is consumed as if it were one of them.
 * **Settled.** Costs are whole nanoseconds, so that equal ones are equal whatever the order of the sum. They are
   decided by preference (the fewest steps that are not the most preferred stage, then not among the two most preferred,
   and so on), then by the fewest stages of third parties, the fewest stages, and the names on the path; and of the same
@@ -133,6 +135,7 @@ class _Search:
         self.preferred = {name: place for place, name in enumerate(dict.fromkeys(task.prefer))}
         self.contested = {name for name in task.request if self._claims(name) > 1}
         self.usable: dict[TypeKey, list[Next]] = {}
+        self.births: dict[str, int] = {}
         self.rest = self._rest()
 
     def _claims(self, name: str) -> int:
@@ -198,7 +201,7 @@ class _Search:
 
     def _way(self, names: frozenset[str], axes: frozenset[str]) -> _Choice:
         """The choice that consumes these parameters."""
-        places = [self.task.places[family] for name in names if (family := name.partition(".")[0]) in self.task.places]
+        places = [place for name in names if (place := self._place(name, axes)) is not None]
         return (
             sum(self.bits[name] for name in names),
             min(places, default=_LAST),
@@ -206,6 +209,24 @@ class _Search:
             axes,
             tuple(sorted(names)),
         )
+
+    def _place(self, name: str, axes: frozenset[str]) -> int | None:
+        """The place at which a parameter is consumed, bound to one of the axes or to none; None for any place."""
+        family, _, rest = name.partition(".")
+        place = self.task.places.get(family)
+        axis = AXIS + rest.rpartition(".")[0]
+        return place if place is None or axis not in axes else max(place, self._birth(axis))
+
+    def _birth(self, axis: str) -> int:
+        """The first place of the families which stages that make the axis require; 0 where a reader gives it."""
+        if axis not in self.births:
+            stages = (*self.task.index.stages, *self.task.stages)
+            makers = [stage for stage in stages if axis in stage.adds]
+            required = [[each for each in stage.params if each.mode == "required"] for stage in makers]
+            places = [max((self.task.places.get(each.family, 0) for each in some), default=0) for some in required]
+            given = any(stage.accepts is None for stage in makers)
+            self.births[axis] = 0 if given else min(places, default=0)
+        return self.births[axis]
 
     def _following(self, kind: TypeKey) -> list[Next]:
         """The stages that this request may use after a type, the cheapest first; those of the source among them."""

@@ -121,3 +121,26 @@ def test_an_unknown_statistic_is_an_error_that_names_the_known(site, stats, told
 def test_a_width_that_is_none_is_an_error(site, width):
     with pytest.raises(dasflex_core.QueryError, match=r"bin\.time\.max"):
         site["Examples/Random"]["2017-01-01":"2017-01-02"].ask(bin_time_max=width).plan()
+
+
+def test_frequencies_of_a_transform_are_cut_as_those_of_a_reader_are(site):
+    """A client of a view need not know which of its axes the reader gives."""
+    request = site["Examples/Spectra"][BEGIN:END].ask(read_frequency_min=1000, read_frequency_max=2000)
+    assert names(request) == ["reader", "das2-decode", "spectral-density", "cut", "das2-binary"]
+    table = request.read().only
+    assert (table["frequency"].min(), table["frequency"].max()) == (1008, 1980)
+    whole = site["Examples/Spectra"][BEGIN:END].read().only
+    kept = (whole["frequency"] >= 1000) & (whole["frequency"] < 2000)
+    np.testing.assert_array_equal(table["waveform"], whole["waveform"][:, kept])
+    both = request.ask(bin_frequency_max=500, bin_time_max=1)
+    assert names(both)[2:4] == ["spectral-density", "cut"]
+    assert {"bin-coordinate", "bin-average"} == set(names(both)[4:-1])
+
+
+def test_an_axis_that_is_not_there_is_named_with_what_makes_one(site):
+    with pytest.raises(
+        dasflex_core.QueryError, match=r"no axis frequency; spectral-density makes one, with dft\.length$"
+    ):
+        site["Examples/Waveform"][BEGIN:END].ask(read_frequency_max=1000).plan()
+    with pytest.raises(dasflex_core.QueryError, match=r"no axis frequency$"):
+        site["Examples/Random"]["2017-01-01":"2017-01-02"].ask(read_frequency_max=1000).plan()

@@ -158,6 +158,23 @@ def test_a_third_partys_stage_loses_wherever_it_stands():
     assert names(stages, {}, CSV) == ["reader", "b", "z-csv"]
 
 
+def test_an_axis_that_a_transform_makes_is_cut_behind_it_and_before_bins():
+    """The name is that of the same wish elsewhere, where the reader gives the axis and the cut comes first."""
+    psd = stage(
+        "psd", ARRAYS, ARRAYS, required=("dft.length",), needs=("waveform",), adds=("spectra", "axis:frequency")
+    )
+    cut = stage("a-cut", ARRAYS, ARRAYS, offered=("read.{coord}.min", "read.{coord}.max"))
+    bands = stage("bands", ARRAYS, ARRAYS, required=("bin.{coord}.max",))
+    stages = [READER, DECODE, psd, cut, bands, BIN]
+    request = {"read.frequency.max": "1000", "dft.length": "8"}
+    assert names(stages, request, ARRAYS) == ["reader", "decode", "psd", "a-cut"]
+    everything = {**request, "bin.frequency.max": "10", "bin.time.max": "60", "read.frequency.min": "1"}
+    assert names(stages, everything, ARRAYS) == ["reader", "decode", "psd", "a-cut", "bands", "bin"]
+    assert names(stages, {"read.frequency.max": "1000"}, ARRAYS) is None
+    both = stage("reader", None, DAS2, required=tuple(RANGE), adds=("waveform", "axis:frequency"))
+    assert names([both, *stages[1:]], request, ARRAYS) == ["reader", "decode", "a-cut", "psd"]
+
+
 def test_a_wildcard_is_bound_to_one_coordinate_at_a_time():
     rebin = stage("rebin", ARRAYS, ARRAYS, required=("bin.{coord}.max",), modifier=("bin.{coord}.stats",))
     both = stage("reader", None, DAS2, required=tuple(RANGE), adds=("axis:frequency", "axis:energy"))
@@ -181,14 +198,26 @@ def test_a_default_that_a_stage_on_the_path_offers_to_take_is_taken():
 # Brute force over random registries
 
 KINDS = [StreamType("das", "2"), StreamType("das", "3"), ARRAYS, CSV]
-NAMES = ["read.a", "dft.b", "calc.c", "bin.d", "bin.x.max", "bin.y.max", "format.e", "odd.f"]
-PATTERN = "bin.{coord}.max"
+NAMES = [
+    "read.a",
+    "dft.b",
+    "calc.c",
+    "bin.d",
+    "bin.x.max",
+    "bin.y.max",
+    "read.x.max",
+    "read.y.max",
+    "format.e",
+    "odd.f",
+]
+PATTERNS = ["bin.{coord}.max", "read.{coord}.max"]
 FACTS = ["waveform", "spectra", "axis:x", "axis:y"]
 
 
 @st.composite
 def stages_at(draw, place):
-    chosen = draw(st.lists(st.sampled_from([*NAMES, PATTERN]), unique=True, max_size=3))
+    chosen = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=2))
+    chosen += draw(st.lists(st.sampled_from(PATTERNS), max_size=1))
     modes = {name: draw(st.sampled_from(["required", "offered", "modifier"])) for name in chosen}
     reader = place == 0 or draw(st.integers(0, 3)) == 0
     some = st.sets(st.sampled_from(FACTS), max_size=2)
@@ -228,10 +257,10 @@ def tasks(draw):
 def choices(spec, request):
     """Every set of parameters that a stage could consume, with the axes that it needs for that."""
     by_mode = {mode: {p.name for p in spec.params if p.mode == mode} for mode in ("required", "offered", "modifier")}
-    pattern = next((p for p in spec.params if p.name == PATTERN), None)
-    bound = {name: binds(PATTERN, name) for name in request if binds(PATTERN, name)} if pattern else {}
+    pattern = next((p for p in spec.params if p.name in PATTERNS), None)
+    bound = {name: binds(pattern.name, name) for name in request if binds(pattern.name, name)} if pattern else {}
     free = by_mode["offered"] & request.keys()
-    always = (by_mode["required"] - {PATTERN}) | (by_mode["modifier"] & request.keys())
+    always = (by_mode["required"] - {*PATTERNS}) | (by_mode["modifier"] & request.keys())
     if not always <= request.keys():
         return
     for name in [*([None] if pattern is None or pattern.mode != "required" else []), *bound]:
@@ -241,12 +270,22 @@ def choices(spec, request):
                 yield always | set(some) | ({name} if name else set()), axes
 
 
+def place_of(task, name, axes):
+    """Where a parameter is consumed: in its family, and not before the families of what makes the axis it binds to."""
+    word, axis = name.partition(".")[0], "axis:" + name.partition(".")[2].rpartition(".")[0]
+    makers = [spec for spec in (*task.index.stages, *task.stages) if axis in spec.adds]
+    if axis not in axes or any(spec.accepts is None for spec in makers):
+        return PLACES[word]
+    needed = [max([0, *(PLACES.get(p.family, 0) for p in spec.params if p.mode == "required")]) for spec in makers]
+    return max(PLACES[word], min(needed, default=0))
+
+
 def followers(task, kind, traits, family, consumed):
     """Every stage that may be taken next, what it consumes, and the place of the families after it."""
     for spec in (*task.index.stages, *task.stages):
         fits = spec.accepts is None if kind is None else spec.accepts is not None and kind.serves(spec.accepts)
         for taken, axes in choices(spec, task.request) if fits and spec.needs <= traits else ():
-            places = [PLACES[word] for name in taken if (word := name.partition(".")[0]) in PLACES]
+            places = [place_of(task, name, axes) for name in taken if name.partition(".")[0] in PLACES]
             if not taken & consumed and axes <= traits and (not places or min(places) >= family):
                 yield spec, frozenset(taken), max([family, *places])
 
