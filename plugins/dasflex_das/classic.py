@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dasflex_core.classic import options
 from dasflex_core.errors import QueryError
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["ascii_words", "text_words"]
+
+
+#: The digits of seconds that das3_text writes where none were asked.
+_SECONDS: Final = "3"
 
 
 def _digits(found: dict[str, str]) -> list[str]:
@@ -35,4 +39,4 @@ def text_words(arguments: Sequence[str], head: bytes) -> list[str]:
     old = head.lstrip()[:1] == b"["
     if old and "3" not in found:
         raise QueryError("das3_text: the input is a das2 stream; -3 makes das3 of it", kind="query.bad-value")
-    return ["das2-decode" if old else "das3-decode", "--then", "das3-text", *_digits(found)]
+    return ["das2-decode" if old else "das3-decode", "--then", "das3-text", *_digits({"s": _SECONDS, **found})]

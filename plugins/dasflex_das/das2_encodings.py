@@ -15,6 +15,7 @@ from dasflex_core import digits, epochs
 from dasflex_core.arrays import Encoding
 from dasflex_core.errors import SourceError
 from dasflex_core.values import dataclass
+from dasflex_das.decimals import exact_fill, keep_digits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,8 +36,6 @@ _TIME_WIDTHS: Final = (5, 8, 11, 14, 17, 20)
 _BESIDE_FRACTION: Final = 21
 #: Digits of a second that the numbers of an epoch carry, where they are more than those of a microsecond.
 _EPOCH_DIGITS: Final = {"ns1970": 9, "TT2000": 9}
-#: Digits after which a decimal notation is not trusted: those that any double carries.
-_TRUSTED: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,31 +136,15 @@ def put(target: NDArray[Any], values: NDArray[Any], variable: Variable, encoding
         times = values if values.dtype.kind == "M" else epochs.to_datetime64(values, variable.units)
         _put_times(target, times, encoding.width)
     elif encoding.name == "ascii":
-        numbers = _exact_fill(values, variable)
+        numbers = exact_fill(values, variable.fill)
         target[..., -1] = ord(" ")
         digits.fixed_e(numbers, encoding.width - 1 - _BESIDE_DIGITS, out=target[..., :-1])
         if keep:
-            _keep_digits(target[..., :-1], numbers)
+            keep_digits(target[..., :-1], values)
     elif values.dtype.kind == "M":
         target[...] = epochs.from_datetime64(values, _TIME_UNITS)
     else:
         target[...] = values
-
-
-def _exact_fill(values: NDArray[Any], variable: Variable) -> NDArray[Any]:
-    """The values, with fill that a float32 holds only nearly, such as -1e31, as the number that headers name."""
-    fill = variable.fill
-    if values.dtype.kind != "f" or values.dtype.itemsize > 4 or not isinstance(fill, float):
-        return values
-    near = values.dtype.type(fill)
-    if float(near) == fill or not np.isfinite(near):
-        return values
-    found = values == near
-    if not found.any():
-        return values
-    exact = values.astype(np.float64)
-    exact[found] = fill
-    return exact
 
 
 def _put_times(target: NDArray[Any], times: NDArray[Any], width: int) -> None:
@@ -173,43 +156,3 @@ def _put_times(target: NDArray[Any], times: NDArray[Any], width: int) -> None:
         digits.iso_times(times, fraction, out=target[..., :text])
     else:
         target[..., : width - 1] = digits.iso_times(times, 0)[..., : width - 1]
-
-
-def _keep_digits(room: NDArray[Any], values: NDArray[Any]) -> None:
-    """Writes numbers again, in decimal notation, where `%e` lost digits that this has room for.
-
-    A text plane of width 10 may have held `123.45678`; `%e` leaves three of these digits in the same width.
-    """
-    width = room.shape[-1]
-    if width - _BESIDE_DIGITS + 1 >= _TRUSTED - 2:  # `%e` has as many digits as decimal notation may have
-        return
-    numbers = values.astype(np.float64)
-    size = np.abs(numbers)
-    least, most = 1e-2, 10.0 ** (min(width, _TRUSTED) - 3)
-    lost = (digits.parse_numbers(room) != numbers) & (size >= least) & (size < most)
-    if not lost.any():
-        return
-    number = numbers[lost]
-    whole = np.maximum(np.searchsorted(10.0 ** np.arange(_TRUSTED), np.abs(number), side="right"), 1)
-    rows = room[lost]
-    for count in np.unique(whole).tolist():
-        for sign in (b"", b"-"):
-            picked = np.flatnonzero((whole == count) & ((number < 0) == bool(sign)))
-            behind = min(width - count - 1 - len(sign), _TRUSTED - count)
-            scaled = np.rint(np.abs(number[picked]) * 10.0**behind)
-            fits = scaled < 10.0 ** (count + behind)  # what rounds to one digit more stays as it is
-            rows[picked[fits]] = _decimal(scaled[fits].astype(np.int64), count, behind, width, sign)
-    room[lost] = rows
-
-
-def _decimal(scaled: NDArray[np.int64], whole: int, behind: int, width: int, sign: bytes) -> NDArray[np.uint8]:
-    """The texts of scaled / 10**behind, which have `whole` digits before the point, behind a sign."""
-    text = digits.integers(scaled, width=whole + behind, pad=ord("0"))
-    rows = np.full((len(scaled), width), ord(" "), dtype=np.uint8)
-    point = width - behind - 1
-    rows[:, point + 1 :] = text[:, whole:]
-    rows[:, point] = ord(".")
-    rows[:, point - whole : point] = text[:, :whole]
-    if sign:
-        rows[:, point - whole - 1] = ord(sign)
-    return rows

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How variables are written into das3 packets: the binary and the text form of each, and columns to bytes.
 
-The widths and the rules are those of classic das3_text (the das3 stream format, utilities): with its separator a
-float takes 13 bytes, a double 22, integers 22, 13, 8 and 5, a state 2, a time 21 and its digits. Text stays text,
-and keeps its width; in the binary form times become TT2000, and text numbers become little-endian numbers.
+No digit is lost that a value has, unless fewer are asked for: with its separator a float takes 16 bytes, a double 24,
+a time 21 and 9 digits, or 6 where its epoch counts no nanoseconds. Other widths are those of classic das3_text
+(the das3 stream format, utilities): integers 22, 13, 8 and 5, a state 2. Text stays text, and keeps its width; in the
+binary form times become TT2000, and text numbers become little-endian numbers.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dasflex_core.values import dataclass
 from dasflex_das.das3_properties import term_byte
 from dasflex_das.das3_values import default_fill, natural_type, storage_name
 from dasflex_das.das3_variables import binary_type
+from dasflex_das.decimals import exact_fill, keep_digits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,9 +34,14 @@ if TYPE_CHECKING:
 __all__ = ["Wire", "binary_wire", "check_packet", "end_line", "text_wire", "with_terms"]
 
 _INTEGER_WIDTHS: Final = {1: 5, 2: 8, 4: 13, 8: 22}
-_TIME_DIGITS: Final = 3
+#: Digits of a second in times, and in those of epochs that count nanoseconds.
+_TIME_DIGITS: Final = 6
+_FINE_DIGITS: Final = 9
+_FINE: Final = ("TT2000", "cdfTT2000", "ns1970")
 #: Text reals in this range of widths keep it: `%{N-1}.{N-8}e` then has 2 to 17 significant digits.
 _KEPT_WIDTHS: Final = range(9, 25)
+#: The bytes in which `%e` tells any two floats apart, and any two doubles.
+_FLOAT_WIDTH, _DOUBLE_WIDTH = 16, 24
 _SECONDS: Final = 20  # bytes of a time to the second, with its separator
 #: What ends runs, where no stream says so; classic das3_text takes them in this order.
 _MARKS: Final = "!$#@^~;:%+=?"
@@ -50,7 +57,8 @@ class Wire:
 
     `dtype` is the type of a binary value; None for text. `width` is `VARIES` for strings that end with `value_term`,
     and for blobs. `index_terms` end runs of text, one for each level; without them count tags stand before the runs.
-    `trim` is false for strings whose outer blanks count.
+    `trim` is false for strings whose outer blanks count. `keep` lets reals have decimal notation where that saves
+    digits, as the text that they come from had.
     """
 
     encoding: str
@@ -62,6 +70,7 @@ class Wire:
     value_term: str = ""
     index_terms: tuple[str, ...] = ()
     trim: bool = True
+    keep: bool = False
 
     def write(self, variable: Variable, values: NDArray[Any], out: Bytes) -> None:
         """Writes values of shape (rows, count) into `out`, their bytes of shape (rows, count · width)."""
@@ -77,8 +86,11 @@ class Wire:
         elif values.dtype.kind in "iu":
             _write_integers(values, places)
         else:
-            fixed_e(values, self.width - 8, out=places[..., :-1])
+            numbers = exact_fill(values, variable.fill)
+            fixed_e(numbers, self.width - 8, out=places[..., :-1])
             places[..., -1] = _BLANK
+            if self.keep:
+                keep_digits(places[..., :-1], values)
 
 
 def binary_wire(variable: Variable) -> Wire:
@@ -114,20 +126,22 @@ def text_wire(variable: Variable, time_digits: int | None, real_digits: int | No
     if dtype.kind == "S":
         return _string_wire(variable)
     if dtype.kind == "M" or (variable.semantic == "datetime" and epochs.is_epoch(variable.units)):
-        width = _time_width(kept if dtype.kind == "M" else 0, time_digits)
+        width = _time_width(variable, kept if dtype.kind == "M" else 0, time_digits)
         return Wire("utf8", width, "struct", "UTC", _time_fill(variable))
     fill, storage = fill_text(variable), storage_name(natural_type(dtype))
     if variable.semantic == "bool":
         return Wire("utf8", 2, storage, variable.units, "*")
     if dtype.kind in "iub":
         return Wire("utf8", max(kept, _INTEGER_WIDTHS[dtype.itemsize]), storage, variable.units, fill)
-    if real_digits is not None:
-        width = real_digits + 7
-    elif kept in _KEPT_WIDTHS:
-        width = kept
-    else:
-        width = 13 if dtype.itemsize <= 4 else 22
-    return Wire("utf8", width, storage, variable.units, fill)
+    return replace(_real_wire(kept, dtype, real_digits), storage=storage, units=variable.units, fill=fill)
+
+
+def _real_wire(kept: int, dtype: np.dtype[Any], digits: int | None) -> Wire:
+    """The text form of reals: with so many digits, in the width that they had, or with all that they have."""
+    if digits is None and kept in _KEPT_WIDTHS:
+        return Wire("utf8", kept, "", "", "", keep=True)
+    all_digits = _FLOAT_WIDTH if dtype.itemsize <= 4 else _DOUBLE_WIDTH
+    return Wire("utf8", all_digits if digits is None else digits + 7, "", "", "")
 
 
 def _string_wire(variable: Variable) -> Wire:
@@ -162,10 +176,13 @@ def with_terms(wire: Wire, variable: Variable, *, text: bool, last: bool) -> Wir
     return replace(wire, index_terms=tuple(term or next(spare) for term in terms))
 
 
-def _time_width(kept: int, time_digits: int | None) -> int:
+def _time_width(variable: Variable, kept: int, time_digits: int | None) -> int:
     """The bytes of a time: 20 to the second, one more for the point, one for each digit."""
     if time_digits is None:
-        return kept if kept >= _SECONDS else _SECONDS + 1 + _TIME_DIGITS
+        if kept:
+            return max(kept, _SECONDS)
+        fine = variable.dtype.kind == "M" or variable.units in _FINE
+        return _SECONDS + 1 + (_FINE_DIGITS if fine else _TIME_DIGITS)
     return _SECONDS + (1 + time_digits if time_digits else 0)
 
 

@@ -172,7 +172,7 @@ TWINS = [
 def test_text_records_are_those_of_the_classic_tool(test_data, name):
     """Byte for byte what `das3_text -r 4` made of the binary twin, but for the milliseconds that it cut off."""
     items = decode((test_data / "das3" / f"{name}.d3b").read_bytes())
-    mine = data_packets(encode(Das3TextEncoder(sigdigit=4), items))
+    mine = data_packets(encode(Das3TextEncoder(sigdigit=4, secfrac=3), items))
     golden = data_packets((test_data / "das3" / f"{name}.d3t").read_bytes())
     parts = [[re.split(rb"(\d{4}-\d\d-\d\dT[\d:]+)\.\d*", packet) for packet in packets] for packets in (mine, golden)]
     assert parts[0] == parts[1]
@@ -235,15 +235,15 @@ def test_every_integer_survives_as_text(dtype, drawn):
 @settings(max_examples=30)
 @given(drawn=st.data())
 def test_reals_survive_as_text_with_enough_digits(dtype, significant, drawn):
-    """Nine digits for a float, seventeen for a double; without them to six and fifteen digits."""
+    """Nine digits for a float, seventeen for a double, which is what they get where none are asked for."""
     finite = arrays.from_dtype(np.dtype(dtype), allow_nan=False, allow_infinity=False, allow_subnormal=False)
     finite = finite.filter(lambda value: value == 0 or 1e-90 < abs(float(value)) < 1e90)
     values = drawn.draw(arrays.arrays(dtype, st.integers(1, 6), elements=finite))
     items = stream(variable("v", dtype, Encoding("LEreal", int(dtype[1]))), columns={"v": values})
     exact = decode(encode(Das3TextEncoder(sigdigit=significant), items))
     np.testing.assert_array_equal(column(exact, "v"), values)
-    near = decode(encode(Das3TextEncoder(), items))
-    np.testing.assert_allclose(column(near, "v"), values, rtol=5.01e-6 if dtype == "f4" else 5.01e-15)
+    plain = decode(encode(Das3TextEncoder(), items))
+    np.testing.assert_array_equal(column(plain, "v"), values)
 
 
 @settings(max_examples=30)
@@ -280,6 +280,29 @@ def test_strings_and_states_survive_in_both_forms(words):
         assert column(back, "b").tolist() == state.tolist()
 
 
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [(9, b"-1234.56 "), (9, b"0.001234 "), (10, b"123.45678 "), (11, b"-0.0012345 "), (12, b"98765.43210 ")],
+)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_a_text_of_numbers_keeps_its_digits_in_its_width(dtype, width, text):
+    """In decimal notation, where `%e` has no room for them; das3_text leaves texts alone."""
+    value = np.array([float(text)], dtype=dtype)
+    items = stream(variable("v", dtype, Encoding("utf8", width)), columns={"v": value})
+    back = decode(encode(Das3TextEncoder(), items))
+    assert first(back)["v"].encoding.width == width
+    assert column(back, "v").tolist() == value.tolist()
+
+
+@pytest.mark.parametrize(("units", "step"), [("TT2000", 1), ("ns1970", 1)])
+def test_times_that_count_nanoseconds_survive_as_text(units, step):
+    """Nothing is lost where nothing is said of `format.secfrac`."""
+    numbers = np.array([800_000_000_123_456_789, 800_000_000_123_456_789 + step], dtype="i8")
+    own = variable("t", "i8", Encoding("LEint", 8), semantic="datetime", units=units, fill=-(2**63))
+    back = decode(encode(Das3TextEncoder(), stream(own, columns={"t": numbers})))
+    np.testing.assert_array_equal(epochs.from_datetime64(column(back, "t"), units), numbers)
+
+
 def test_text_records_look_as_people_expect():
     """Right-justified numbers, one blank between values, a line end at the end, fill as the header says."""
     own = (
@@ -297,8 +320,8 @@ def test_text_records_look_as_people_expect():
     }
     data = encode(Das3TextEncoder(), stream(*own, columns=columns))
     assert data_packets(data) == [
-        b"|Pd|1|54|2000-01-01T11:58:55.816  1.50000e+00          NaN on \n",
-        b"|Pd|1|54|0001-01-01T00:00:00.000 -1.00000e+31  2.00000e+00 full",
+        b"|Pd|1|66|2000-01-01T11:58:55.816000000  1.50000000e+00             NaN on \n",
+        b"|Pd|1|66|0001-01-01T00:00:00.000000000 -1.00000000e+31  2.00000000e+00 full",
     ]
 
 

@@ -49,7 +49,7 @@ def test_runs_reach_python_and_both_forms_of_das3(own, ask):
     assert b"[j|3]" in binary
     assert b"[j|0]" in binary
     text = b"".join(asked.ask(format_type="das", format_version="3", format_serial="text").plan().run())
-    assert b"1.50000e+00  1.50000e+00  1.50000e+00 \n" in text
+    assert b"1.50000000e+00  1.50000000e+00  1.50000000e+00 \n" in text
     for way in ("csv", "das2"):
         with pytest.raises(DasflexError, match="ex") as caught:
             ask(asked, way)
