@@ -42,7 +42,7 @@ __all__ = ["Facts", "load_facts", "manifest_path"]
 
 T = TypeVar("T")
 Kept = dict[str, Any]
-_FORMAT: Final = 4
+_FORMAT: Final = 5
 _HERE: Final = __file__.rpartition("/")[0]
 #: What a part of a damaged manifest raises. What it held can be made anew: it is only a stale one.
 _DAMAGED: Final = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)

@@ -90,9 +90,11 @@ class StageSpec:
     traits that must be there, `refuses` those that must not; `adds` and `drops` change them. `params` are consumed,
     `reads` are parameters that the stage looks at while another stage consumes them. `admits` names a pure function
     `(request, source)`, which answers true, or false, or the reason to decline; `asks` one `(request, source) -> dict
-    of parameters` that the stage asks of those before it. `algorithm` grows when the output changes. `factory` names a
-    class that is called with the values of the parameters by attribute; `protocol` says what it makes. `origin` is the
-    plugin or the source.
+    of parameters` that the stage asks of those before it. `tells` names one `(source, reader) -> (facts, words)`, which
+    gives two texts of what the definition says that the stage must know, such as a table of its plugin: other facts
+    make another answer, other words (titles, labels) do not. `algorithm` grows when the output changes. `factory` names
+    a class that is called with the values of the parameters by attribute, and with `facts` and `words` where there is
+    `tells`; `protocol` says what it makes. `origin` is the plugin or the source.
     """
 
     name: str
@@ -109,6 +111,7 @@ class StageSpec:
     reads: tuple[str, ...] = ()
     admits: str = ""
     asks: str = ""
+    tells: str = ""
     cost: Cost = field(default_factory=Cost)
     algorithm: int = 1
     exact: bool = True
@@ -249,11 +252,14 @@ class _Declaring:
 
     An object has the values of its parameters by attribute. A parameter of `reads` is the attribute with underscores
     for its dots (`read.time.min` is `self.read_time_min`, text as in the request, None where it was not given), and
-    where a parameter has a wildcard, `self.coord` is the coordinate to which it is bound.
+    where a parameter has a wildcard, `self.coord` is the coordinate to which it is bound. With `tells`, `self.facts`
+    and `self.words` are what the definition says.
     """
 
     spec: ClassVar[StageSpec]
     coord: Value
+    facts: Value
+    words: Value
     _accepts: ClassVar[StreamType] = ARRAYS
     _produces: ClassVar[StreamType] = ARRAYS
 
@@ -271,6 +277,7 @@ class _Declaring:
         reads: Iterable[str] = (),
         admits: str = "",
         asks: str = "",
+        tells: str = "",
         start: float = 0.0,
         per_gb: float = 1.0,
         algorithm: int = 1,
@@ -297,6 +304,7 @@ class _Declaring:
             reads=tuple(reads),
             admits=admits,
             asks=asks,
+            tells=tells,
             cost=Cost(start, per_gb),
             algorithm=algorithm,
         )
@@ -307,6 +315,8 @@ class _Declaring:
             setattr(self, each.attribute, _default(each) if given is None else given)
         for name in self.spec.reads:
             setattr(self, name.replace(".", "_"), values.pop(name.replace(".", "_"), None))
+        if self.spec.tells:
+            self.facts, self.words = values.pop("facts", None) or "", values.pop("words", None) or ""
         if any("{" in each.name for each in self.spec.params):
             self.coord = values.pop("coord", None) or ""
         if values:

@@ -140,10 +140,11 @@ def _node(spec: StageSpec, words: tuple[str, ...], before: int) -> Node:
     from dasflex_core.plan.solver import binds as coord_of
 
     known = {each.name: each for each in spec.params} | {each.attribute: each for each in spec.params}
+    reads = {*spec.reads, *(each.replace(".", "_") for each in spec.reads)}
     values: dict[str, Value] = {}
     for key, text in pairs_of(words):
         bound = next((each for each in spec.params if coord_of(each.name, key)), None)
-        if key in spec.reads:
+        if key in reads or (spec.tells and key in ("facts", "words")):
             values[key.replace(".", "_")] = text
         elif bound is not None:
             values[bound.attribute] = typed_value(bound, key, text)

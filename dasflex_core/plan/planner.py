@@ -27,7 +27,7 @@ from dasflex_core.plan.parameters import (
     value_text,
 )
 from dasflex_core.plan.solver import Path, StageIndex, Step, Task, binds, solve
-from dasflex_core.plan.stating import facts_for, stated, told
+from dasflex_core.plan.stating import facts_for, stated, told_to
 from dasflex_core.streamtype import StreamType
 from dasflex_core.times import Time, parse_time
 from dasflex_core.values import dataclass
@@ -295,10 +295,10 @@ class Planner:
                 remarks += [f"{name} was not given; its default is {text}" for name, text in defaults]
                 nodes.append(Node(step.spec.name, "process", step.spec.produces, inputs, step.spec, command=command))
                 continue
-            by_attribute = (*_by_attribute(step, values), *_read(step.spec, task.request), *told(step.spec, bound, path))
+            given = (*_by_attribute(step, values), *_read(step.spec, task.request), *told_to(step.spec, bound, path))
             kind = "stage" if step.spec.protocol == "process" else step.spec.protocol
             facts = facts_for(bound, path, place)
-            nodes.append(Node(step.spec.name, kind, step.spec.produces, inputs, step.spec, by_attribute, facts=facts))
+            nodes.append(Node(step.spec.name, kind, step.spec.produces, inputs, step.spec, given, facts=facts))
         return tuple(nodes), remarks
 
     def _command(

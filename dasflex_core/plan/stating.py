@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dasflex_core.plan.solver import Path
     from dasflex_core.stages import StageSpec
 
-__all__ = ["facts_for", "stated", "told"]
+__all__ = ["facts_for", "stated", "told_to"]
 
 #: Families whose parameters leave a variable what it is: still of those units, and round that circle.
 _AS_READ: Final = frozenset({"read", "bin"})
@@ -36,10 +36,10 @@ def facts_for(bound: Bound, path: Path, place: int) -> Facts | None:
     return (reader.definition.facts or None) if reader else None
 
 
-def told(spec: StageSpec, bound: Bound, path: Path) -> tuple[tuple[str, str], ...]:
+def told_to(spec: StageSpec, bound: Bound, path: Path) -> tuple[tuple[str, str], ...]:
     """What the definition of the reader says to a stage, by the keywords of its factory; nothing to most."""
     reader = bound.stages.get(path.steps[0].spec.name)
-    if not spec.tells or reader is None:
+    if not spec.tells or reader is None or reader.reader is None:
         return ()
     facts, words = load(spec.tells)(reader.definition, reader.reader)
     return ("facts", facts), ("words", words)
@@ -48,7 +48,7 @@ def told(spec: StageSpec, bound: Bound, path: Path) -> tuple[tuple[str, str], ..
 def stated(bound: Bound, path: Path) -> Iterator[tuple[str, str]]:
     """What the definition says that changes an answer: to stages, and of variables where something is computed."""
     for step in path.steps:
-        yield from ((f"{step.spec.name}.{name}", text) for name, text in told(step.spec, bound, path)[:1])
+        yield from ((f"{step.spec.name}.{name}", text) for name, text in told_to(step.spec, bound, path)[:1])
     reader = bound.stages.get(path.steps[0].spec.name)
     computed = {name.partition(".")[0] for step in path.steps for name in step.consumes} - {"read", "format"}
     if reader and computed:

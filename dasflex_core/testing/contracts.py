@@ -70,14 +70,15 @@ class _StageContract:
         expect(spec.title, f"{spec.name} has no title: write a docstring, or title= in the class line")
 
     def test_parameters_are_well_named(self) -> None:
-        """Parameters have a family, no capitals and no underscores, and the options here are among them."""
+        """Parameters have a family, no capitals and no underscores; the options here are what the class is given."""
         spec = self.declared()
         for param in spec.params:
             plain = param.name.replace("{coord}", "coord")
             good = "." in plain and plain == plain.lower() and plain.replace(".", "").isalnum()
             expect(good, f"{param.name!r} is no name of a parameter; write one like bin.time.max")
             expect(param.title or param.help, f"{param.name} says nowhere what it is: give it a title or help")
-        known = {param.attribute for param in spec.params}
+        known = {param.attribute for param in spec.params} | {name.replace(".", "_") for name in spec.reads}
+        known |= {"facts", "words"} if spec.tells else set()
         expect(set(self.options) <= known, f"options has {sorted(set(self.options) - known)}, which are no attributes")
 
     def test_declaring_imports_nothing_heavy(self) -> None:
