@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dasflex_core.hookspecs import ClassicProgram, Convention, hookimpl
+from dasflex_core.hookspecs import ClassicProgram, Convention, DefinitionTable, hookimpl
 from dasflex_core.stages import Cost, ParamSpec, StageSpec
 from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
 
@@ -40,6 +40,16 @@ _SIGDIGIT = ParamSpec(
 )
 
 STAGES = (
+    StageSpec(
+        name="das1-decode",
+        title="Das1 data, as their definition describes them, to arrays",
+        accepts=StreamType("das", "1"),
+        produces=ARRAYS,
+        factory="dasflex_das.das1_decoder:Das1Decoder",
+        reads=("read.time.min", "read.time.max"),
+        tells="dasflex_das.das1_facts:told",
+        cost=Cost(per_gb=1.0),
+    ),
     StageSpec(
         name="das2-decode",
         title="Das2 streams, binary and text, to arrays",
@@ -112,6 +122,10 @@ def _stream_type(version: str, variant: str, media_type: str, suffix: str, messa
 
 #: Media types and suffixes as clients know them (the das stream formats, MIME types).
 STREAM_TYPES = (
+    StreamTypeInfo(StreamType("das", "1"), "das1 data", "application/octet-stream", "bin", many=False),
+    StreamTypeInfo(
+        StreamType("das", "1", "tagged"), "tagged das1 data", "application/vnd.das2.das1stream", "d1s", many=False
+    ),
     _stream_type("2", "binary", "application/vnd.das2.das2stream", "d2s", "das2_messages"),
     _stream_type("2", "text", "text/vnd.das2.das2stream; charset=utf-8", "d2t", "das2_messages"),
     _stream_type("3", "binary", "application/vnd.das.stream", "d3b", "das3_messages"),
@@ -131,7 +145,20 @@ DAS2_CONVENTION = Convention(
     goal="das/2",
 )
 
+#: What a definition says of das1 data, in the words of DSDF files (the das utilities, das1 helpers).
+DAS1_TABLE = DefinitionTable(
+    "das1",
+    "What das1 data are, which have no header",
+    (
+        *("form", "items", "ny", "x_parameter", "x_unit", "x_sample_width", "y_parameter", "y_unit", "y_fill"),
+        *("y_coordinate", "z_parameter", "z_unit", "z_fill"),
+        *("spacecraft", "spacecraft_id", "instrument", "instrument_id"),
+    ),
+)
+
 CLASSIC_PROGRAMS = (
+    ClassicProgram("das2_from_das1", "Das1 data to das2, by a DSDF", "dasflex_das.classic_das1:from_das1"),
+    ClassicProgram("das2_from_tagged_das1", "Tagged das1 data to das2", "dasflex_das.classic_das1:from_tagged_das1"),
     ClassicProgram("das2_ascii", "Das2 streams to das2 as text", "dasflex_das.classic:ascii_words"),
     ClassicProgram("das3_text", "Das streams to das3 as text", "dasflex_das.classic:text_words"),
 )
@@ -158,8 +185,14 @@ def dasflex_conventions(register: Callable[[Convention], None]) -> None:
 
 
 @hookimpl
+def dasflex_definition_tables(register: Callable[[DefinitionTable], None]) -> None:
+    """Registers the table of das1 data."""
+    register(DAS1_TABLE)
+
+
+@hookimpl
 def dasflex_classic_programs(register: Callable[[ClassicProgram], None]) -> None:
-    """Registers the classic programs that write text."""
+    """Registers the classic programs that write text, and those that read das1."""
     for program in CLASSIC_PROGRAMS:
         register(program)
 

@@ -3,25 +3,29 @@
 
 from __future__ import annotations
 
-import re
+import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from dasflex_core.arrays import Records
-from dasflex_core.errors import ConfigError, SourceError
-from dasflex_das.das1_decoder import Das1Decoder, Das1Facts
+from dasflex_core.errors import ConfigError, QueryError, SourceError
+from dasflex_core.testing import DecoderContract
+from dasflex_das.das1_decoder import Das1Decoder
+from dasflex_das.das1_dsdf import dsdf_entries
+from dasflex_das.das1_facts import Das1Facts, told_of
 from dasflex_das.das2_decoder import Das2Decoder
 from dasflex_das.das2_encoder import Das2TextEncoder
 from dasflex_das.das2_framing import Das2Framer
 
-SCAN = {"form": "x_tagged_y_scan", "y_coordinate": "[10, 20.5 40]", "y_unit": "Hz", "z_unit": "V", "z_fill": "0"}
+SCAN = {"form": "x_tagged_y_scan", "y_coordinate": "[10, 2.05d1 40]", "y_unit": "Hz", "z_unit": "V", "z_fill": "0"}
 
 
-def entries_of(text: str) -> dict[str, str]:
-    """The entries of a DSDF, less quotes and remarks."""
-    lines = re.findall(r"^(\w+)\s*=\s*('[^']*'|[^;\n]*)", text, re.MULTILINE)
-    return {key: value.strip().strip("'") for key, value in lines}
+def made(entries: dict, begin: str = "2000-01-01", end: str = "2000-01-02") -> Das1Decoder:
+    """A decoder of what the entries describe."""
+    facts, words = told_of(entries)
+    return Das1Decoder(facts=facts, words=words, read_time_min=begin, read_time_max=end)
 
 
 def run(decoder: Das1Decoder, data: bytes, size: int = 1 << 16) -> list:
@@ -34,8 +38,8 @@ def run(decoder: Das1Decoder, data: bytes, size: int = 1 << 16) -> list:
 def test_the_classic_conversion_is_reproduced(test_data, size):
     """Times and values byte for byte, the properties of the stream and the planes."""
     folder = test_data / "das2"
-    facts = Das1Facts.of(entries_of((folder / "das2_from_das1_test1.dsdf").read_text()))
-    decoder = Das1Decoder(facts, "1997-01-01", "1997-01-02", source="das2_from_das1_test1.dsdf")
+    entries = dsdf_entries("test", str(folder / "das2_from_das1_test1.dsdf"))
+    decoder = made({**entries, "source": "das2_from_das1_test1.dsdf"}, "1997-01-01", "1997-01-02")
     data = (folder / "das2_from_das1_input1.d1s").read_bytes()
     items = run(decoder, data if size > 100 else data[: 16 * 500], size)
     golden = (folder / "das2_from_das1_output1.d2t").read_bytes()
@@ -55,7 +59,7 @@ def test_scans_have_the_tags_of_the_definition():
     """Tagged or not; times count from the begin of the request."""
     record = np.array([1.5, 1, 2, 3], dtype=">f4").tobytes()
     for tagged in (False, True):
-        decoder = Das1Decoder(Das1Facts.of(SCAN), "2000-01-02", "2000-01-03", tagged=tagged)
+        decoder = made({**SCAN, "tagged": tagged}, "2000-01-02", "2000-01-03")
         *_head, batch = run(decoder, (b":b0:" * tagged + record) * 2)
         x, scan = batch.dataset.columns
         assert batch[x.name].tolist() == [86_401_500_000.0] * 2
@@ -68,24 +72,109 @@ def test_scans_have_the_tags_of_the_definition():
 
 def test_scatter_is_read():
     """A place and a value for each record."""
-    decoder = Das1Decoder(Das1Facts.of({"form": "x_y_z", "y_unit": "km", "z_unit": "V"}), "2000-01-01", "2000-01-02")
+    decoder = made({"form": "x_y_z", "y_unit": "km", "z_unit": "V"})
     batch = run(decoder, np.array([0, 5, 7], dtype=">f4").tobytes())[-1]
     assert [batch[each.name].tolist() for each in batch.dataset.columns] == [[0.0], [5.0], [7.0]]
 
 
 def test_no_data_give_the_header_and_the_declaration():
     """And no records."""
-    items = run(Das1Decoder(Das1Facts.of(SCAN), "2000-01-01", "2000-01-02"), b"")
+    items = run(made(SCAN), b"")
     assert [isinstance(item, Records) for item in items] == [False, False]
 
 
 def test_data_that_end_inside_a_record_or_lose_their_tags_are_told():
     """With the number of the record."""
     with pytest.raises(SourceError, match="end inside record 2: 3 of its 16 bytes") as caught:
-        run(Das1Decoder(Das1Facts.of(SCAN), "2000-01-01", "2000-01-02"), bytes(19))
+        run(made(SCAN), bytes(19))
     assert caught.value.kind == "source.truncated"
     with pytest.raises(SourceError, match="Record 2 of the das1 data does not start with :b0:"):
-        run(Das1Decoder(Das1Facts.of(SCAN), "2000-01-01", "2000-01-02", tagged=True), b":b0:" + bytes(36))
+        run(made({**SCAN, "tagged": True}), b":b0:" + bytes(36))
+
+
+def test_times_are_in_the_units_of_the_definition():
+    """And may come out in another epoch."""
+    record = np.array([90, 5], dtype=">f4").tobytes()
+    entries = {"form": "x_multi_y", "x_unit": "min"}
+    for epoch, expected in (("us2000", 5_400_000_000.0), ("t2000", 5400.0)):
+        batch = run(made({**entries, "epoch": epoch}), record)[-1]
+        assert batch[batch.dataset.columns[0].name].tolist() == [expected]
+
+
+def test_variables_have_the_names_and_units_of_the_definition():
+    """With the common unit where one has none of its own."""
+    entries = {"form": "x_multi_y", "names": ["bx", "range"], "units": ["nT", ""], "y_unit": "km"}
+    declared = run(made(entries), b"")[1]
+    assert [(each.name, each.units) for each in declared.columns[1:]] == [("bx", "nT"), ("range", "km")]
+
+
+def test_a_begin_is_needed():
+    """Times count from it."""
+    with pytest.raises(QueryError, match=r"read\.time\.min, which is missing"):
+        Das1Decoder(facts=told_of(SCAN)[0])
+
+
+def test_facts_that_are_no_json_are_refused():
+    """They come from a command line too."""
+    with pytest.raises(ConfigError, match="JSON objects with keys such as form"):
+        Das1Decoder(facts="form=x_y_z", read_time_min="2000-01-01")
+
+
+def test_the_facts_change_the_values_and_the_words_do_not():
+    """An answer depends on the facts only."""
+    facts, words = told_of({**SCAN, "description": "A title", "spacecraft": "Kestrel", "reader": "x"})
+    assert set(json.loads(facts)) == set(SCAN)
+    assert json.loads(words) == {"description": "A title", "spacecraft": "Kestrel"}
+
+
+class TestDas1Decoder(DecoderContract):
+    """What every decoder keeps."""
+
+    decoder = Das1Decoder
+    plugin = "dasflex_das.plugin"
+    options: ClassVar = {"facts": told_of({**SCAN, "tagged": True})[0], "read_time_min": "2000-01-02"}
+
+    def streams(self):
+        """Tagged data: untagged ones have nothing by which garbage could be told."""
+        return {"scans": (b":b0:" + np.array([1.5, 1, 2, 3], dtype=">f4").tobytes()) * 20}
+
+
+DSDF = """; a remark
+description = 'Ratio; or not' ; another
+form = x_multi_y
+ny\t= 2
+y_unit = "Hz"
+y_parameter = 'it''s'
+summary = 'one ' +$
+  'two' $
+  ' three'
+instrument = 'next'
+z_unit=
+"""
+
+
+def test_a_dsdf_is_read(tmp_path):
+    """Quotes, remarks, lines that go on."""
+    (tmp_path / "x.dsdf").write_text(DSDF)
+    entries = dsdf_entries("test", str(tmp_path / "x.dsdf"))
+    assert {key: entries[key] for key in ("description", "form", "ny", "y_unit", "y_parameter")} == {
+        "description": "Ratio; or not",
+        "form": "x_multi_y",
+        "ny": "2",
+        "y_unit": "Hz",
+        "y_parameter": "it's",
+    }
+    assert entries["summary"] == "one two three"
+    assert (entries["instrument"], entries["z_unit"]) == ("next", "")
+
+
+def test_a_dsdf_that_cannot_be_read_is_named(tmp_path):
+    """Not there, not text, too long."""
+    (tmp_path / "binary.dsdf").write_bytes(b"\xff\xfe")
+    (tmp_path / "long.dsdf").write_bytes(b";" * ((1 << 20) + 1))
+    for name in ("none", "binary", "long"):
+        with pytest.raises(QueryError, match=f"{name}.dsdf"):
+            dsdf_entries("test", str(tmp_path / f"{name}.dsdf"))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +183,13 @@ def test_data_that_end_inside_a_record_or_lose_their_tags_are_told():
         ({}, "form of das1 data is ''"),
         ({"form": "x_multi_y", "ny": "many"}, "ny of das1 data is 'many'"),
         ({"form": "x_multi_y", "ny": "999999999"}, "from 1 to 250,000"),
-        ({"form": "x_tagged_y_scan"}, "y_coordinate of das1 data is '0'"),
+        ({"form": "x_tagged_y_scan"}, "y_coordinate of das1 data is ''; it lists"),
+        ({"form": "x_tagged_y_scan", "y_coordinate": "findgen(20)"}, "y_coordinate of das1 data is 'findgen"),
+        ({"form": "x_tagged_y_scan", "y_coordinate": "[1, 2]", "items": 3}, "2 values for records of 3"),
+        ({"form": "x_multi_y", "ny": 3, "items": 4}, "ny = 3 and items = 4"),
+        ({"form": "x_multi_y", "ny": 3, "names": ["a"]}, "names of das1 data has 1 values for records of 3"),
+        ({"form": "x_y_z", "x_unit": "km"}, "x_unit of das1 data is 'km'"),
+        ({"form": "x_y_z", "z_fill": "none"}, "z_fill of das1 data is 'none'"),
         ({"form": "x_y_z", "x_sample_width": "wide"}, "x_sample_width of das1 data is 'wide'"),
     ],
 )

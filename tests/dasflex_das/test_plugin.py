@@ -33,10 +33,12 @@ def found():
 
 def test_the_registry_takes_all_that_the_plugin_provides(found):
     assert [stage.name for stage in found.stages] == [
-        *("das2-decode", "das2-binary", "das2-text", "das3-decode", "das3-binary", "das3-text")
+        *("das1-decode", "das2-decode", "das2-binary", "das2-text", "das3-decode", "das3-binary", "das3-text")
     ]
     assert all(stage.bundled and stage.origin == "das" for stage in found.stages)
     assert {(str(info.type), info.suffix, info.text) for info in found.stream_types} == {
+        ("das/1", "bin", False),
+        ("das/1/tagged", "d1s", False),
         ("das/2/binary", "d2s", False),
         ("das/2/text", "d2t", True),
         ("das/3/binary", "d3b", False),
