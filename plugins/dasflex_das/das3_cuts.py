@@ -240,7 +240,10 @@ class _TextCutter(_Cutter):
         super().__init__(data, runs)
         self.inner = len(runs.levels) - 1
         # A line end behind the last variable is no run of its own, unless it ends runs.
-        self.lined = runs.last and runs.width == VARIES and not any(level.term.isspace() for level in runs.levels)
+        blank = any(level.term.isspace() for level in runs.levels)
+        self.lined = runs.last and runs.width == VARIES and not blank
+        # So are blanks before the end of what holds the run.
+        self.blanks = re.compile(rb"\s*") if runs.width == VARIES and not blank else None
         self.level_of = {level.term: place for place, level in enumerate(runs.levels) if level.term}
         self.word = re.compile(b"[^%b]+" % re.escape(runs.term)) if runs.term else _WORD
         self.marks = re.compile(b"[%b]" % b"".join(map(re.escape, self.level_of))) if self.level_of else None
@@ -261,6 +264,7 @@ class _TextCutter(_Cutter):
         level = self.runs.levels[place]
         count, closed = 0, self.inner
         while closed > place:
+            at = self._after_blanks(place, at, end)
             if at >= end or self.level_of.get(self.data[at : at + 1], self.inner) <= place:
                 at, closed = self._close(place, at, end)
             elif not level.term and count == level.extent:
@@ -272,6 +276,15 @@ class _TextCutter(_Cutter):
         self.check_extent(level, count)
         self.counts[place].append(count)
         return at, closed
+
+    def _after_blanks(self, place: int, at: int, end: int) -> int:
+        """The place behind blanks that stand before the end of a run of this level or one outside it, or here."""
+        found = self.blanks.match(self.data, at, end) if self.blanks else None
+        if found is None:
+            return at
+        stop = found.end()
+        outside = stop >= end or self.level_of.get(self.data[stop : stop + 1], self.inner) <= place
+        return stop if outside else at
 
     def _close(self, place: int, at: int, end: int) -> tuple[int, int]:
         """The end of a run by a terminator of its level or one outside it, or by that of the packet."""

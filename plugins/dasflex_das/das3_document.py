@@ -172,7 +172,8 @@ class DocumentReader:
             if number != self._number or self._size > _BATCH:
                 yield from self._batch()
             self._number = number
-            self._records.append(element.text.strip().encode())
+            _dataset, layout = self._open[number]
+            self._records.append(element.text.strip().encode() + b" " * layout.tail)
             self._size += len(self._records[-1])
 
     def _declare(self, piece: bytes, element: Element, number: int) -> Iterator[Item]:

@@ -18,12 +18,14 @@ import numpy as np
 from dasflex_core.arrays import VARIES, Ragged
 from dasflex_core.errors import SourceError
 from dasflex_core.values import dataclass
+from dasflex_das.das3_borrowing import borrowed, lender
 from dasflex_das.das3_cuts import cut_fixed, cut_runs
 from dasflex_das.das3_framing import MAX_RECORD
 from dasflex_das.das3_text import values_of_tokens, values_of_width
 from dasflex_das.das3_values import evaluate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Sequence as Listed
     from typing import Any
 
@@ -64,7 +66,7 @@ class Place:
     @property
     def held(self) -> int:
         """The bytes of a record in the column: more than in the packet for short text, and for what follows a rule."""
-        if self.runs or not self.variable:
+        if self.runs or not self.variable or self.variable.ragged:
             return 0
         return prod(self.variable.shape) * self.variable.dtype.itemsize
 
@@ -74,7 +76,7 @@ class Layout:
     """The places of the variables in a packet, in the order of the wire, the offset of each, and the whole size.
 
     `size` is `VARIES` where packets have different sizes. `most` is the number of records whose columns take about as
-    many bytes as a batch may.
+    many bytes as a batch may. `lent` names for each variable that borrows its runs the one that has them.
     """
 
     places: tuple[Place, ...]
@@ -82,6 +84,7 @@ class Layout:
     size: int
     most: int
     where: str
+    lent: Mapping[str, str]
 
     @classmethod
     def of(cls, places: tuple[Place, ...], where: str) -> Layout:
@@ -95,6 +98,8 @@ class Layout:
             used[stored[-1]] = replace(used[stored[-1]], runs=replace(runs, last=True))
         for place in used:
             _check_end(place.runs)
+        lenders = [(each.variable, each.runs) for each in used if each.variable is not None and each.runs]
+        lent = {each.name: lender(each, lenders, where).name for each in map(_borrower, used) if each is not None}
         ends = tuple(accumulate((place.size for place in used), initial=0))
         if ends[-1] > MAX_RECORD:
             raise SourceError(
@@ -103,7 +108,13 @@ class Layout:
             )
         held = sum(place.held for place in used)
         size = VARIES if any(place.runs for place in used) else ends[-1]
-        return cls(tuple(used), ends[:-1], size, max(1, _MOST_HELD // max(1, held)), where)
+        return cls(tuple(used), ends[:-1], size, max(1, _MOST_HELD // max(1, held)), where, lent)
+
+    @property
+    def tail(self) -> int:
+        """The bytes of a last variable of fixed size, whose blanks a document may leave out."""
+        stored = [place for place in self.places if not place.sequences]
+        return stored[-1].size if stored else 0
 
     def columns(self, bodies: Bytes, first: int) -> dict[str, Column]:
         """The columns of packets with these bodies, of shape (packets, size); `first` is the number of the first.
@@ -126,10 +137,14 @@ class Layout:
         """
         columns: dict[str, Column] = {}
         at = starts
+        extras: Ragged | None = None
         for place in self.places:
             variable = place.variable
             if variable is None:  # the rest belongs to others, who know what it means
-                return columns, _pieces(data, at, ends)
+                extras = _pieces(data, at, ends)
+                break
+            if variable.name in self.lent:
+                continue
             if place.runs:
                 cut, at = cut_runs(data, at, ends, place.runs)
                 columns[variable.name] = _runs(variable, place.runs, cut, len(starts))
@@ -137,8 +152,13 @@ class Layout:
                 own = cut_fixed(data, at, ends, place.size, f"{self.where}, variable {variable.name}")
                 at = at + place.size
                 columns[variable.name] = _array(place, own, len(starts), first)
-        self._check_rest(data, at, ends)
-        return columns, None
+        if extras is None:
+            self._check_rest(data, at, ends)
+        for place in self.places:
+            if place.variable is not None and place.variable.name in self.lent:
+                runs = columns[self.lent[place.variable.name]]
+                columns[place.variable.name] = borrowed(place.variable, place.sequences, runs, first)
+        return columns, extras
 
     def extras(self, bodies: Bytes) -> Ragged | None:
         """The bytes of others in packets with these bodies, behind all variables; None if there are none."""
@@ -156,6 +176,11 @@ class Layout:
                     f"{self.where}: a packet has {len(rest):,} bytes behind its last variable: {rest[:12]!r}",
                     kind="source.stream",
                 )
+
+
+def _borrower(place: Place) -> Variable | None:
+    """The variable of a sequence over the record whose runs are those of another; None for other places."""
+    return place.variable if place.sequences and place.variable is not None and place.variable.ragged else None
 
 
 def _pieces(data: bytes, starts: Spans, stops: Spans) -> Ragged:
@@ -188,7 +213,7 @@ def _array(place: Place, own: Bytes, count: int, first: int) -> NDArray[Any]:
 
 def _runs(variable: Variable, runs: Runs, cut: Cut, count: int) -> Column:
     """The column of a variable that has no fixed size in packets."""
-    if runs.form in ("blob", "base64"):
+    if variable.semantic == "blob":
         items = cut.tokens or []
         leaves: Column = _bytes(b"".join(items))
         leaves = Ragged(leaves, _offsets([len(item) for item in items]))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     #: How the innermost entries of runs stand in a packet.
     Form: TypeAlias = Literal["binary", "text", "blob", "base64"]
 
-__all__ = ["LETTERS", "Level", "Runs", "read_terms", "runs_of"]
+__all__ = ["LETTERS", "Level", "Runs", "levels_of", "read_terms", "runs_of"]
 
 #: The names of the indices in count tags; the first is that of the record.
 LETTERS: Final = "ijklmnop"
@@ -66,10 +66,10 @@ def runs_of(variable: Variable, width: int, index_terms: tuple[str, ...], where:
     """
     encoding = variable.encoding
     name = encoding.name if encoding is not None else ""
-    if not variable.ragged and width != VARIES:
+    if not variable.ragged and width != VARIES and name != "base64":
         return None
     form: Form = "blob" if name == "blob" else "base64" if name == "base64" else "text" if name == "utf8" else "binary"
-    levels = _levels(variable)
+    levels = levels_of(variable)
     if form != "text" and index_terms:
         raise SourceError(f"{where}: idxTerm ends runs of text; the encoding is {name}", kind="source.stream")
     term = _byte(encoding.value_term, where) if encoding is not None and form == "text" else b""
@@ -77,7 +77,7 @@ def runs_of(variable: Variable, width: int, index_terms: tuple[str, ...], where:
     return replace(runs, levels=_with_terms(runs, index_terms)) if form == "text" else runs
 
 
-def _levels(variable: Variable) -> tuple[Level, ...]:
+def levels_of(variable: Variable) -> tuple[Level, ...]:
     """The levels of runs of a variable; without the bytes of blobs."""
     inner = [
         Level(letter, extent)

@@ -13,6 +13,7 @@ from dasflex_core.errors import SourceError
 from dasflex_das.das3_properties import term_byte
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Sequence as Listed
 
     from numpy.typing import NDArray
@@ -26,7 +27,9 @@ __all__ = [
     "count_of",
     "default_fill",
     "evaluate",
+    "evaluate_at",
     "full_rank",
+    "header_texts",
     "header_values",
     "is_number",
     "moment",
@@ -151,21 +154,26 @@ def moment(text: str, where: str) -> np.datetime64:
     return np.datetime64(ns, "ns") if abs(ns) < 1 << 63 else np.datetime64("NaT", "ns")
 
 
-def header_values(
-    text: str, term: str, shape: tuple[int, ...], dtype: np.dtype[Any], fill: Fill, where: str
-) -> NDArray[Any]:
-    """The array that a `<values>` element writes, in C order (the das3 stream format, header values).
+def header_texts(text: str, term: str, count: int) -> list[str]:
+    """The texts of the values that a `<values>` element holds (the das3 stream format, header values).
 
-    Without a terminator values are set apart by blanks or semicolons, the separator of release candidates. With a
-    terminator that is no blank, an empty item is fill. Raises `SourceError` for another number of values than the
-    shape has, and for what is no number.
+    Without a terminator they are set apart by blanks or semicolons, the separator of release candidates. With a
+    terminator that is no blank, an empty text is a value too; `count` tells whether the last one is.
     """
     mark = term_byte(term)
-    if mark.strip():
-        tokens = [token.strip() for token in text.split(mark)]
-        tokens = tokens[:-1] if not tokens[-1] and len(tokens) > prod(shape) else tokens
-    else:
-        tokens = text.replace(";", " ").split()
+    if not mark.strip():
+        return text.replace(";", " ").split()
+    tokens = [token.strip() for token in text.split(mark)]
+    return tokens[:-1] if not tokens[-1] and len(tokens) != count else tokens
+
+
+def header_values(
+    tokens: list[str], shape: tuple[int, ...], dtype: np.dtype[Any], fill: Fill, where: str
+) -> NDArray[Any]:
+    """The array that the texts of a `<values>` element stand for, in C order; empty ones are fill.
+
+    Raises `SourceError` for another number of values than the shape has, and for what is no number.
+    """
     if len(tokens) != prod(shape):
         raise SourceError(
             f"{where}: the header holds {len(tokens)} values, and the index asks for {prod(shape)}",
@@ -238,27 +246,31 @@ def evaluate(
     number of the first record, where the first extent is that of records. Where the minimum is a time, intervals are
     seconds.
     """
-    shape = tuple(extent for extent in extents if extent is not None)
+    used = [(place, extent) for place, extent in enumerate(extents) if extent is not None]
+    counters = {}
+    for axis, (place, extent) in enumerate(used):
+        counter = np.arange(extent) + (first if place == 0 else 0)
+        counters[place] = counter.reshape([-1 if axis == at else 1 for at in range(len(used))])
+    return evaluate_at(sequences, counters, dtype)
+
+
+def evaluate_at(
+    sequences: tuple[Sequence, ...], counters: Mapping[int, NDArray[np.int64]], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """The values of a sequence at the places that `counters` give for each index of the dataset; they broadcast."""
     with np.errstate(over="ignore", invalid="ignore"):  # absurd slopes lead beyond the range of numbers
-        parts = [_one(sequence, extents, shape, dtype, first) for sequence in sequences]
+        parts = [_one(sequence, counters, dtype) for sequence in sequences]
     return parts[0] if len(parts) == 1 else np.stack(parts, axis=-1)
 
 
-def _one(
-    sequence: Sequence, extents: tuple[int | None, ...], shape: tuple[int, ...], dtype: np.dtype[Any], first: int
-) -> NDArray[Any]:
+def _one(sequence: Sequence, counters: Mapping[int, NDArray[np.int64]], dtype: np.dtype[Any]) -> NDArray[Any]:
     """The values of one component."""
     exact = dtype.kind in "iu" and all(_INTEGER.fullmatch(text) for text in sequence.intervals if text != "-")
+    shape = np.broadcast_shapes(*(counter.shape for counter in counters.values()))
     offset: NDArray[Any] = np.zeros(shape, dtype=np.int64 if exact else np.float64)
-    axis = 0
-    for place, extent in enumerate(extents):
-        if extent is None:
-            continue
-        counter = np.arange(extent) + (first if place == 0 else 0)
+    for place, counter in counters.items():
         slope = sequence.intervals[place]
-        along = counter * (0 if slope == "-" else int(slope) if exact else float(slope))
-        offset += along.reshape([-1 if axis == at else 1 for at in range(len(shape))])
-        axis += 1
+        offset += counter * (0 if slope == "-" else int(slope) if exact else float(slope))
     if dtype.kind == "M":
         steps = np.rint(offset * _SECOND).astype(np.int64).view("m8[ns]")
         return np.asarray(moment(sequence.minimum, "A sequence") + steps)

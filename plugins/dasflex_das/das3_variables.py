@@ -11,6 +11,7 @@ import numpy as np
 
 from dasflex_core.arrays import VARIES, Encoding, Property, Sequence, Variable, Vector
 from dasflex_core.errors import SourceError
+from dasflex_das.das3_candidates import ENCODINGS, repeated_intervals, repeated_values
 from dasflex_das.das3_framing import MAX_RECORD
 from dasflex_das.das3_layout import Place
 from dasflex_das.das3_levels import read_terms, runs_of
@@ -21,6 +22,7 @@ from dasflex_das.das3_values import (
     count_of,
     evaluate,
     full_rank,
+    header_texts,
     header_values,
     is_number,
     moment,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["binary_type", "read_variable"]
 
+#: Encodings of whole files, or of texts that may hold anything.
+_BLOBS: Final = ("blob", "base64")
 _SEMANTICS: Final = ("blob", "bool", "datetime", "integer", "real", "string")
 #: Kind and byte order of the binary encodings, and the widths that they may have (das 3.0 schema, `EncodingType`).
 _BINARY: Final = {
@@ -161,8 +165,8 @@ def _from_packet(variable: Variable, packet: Element, storage: str, fill: str, w
         raise SourceError(
             f"{where} stands in packets, and its index does not depend on the record", kind="source.stream"
         )
-    encoding = _encoding(packet, where)
-    embedded = packet.get("mime") if encoding.name in ("blob", "base64") else ""
+    encoding = _encoding(packet, variable.semantic, where)
+    embedded = encoding.mime if encoding.name in _BLOBS else ""
     if embedded:
         variable, storage = _as_bytes(variable, embedded, storage), ""
     encoding = replace(encoding, mime=embedded or variable.properties.text("embeddedMime"))
@@ -197,12 +201,15 @@ def _as_bytes(variable: Variable, mime: str, storage: str) -> Variable:
     return replace(variable, semantic="blob", index=plain, vector=None, properties=said)
 
 
-def _encoding(packet: Element, where: str) -> Encoding:
-    """The encoding, with the names of release candidates for its attributes."""
+def _encoding(packet: Element, semantic: str, where: str) -> Encoding:
+    """The encoding, with the names of release candidates for it and for its attributes.
+
+    Of strings among blobs every blank counts.
+    """
     written = packet.get("itemBytes").strip()
     width = VARIES if written == "*" else count_of(written)
-    name = packet.get("encoding", "utf8")
-    if width not in range(1, MAX_RECORD + 1) and not (width == VARIES and name in ("utf8", "blob", "base64")):
+    name, mime = ENCODINGS.get(packet.get("encoding"), (packet.get("encoding", "utf8"), ""))
+    if width not in range(1, MAX_RECORD + 1) and not (width == VARIES and name in ("utf8", *_BLOBS)):
         raise SourceError(
             f"{where} has itemBytes {written!r}; it is a number of 1 or more, or * for text and blobs",
             kind="source.stream",
@@ -212,8 +219,8 @@ def _encoding(packet: Element, where: str) -> Encoding:
         width=width,
         value_term=_either(packet, "valTerm", "valSep", "itemsTerm"),
         index_terms=read_terms(_either(packet, "idxTerm", "idxSep")),
-        mime=packet.get("mime"),
-        trim=packet.get("trim", "true") not in ("false", "0"),
+        mime=packet.get("mime") or mime,
+        trim=packet.get("trim", "true").strip() not in ("false", "0") and not (semantic == "string" and name in _BLOBS),
     )
 
 
@@ -224,13 +231,14 @@ def _either(packet: Element, *names: str) -> str:
 
 def _packet_type(variable: Variable, encoding: Encoding, storage: str, where: str) -> np.dtype[Any]:
     """The type of a column, by encoding, semantic and storage (the das3 stream format, storage)."""
-    if variable.semantic == "blob" and encoding.name in ("blob", "base64"):
-        return np.dtype("u1")
+    if encoding.name in _BLOBS and variable.semantic in ("blob", "string"):
+        fixed = encoding.name == "blob" and encoding.width != VARIES
+        return np.dtype("u1" if variable.semantic == "blob" else f"S{encoding.width}" if fixed else "S")
     if encoding.name == "utf8" and variable.semantic != "blob":
         return _text_type(variable, encoding.width, storage, where)
     found = binary_type(encoding.name, encoding.width)
     if found is None or variable.semantic in ("string", "blob"):
-        known = ", ".join((*_BINARY, "utf8", "and for blobs blob and base64"))
+        known = ", ".join((*_BINARY, "utf8", "and for blobs and strings blob and base64"))
         raise SourceError(
             f"{where}: {variable.semantic} values in the encoding {encoding.name!r} with {encoding.width} bytes cannot"
             f" be read; the encodings are {known}",
@@ -277,7 +285,11 @@ def _from_values(variable: Variable, values: Element, storage: str, fill: str, w
     dtype = STORAGE.get(storage, np.dtype(natural))
     typed = typed_fill(fill, dtype, variable.semantic, where)
     term = values.get("valTerm") or values.get("valSep")
-    found = header_values(values.text, term, variable.shape, dtype, typed, where)
+    tokens = header_texts(values.text, term, prod(variable.shape))
+    tokens = repeated_values(tokens, values, prod(variable.shape), where)
+    if variable.semantic == "bool":
+        tokens = [_STATES.get(token[:1].lower(), "") for token in tokens]
+    found = header_values(tokens, variable.shape, dtype, typed, where)
     return replace(variable, dtype=found.dtype, fill=typed, values=found)
 
 
@@ -288,7 +300,9 @@ def _from_sequences(variable: Variable, element: Element, where: str) -> tuple[V
         minimum = entry.get("minval").strip()
         if not is_number(minimum):
             moment(minimum, where)
-        sequences.append(Sequence(minimum, full_rank(entry.get("interval").split(";"), variable.index, where)))
+        sequences.append(
+            Sequence(minimum, full_rank(repeated_intervals(entry, variable.index, where), variable.index, where))
+        )
     components = variable.vector.components if variable.vector else 1
     if len(sequences) != components:
         raise SourceError(
@@ -303,13 +317,7 @@ def _from_sequences(variable: Variable, element: Element, where: str) -> tuple[V
             kind="source.stream",
         )
     variable = replace(variable, dtype=dtype, units="UTC" if dtype.kind == "M" else variable.units)
-    if variable.ragged:
-        if variable.per_record:
-            raise SourceError(
-                f"{where}: a sequence over the record and an index that varies is not read; write its steps over the"
-                " record as a reference, and the others as an offset",
-                kind="source.stream",
-            )
+    if variable.ragged and not variable.per_record:
         return replace(variable, sequences=rule), Place(None, 0, 0)
     if variable.per_record:
         encoding = Encoding("utf8", 30) if dtype.kind == "M" else Encoding(f"LE{_KIND[dtype.kind]}", dtype.itemsize)
@@ -319,4 +327,6 @@ def _from_sequences(variable: Variable, element: Element, where: str) -> tuple[V
     return replace(variable, values=values, sequences=rule), Place(None, 0, 0)
 
 
+#: States by their first letter; all else is fill (the das3 stream format, semantics).
+_STATES: Final = {"t": "1", "y": "1", "1": "1", "f": "0", "n": "0", "0": "0"}
 _KIND: Final = {"f": "real", "i": "int", "u": "uint"}
