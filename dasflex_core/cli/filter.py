@@ -27,7 +27,7 @@ _DECLARED: Final = (b"</packet>", b"</dataset>")
 _HEAD: Final = 1 << 16
 
 
-@click.command("filter", cls=Verb, context_settings={"ignore_unknown_options": True})
+@click.command("filter", cls=Verb, context_settings={"allow_interspersed_args": False})
 @click.argument("name")
 @click.argument("words", nargs=-1, metavar="[KEY=VALUE]... [--then NAME [KEY=VALUE]...]...", type=click.UNPROCESSED)
 def filter(name: str, words: tuple[str, ...]) -> None:  # noqa: A001  the word that users know

@@ -229,7 +229,9 @@ class Planner:
         own = dict.fromkeys(each.spec.produces for each in bound.stages.values() if each.reader)
         if not own:
             return [StreamType("das", version, serial)]
-        return [replace(each, version=version or each.version, variant=serial or each.variant) for each in own]
+        registered = {info.type for info in self.registry.stream_types}
+        asked = [replace(each, version=version or each.version, variant=serial or each.variant) for each in own]
+        return [replace(each, variant=serial) if version and each not in registered else each for each in asked]
 
     def _admitted(self, task: Task, definition: Definition) -> tuple[Task, Reasons]:
         """The task without the stages whose `admits` declines, and their reasons."""

@@ -28,6 +28,11 @@ __all__ = ["Finding", "Report", "Verifier", "verify"]
 MOST: Final = 1_000
 #: Bytes that tell the form of a stream: what may stand before a document, and a tag.
 _HEAD: Final = 64
+#: What is said of a stream that no header tells of.
+_HEADERLESS: Final = (
+    "the stream begins with no header. If these are das1 data, only the definition of their source says what they are:"
+    " dasflex check verifies both"
+)
 _BEFORE: Final = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -54,7 +59,7 @@ class Finding:
     def place(self) -> str:
         """Where it stands, in words."""
         line = f"line {self.line}, column {self.column}" if self.line else ""
-        packet = f"{self.packet} at byte {self.offset:,}" if self.packet else ""
+        packet = f"{self.packet} at byte {self.offset:,}" if self.packet else f"byte {self.offset:,}" * bool(self.offset)
         return ", ".join(filter(None, (packet, line))) or "the stream"
 
 
@@ -131,6 +136,8 @@ class Verifier:
         """Takes up the form that the first bytes tell, and gives these bytes."""
         head, self._head = self._head, b""
         start = head.lstrip(_BEFORE)[:1]
+        if start not in b"<|[":  # of an empty stream it is b"", which is in them
+            self._put(Finding("fault", "headerless", _HEADERLESS))
         self._packets = Das3Document() if start == b"<" else Das3Packets() if start == b"|" else Das2Packets()
         return head
 

@@ -144,3 +144,66 @@ def test_a_wildcard_of_a_stage_may_be_bound_in_a_filter():
     words = ("das2-decode", "--then", "spectral-density", "length=32", "--then", "cut", "read.frequency.max=100")
     _, dataset, *_ = items(filtered(*words, "--then", "das2-binary", given=waves()))
     assert dataset["w"].shape == (4,)
+
+
+def test_das2_from_das1_gives_the_trusted_output(test_data):
+    """Records byte for byte, in the text of the classic program, from a definition that stands beside the data."""
+    folder = test_data / "das2"
+    given = (folder / "das2_from_das1_input1.d1s").read_bytes()
+    words = [str(folder / "das2_from_das1_test1.dsdf"), "1997-01-01", "1997-01-02"]
+    binary = filtered("das2_from_das1", *words, given=given)
+    text = filtered("das2_ascii", "-r", "4", "-s", "3", given=binary)
+    trusted = (folder / "das2_from_das1_output1.d2t").read_bytes()
+    assert text[text.index(b":01:") :] == trusted[trusted.index(b":01:") :]
+    ours, theirs = (items(each)[:2] for each in (text, trusted))
+    assert ours[0].properties == theirs[0].properties
+    assert [each.plane_name for each in ours[1].columns[1:]] == [each.plane_name for each in theirs[1].columns[1:]]
+
+
+def tagged(*rows):
+    """Records of tagged das1."""
+    return b"".join(b":b0:" + np.array(row, dtype=">f4").tobytes() for row in rows)
+
+
+def test_das2_from_tagged_das1_sees_how_many_values_a_record_has():
+    stream = filtered("das2_from_tagged_das1", "-tBeg", "2000-01-02", given=tagged((1.5, 1, 2), (2.5, 3, 4)))
+    _header, dataset, batch = items(stream)
+    time, *values = dataset.columns
+    assert batch[time.name].tolist() == [86_401_500_000.0, 86_402_500_000.0]
+    assert [batch[each.name].tolist() for each in values] == [[1, 3], [2, 4]]
+
+
+def test_das2_from_tagged_das1_takes_what_is_said_of_the_data(tmp_path):
+    """On the command line, or in a DSDF."""
+    (tmp_path / "scan.dsdf").write_text(
+        "form = x_tagged_y_scan\ny_coordinate = [10, 20]\ny_unit = 'Hz'\nz_unit = 'V'\n"
+    )
+    given = tagged((60, 1, 2))
+    said = ["-tBeg", "2000-01-01", "-t2000", "-fill", "2", "-xWidth", "30", "-zUnit", "mV"]
+    for words in (["-t", "1", "-yUnit", "kHz", *said], [*said, str(tmp_path / "scan.dsdf")]):
+        header, dataset, batch = items(filtered("das2_from_tagged_das1", *words, given=given))
+        time, scan = dataset.columns
+        axis = next(each for each in dataset[scan.name].axes if each.values is not None)
+        expected = ("kHz", [0, 1]) if "-t" in words else ("Hz", [10, 20])
+        assert (axis.units, axis.values.tolist()) == expected
+        assert (time.units, batch[time.name].tolist(), scan.units, scan.fill) == ("t2000", [60.0], "mV", 2.0)
+        assert header.properties.text("xTagWidth") == "30.000000 s"
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "why"),
+    [
+        (["das2_from_das1", "none.dsdf", "2000-01-01", "2000-01-02"], b"", "none.dsdf cannot be read"),
+        (["das2_from_das1", "none.dsdf"], b"", "takes 3 to 99 arguments"),
+        (["das2_from_tagged_das1"], tagged((0, 1)), "-tBeg TIME, which is missing"),
+        (["das2_from_tagged_das1", "-tBeg", "2000-01-01", "-t", "3"], tagged((0, 1)), "-t is 0, 1 or 2"),
+        (["das2_from_tagged_das1", "-tBeg", "2000-01-01"], bytes(12), "is no tagged das1"),
+        (["das2_from_tagged_das1", "-tEnd", "2000-01-01"], b"", "-tEnd is not recognised"),
+        (["das2_from_tagged_das1", "-fill"], b"", "-fill needs a value"),
+        (["das2_from_tagged_das1", "-tBeg", "then"], tagged((0, 1)), "then"),
+    ],
+)
+def test_das1_that_cannot_be_read_is_refused(words, given, why):
+    done = ran(*words, given=given)
+    assert done.returncode == 2
+    assert why in done.stderr.decode()
