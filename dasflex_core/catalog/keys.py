@@ -162,7 +162,7 @@ _COORD = Table(
         _TITLE,
         Key("of", "text", "The coordinate that this one is an offset from"),
         _UNITS,
-        Key("size", "count", "The number of its values in a record"),
+        Key("size", "extent", 'The number of its values in a record; "*" where that differs from record to record'),
         _SCALE,
         Key("range", "span", 'What there are data for: "A to B", where B is not in it'),
         _VALID,

@@ -161,8 +161,9 @@ class Coord:
     """One coordinate of the data.
 
     `of` names the coordinate that this one is an offset from. `units` is None where it is not said, and blank for a
-    pure number. `size` is the number of its values in a record, and `tags` are these values. `valid` is [low, high],
-    both included. `cadence` is in seconds. Values repeat with `period`, as an angle does.
+    pure number. `size` is the number of its values in a record, -1 where that differs from record to record (`ragged`),
+    and `tags` are these values. `valid` is [low, high], both included. `cadence` is in seconds. Values repeat with
+    `period`, as an angle does.
     """
 
     label: str = ""
@@ -177,6 +178,11 @@ class Coord:
     interval: Interval | None = None
     period: float | None = None
     tags: tuple[str, ...] = ()
+
+    @property
+    def ragged(self) -> bool:
+        """Whether records have different numbers of values along it."""
+        return self.size is not None and self.size < 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ __all__ = [
     "bounds",
     "byte_count",
     "count",
+    "extent",
     "flag",
     "number",
     "positive",
@@ -104,6 +105,15 @@ def count(value: object) -> int:
     if value < 1:
         raise UnfitError(f"must be 1 or more, not {value}")
     return value
+
+
+def extent(value: object) -> int:
+    """A whole number from 1 on; or -1, as in arrays, for the `*` of a length that varies."""
+    if value == "*":
+        return -1
+    if isinstance(value, str):
+        raise UnfitError(f'must be a whole number, or "*" where it differs from record to record, not {shown(value)}')
+    return count(value)
 
 
 def seconds(value: object) -> float:

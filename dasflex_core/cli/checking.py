@@ -231,7 +231,7 @@ def _promises(definition: Definition, trial: Trial, path: Path) -> Iterator[Rema
     for name, item in definition.data.items():
         for message in _differences(item.source or name, item, datasets):
             yield Remark(place_in(path, ("data", name)), message, wrong=False)
-    for trait in sorted(source_traits(definition) & {"waveform", "spectra"}):
+    for trait in sorted(source_traits(definition) & {"ragged", "spectra", "waveform"}):
         if not any(_has(dataset, trait) for dataset in datasets):
             message = f"coords and data say that these are {trait}, and the stream holds none"
             yield Remark(place_in(path, ("coords",)), message)

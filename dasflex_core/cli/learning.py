@@ -46,9 +46,9 @@ def _coord(variable: Variable, dimension: str) -> Iterator[str]:
         yield f"of    = {json.dumps(dimension)}"
     if variable.semantic != "datetime" and not is_epoch(variable.units):
         yield f"units = {json.dumps(variable.units, ensure_ascii=False)}"
-    sizes = [extent for extent in variable.index[1:] if extent is not None and extent > 0]
+    sizes = [extent for extent in variable.index[1:] if extent is not None and extent != 0]
     if len(sizes) == 1:
-        yield f"size  = {sizes[0]}"
+        yield f"size  = {sizes[0]}" if sizes[0] > 0 else 'size  = "*"'
 
 
 def _data(dataset: Dataset, variable: Variable) -> Iterator[str]:

@@ -148,6 +148,8 @@ def source_traits(definition: Definition) -> frozenset[str]:
     spectral = {name for name, coord in coords.items() if (coord.units or "").endswith("Hz")}
     if any(spectral & set(item.axes) for item in definition.data.values()):
         traits.add("spectra")
+    if any(coords[name].ragged for item in definition.data.values() for name in item.axes if name in coords):
+        traits.add("ragged")
     time = coords.get("time")
     if time is not None and time.cadence is not None:
         traits.add("sampled")

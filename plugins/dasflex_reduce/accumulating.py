@@ -45,8 +45,8 @@ def alike(jobs: Iterable[Job]) -> list[tuple[Job, ...]]:
 class Accumulator:
     """The state of variables that are alike. Runs of records come in, columns of closed bins go out, by name.
 
-    `samples` is how many samples of a record have a bin of their own; None where a whole record has one. `shape` is
-    that of the values of a bin, where it is not what the job says.
+    `samples` is how many samples of a record, along `Job.axis`, have a bin each; None where a whole record has one.
+    `shape` is that of the values of a bin, where it is not what the job says.
     """
 
     def __init__(self, jobs: tuple[Job, ...], samples: int | None = None, shape: tuple[int, ...] | None = None) -> None:
@@ -58,6 +58,11 @@ class Accumulator:
         self._shape = own if shape is None else shape
         self._open: Moments | None = None
         self._medians = _Medians(first.source) if "median" in first.statistics else None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The columns that are needed."""
+        return frozenset(name for job in self._jobs for name in (job.source.name, job.weights) if name)
 
     def take(
         self,
@@ -116,8 +121,6 @@ class Accumulator:
             inner = column.shape[1 + job.axis]
             column = np.moveaxis(column, 1 + job.axis, 1).reshape(len(column) * inner, -1)
             runs = runs.times(inner) if self._samples is None else runs
-        elif self._samples is not None:
-            column = np.repeat(column, self._samples, axis=0)
         if kept is not None and self._samples is not None:
             column = column[kept]
         return np.array(column.reshape(len(column), -1), dtype=native), runs

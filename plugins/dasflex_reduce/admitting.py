@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["decimate", "select", "transform", "transform_lines"]
+__all__ = ["cut", "decimate", "select", "transform", "transform_lines"]
 
 
 class _Coord(Protocol):
@@ -18,6 +18,8 @@ class _Coord(Protocol):
     def of(self) -> str | None: ...
     @property
     def size(self) -> int | None: ...
+    @property
+    def ragged(self) -> bool: ...
 
 
 class _Source(Protocol):
@@ -74,6 +76,14 @@ def select(request: Mapping[str, str], source: _Source) -> bool | str:
 
     hint = did_you_mean(strange[0], source.data)
     return f"there is no data variable {shown(strange[0])}.{hint} There are {listing(source.data)}"
+
+
+def cut(request: Mapping[str, str], source: _Source) -> bool | str:
+    """Whether the axes that are cut are the same in all records, as far as the definition says."""
+    for name, coord in source.coords.items():
+        if coord.ragged and any(f"read.{name}.{end}" in request for end in ("min", "max")):
+            return f"{name} differs from record to record, so that it cannot be cut"
+    return True
 
 
 def decimate(request: Mapping[str, str], source: _Source) -> bool | str:  # noqa: ARG001  as the solver calls it

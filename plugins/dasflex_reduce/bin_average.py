@@ -36,7 +36,7 @@ class BinAverage(
     name="bin-average",
     reads=("read.time.min",),
     adds="sampled",
-    drops="waveform",
+    drops="waveform ragged",
     admits="dasflex_reduce.admitting_bins:has_records",
     per_gb=1.5,
 ):
@@ -93,7 +93,7 @@ class BinAverage(
             return dataset
         grid = Grid(self._origin, self.seconds, downward=self.align == "grid")
         binned = bin_dataset(dataset, clock, self.stats, self.seconds)
-        self._bins = RecordBins(binned, grid)
+        self._bins = RecordBins(binned, grid, self.seconds)
         return binned.dataset
 
     def records(self, batch: Records) -> Iterable[Records]:

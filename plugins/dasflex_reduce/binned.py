@@ -4,6 +4,7 @@
 A waveform becomes a line, without the inner index of its offsets. Where the samples of a record span no more than a
 bin, all belong to the bin of the record (das-streams 5.1, item 9). Where they span more, each belongs to that of its
 own time: classic programs average rows there, and move them to the middle of a bin, which is the time of none of them.
+So it is with waveforms whose records have different lengths, each record for itself.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from dasflex_core import epochs
 from dasflex_core.arrays import Encoding, Properties, Property
 from dasflex_core.errors import QueryError
 from dasflex_core.units import convert_factor
-from dasflex_reduce.outputs import job_of, real
+from dasflex_reduce.bursts import bursts_of
+from dasflex_reduce.outputs import is_number, job_of, real
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dasflex_core.arrays import Dataset, Sequence, Variable
+    from dasflex_reduce.bursts import Bursts
     from dasflex_reduce.outputs import Job
 
 __all__ = ["Binned", "bin_along", "bin_dataset", "clock_of", "refuse_ragged", "with_outputs"]
@@ -40,6 +43,7 @@ class Binned:
     """How a dataset is binned: what it becomes, its time before and after, and the variables that are reduced.
 
     `offsets` are those of the samples of a record, in nanoseconds, where each sample has a bin of its own; else None.
+    `bursts` says how the samples of records of different lengths lie in time, where there are such.
     """
 
     dataset: Dataset
@@ -47,6 +51,7 @@ class Binned:
     time: Variable
     jobs: tuple[Job, ...]
     offsets: NDArray[np.int64] | None = None
+    bursts: Bursts | None = None
 
 
 def clock_of(dataset: Dataset) -> Variable | None:
@@ -75,21 +80,23 @@ def clock_of(dataset: Dataset) -> Variable | None:
 def bin_dataset(dataset: Dataset, clock: Variable, statistics: tuple[str, ...], seconds: float) -> Binned:
     """How a dataset with this clock is binned.
 
-    Raises `QueryError` (`query.unreachable-type`) that names the first variable with ragged values.
+    Raises `QueryError` (`query.unreachable-type`) that names the first ragged variable that is no waveform.
     """
-    refuse_ragged(dataset)
-    dropped, offsets = _samples(dataset, clock)
+    bursts = bursts_of(dataset, clock)
+    refuse_ragged(dataset, bursts)
+    dropped, offsets = ((bursts.place,), None) if bursts else _samples(dataset, clock)
     if offsets is not None and np.ptp(offsets) <= seconds * 1e9:
         offsets = None
     time = _time(dataset, clock, collapsed=bool(dropped))
     jobs = tuple(
-        _collapsed(job_of(dataset, dimension, variable, statistics), dropped)
+        _collapsed(job_of(dataset, dimension, _with_nothing(variable), statistics), dropped)
         for variable in dataset.columns
         for dimension in [dataset.dimension(variable)]
         if variable.name != clock.name and not _is_extent(dataset, clock, variable)
     )
     made = with_outputs(dataset, _outputs(dataset, clock, time, jobs))
-    return Binned(_without_places(made, dropped) if dropped else made, clock, time, jobs, offsets)
+    made = _without_places(made, dropped) if dropped else made
+    return Binned(made, clock, time, jobs, offsets, bursts)
 
 
 def bin_along(dataset: Dataset, along: Variable, statistics: tuple[str, ...]) -> Binned:
@@ -107,15 +114,20 @@ def bin_along(dataset: Dataset, along: Variable, statistics: tuple[str, ...]) ->
     return Binned(with_outputs(dataset, _outputs(dataset, along, centre, jobs)), along, centre, jobs)
 
 
-def refuse_ragged(dataset: Dataset) -> None:
-    """Raises `QueryError` (`query.unreachable-type`) that names the first variable with ragged values."""
+def refuse_ragged(dataset: Dataset, bursts: Bursts | None = None) -> None:
+    """Raises `QueryError` (`query.unreachable-type`) that names the first ragged variable outside of bursts."""
     for variable in dataset.columns:
-        if variable.ragged:
+        if variable.ragged and not (bursts and bursts.holds(variable)):
             raise QueryError(
                 f"{variable.name} of dataset {dataset.name} has rows of different lengths, which cannot be averaged in"
                 " bins; leave it out with read.data",
                 kind="query.unreachable-type",
             )
+
+
+def _with_nothing(variable: Variable) -> Variable:
+    """A ragged variable with a value for a bin without samples: integers without fill become real numbers."""
+    return real(variable) if variable.ragged and variable.fill is None and is_number(variable) else variable
 
 
 def _is_extent(dataset: Dataset, clock: Variable, variable: Variable) -> bool:
@@ -163,11 +175,13 @@ def _collapsed(job: Job, dropped: tuple[int, ...]) -> Job:
         return job
     axis = sum(extent is not None for extent in source.index[1 : dropped[0]])
     outputs = tuple(replace(each, variable=_single(each.variable)) for each in job.outputs)
-    return replace(job, outputs=outputs, axis=axis)
+    return replace(job, outputs=outputs, axis=None if source.ragged else axis)
 
 
 def _single(variable: Variable) -> Variable:
     """What was a row of values, as one: a yscan plane of das2 becomes a y plane, whose properties are those of y."""
+    if variable.encoding is not None and variable.encoding.index_terms:
+        variable = replace(variable, encoding=replace(variable.encoding, index_terms=()))
     if variable.plane != "yscan":
         return variable
     kept = [
@@ -228,7 +242,7 @@ def _without_places(dataset: Dataset, dropped: tuple[int, ...]) -> Dataset:
         if kept:
             dimensions.append(replace(dimension, variables=kept))
     index = _less(dataset.index, dropped)
-    traits = dataset.traits - {"waveform"}
+    traits = dataset.traits - {"waveform", "ragged"}
     return replace(dataset, index=tuple(each or 0 for each in index), dimensions=tuple(dimensions), traits=traits)
 
 

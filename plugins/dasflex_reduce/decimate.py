@@ -4,7 +4,8 @@
 The range is cut into buckets of equal time. Of lines, each bucket keeps the records that hold the least and the
 greatest value of each line, as they are: no peak is lost, and nothing is shown that was not measured. Of values over an
 axis, such as spectra, each bucket becomes one record at its middle, the mean without fill, since a picture has one
-column for it.
+column for it. Rows of different lengths come with their records; where there is nothing else, the first record of each
+bucket is kept, as it is.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dasflex_core.stages import Reducer, param
 from dasflex_core.times import FOREVER, parse_time
 from dasflex_reduce.binning import Runs, angles, mean, moments, part, together
 from dasflex_reduce.outputs import circle_of
+from dasflex_reduce.picking import chained, rows_of
 from dasflex_reduce.trim import time_of
 
 if TYPE_CHECKING:
@@ -27,11 +29,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Dataset, Variable
+    from dasflex_core.arrays import Column, Dataset, Variable
     from dasflex_reduce.binning import Moments
 
     Integers = NDArray[np.int64]
-    Columns = dict[str, NDArray[Any]]
+    Columns = dict[str, Column]
 
 __all__ = ["Decimate"]
 
@@ -67,14 +69,15 @@ class Decimate(
         """The same: records become fewer, and stay what they are. A dataset without a time passes as it is."""
         self._dataset = dataset
         time = time_of(dataset)
-        numbers = [each for each in dataset.data() if each.per_record and each.dtype.kind in "iuf"]
-        if time is None or not numbers or any(each.ragged for each in dataset.columns):
+        every = [each for each in dataset.data() if each.per_record and each.dtype.kind in "iuf"]
+        if time is None or not every:
             return dataset
+        numbers = [each for each in every if not each.ragged]
         self._time = time
         lines = [each for each in numbers if all(extent is None for extent in each.index[1:])]
         count = sum(each.vector.components if each.vector else 1 for each in lines)
         flat = len(lines) == len(numbers)
-        buckets = max(1, self.points // (2 * min(count, _LINES)) if flat else self.points)
+        buckets = max(1, self.points // (2 * min(count, _LINES)) if flat and lines else self.points)
         self._begin, end = _moment(self.read_time_min), _moment(self.read_time_max)
         self._width = max(1, -(-(end - self._begin) // buckets))
         self._way = _Extremes(dataset, lines) if flat else _Means(dataset, numbers, time, self._middle)
@@ -84,10 +87,10 @@ class Decimate(
         """The records of the buckets that end in this batch."""
         if self._way is None or not len(batch):
             return batch
-        columns = {name: column for name, column in batch.columns.items() if not isinstance(column, Ragged)}
-        times = epochs.to_datetime64(columns[self._time.name], self._time.units).view(np.int64)
+        held = _plain(batch.columns[self._time.name])
+        times = epochs.to_datetime64(held, self._time.units).view(np.int64)
         buckets = (times - self._begin) // self._width
-        return self._told(self._way.feed(columns, buckets))
+        return self._told(self._way.feed(dict(batch.columns), buckets))
 
     def finish(self) -> Iterable[Records]:
         """The records of the last bucket."""
@@ -115,6 +118,18 @@ def _moment(text: str | None) -> int:
     return moment.ns
 
 
+def _plain(column: Column) -> NDArray[Any]:
+    """A column that has one value, or as many as each other record has, for each record."""
+    if isinstance(column, Ragged):
+        raise TypeError("a ragged column was taken for one that is not")
+    return column
+
+
+def _rows(columns: Columns, rows: NDArray[np.intp]) -> Columns:
+    """Some rows of all columns."""
+    return {name: rows_of(column, rows) for name, column in columns.items()}
+
+
 def _numbers(columns: Columns, variable: Variable, dataset: Dataset) -> NDArray[np.float64]:
     """The values of a variable with fill as NaN, one column for each value of a record."""
     found = Records(dataset, {variable.name: columns[variable.name]}).floats(variable.name)
@@ -127,7 +142,10 @@ def _runs(buckets: Integers) -> NDArray[np.intp]:
 
 
 class _Extremes:
-    """Of each bucket the records with the least and the greatest value of each line; of one of fill only, the first."""
+    """Of each bucket the records with the least and the greatest value of each line; of one of fill only, the first.
+
+    Without lines, it is the first of each bucket.
+    """
 
     def __init__(self, dataset: Dataset, lines: list[Variable]) -> None:
         self._dataset = dataset
@@ -138,14 +156,14 @@ class _Extremes:
         """What is kept of the buckets that end here. What the last one has kept so far is held."""
         if self._held is not None:
             earlier, own = self._held
-            columns = {name: np.concatenate([earlier[name], column]) for name, column in columns.items()}
+            columns = {name: chained([earlier[name], column]) for name, column in columns.items()}
             buckets = np.concatenate([own, buckets])
         starts = _runs(buckets)
         kept = self._kept(columns, starts)
         last = int(starts[-1])
         done, open_ = kept[kept < last], kept[kept >= last]
-        self._held = {name: column[open_] for name, column in columns.items()}, buckets[open_]
-        yield {name: column[done] for name, column in columns.items()}
+        self._held = _rows(columns, open_), buckets[open_]
+        yield _rows(columns, done)
 
     def _kept(self, columns: Columns, starts: NDArray[np.intp]) -> NDArray[np.intp]:
         """The records that are kept, in order."""
@@ -195,25 +213,25 @@ class _Means:
             yield from self.finish()
         sums: dict[str, Moments] = {}
         for variable in self._numbers:
-            column = columns[variable.name]
+            column = _plain(columns[variable.name])
             rows = np.array(column.reshape(len(column), -1), dtype=column.dtype.newbyteorder("="))
             period, _lowest = self._circles[variable.name]
             found = sums[variable.name] = moments(rows, variable.fill, runs, frozenset({"mean"}), period)
             if goes_on:
                 for name, array in together(self._sums[variable.name], part(found, slice(0, 1))).items():
                     found[name][:1] = array
-        firsts = {name: column[runs.starts] for name, column in columns.items()}
+        firsts = _rows(columns, runs.starts)
         if goes_on:
-            for name, column in firsts.items():
-                column[0] = self._firsts[name][0]
+            rest = np.arange(1, len(own))
+            firsts = {name: chained([self._firsts[name], rows_of(each, rest)]) for name, each in firsts.items()}
         yield self._made(sums, firsts, own, slice(0, -1))
         self._sums = {name: part(found, slice(-1, None)) for name, found in sums.items()}
-        self._firsts = {name: column[-1:] for name, column in firsts.items()}
+        self._firsts = _rows(firsts, np.array([len(own) - 1]))
         self._bucket = own[-1:]
 
     def _made(self, sums: dict[str, Moments], firsts: Columns, own: Integers, rows: slice) -> Columns:
         """The records of some buckets."""
-        made = {name: column[rows] for name, column in firsts.items()}
+        made = _rows(firsts, np.arange(len(own))[rows])
         made[self._time.name] = self._middle(own[rows])
         for variable in self._numbers:
             found = part(sums[variable.name], rows)

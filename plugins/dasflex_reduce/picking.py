@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.arrays import Column, Dataset, Variable
 
-__all__ = ["on_places", "only", "rows_of", "rows_where", "used_places"]
+__all__ = ["chained", "on_places", "only", "rows_of", "rows_where", "used_places"]
 
 
 def rows_where(batch: Records, wanted: NDArray[np.bool_]) -> Records | None:
@@ -45,6 +45,17 @@ def rows_of(column: Column, rows: NDArray[np.intp]) -> Column:
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     begins = np.repeat(column.offsets[:-1][rows] - offsets[:-1], counts)
     return Ragged(rows_of(column.values, begins + np.arange(int(offsets[-1]))), offsets)
+
+
+def chained(columns: Sequence[Column]) -> Column:
+    """Columns of one variable, one after the other."""
+    ragged = [each for each in columns if isinstance(each, Ragged)]
+    if not ragged:
+        whole: NDArray[Any] = np.concatenate([each for each in columns if not isinstance(each, Ragged)])
+        return whole
+    ends = np.cumsum([0, *(int(each.offsets[-1]) for each in ragged)])
+    offsets = [each.offsets[bool(place) :] + ends[place] for place, each in enumerate(ragged)]
+    return Ragged(chained([each.values for each in ragged]), np.concatenate(offsets))
 
 
 def on_places(variable: Variable, places: Sequence[int]) -> Variable:

@@ -35,7 +35,7 @@ BIN_AVERAGE: Final = StageSpec(
     produces=ARRAYS,
     factory="dasflex_reduce.bin_average:BinAverage",
     adds=frozenset({"sampled"}),
-    drops=frozenset({"waveform"}),
+    drops=frozenset({"ragged", "waveform"}),
     params=(
         ParamSpec(
             "bin.time.max",

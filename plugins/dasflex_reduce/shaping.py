@@ -71,7 +71,7 @@ SHAPING: Final = (
         factory="dasflex_reduce.spectral_density:SpectralDensity",
         needs=frozenset({"waveform"}),
         adds=frozenset({"axis:frequency", "spectra"}),
-        drops=frozenset({"waveform"}),
+        drops=frozenset({"ragged", "waveform"}),
         admits="dasflex_reduce.admitting:transform",
         params=_DFT,
         cost=Cost(per_gb=4.0),
@@ -139,6 +139,7 @@ SHAPING: Final = (
         accepts=ARRAYS,
         produces=ARRAYS,
         factory="dasflex_reduce.subset:Cut",
+        admits="dasflex_reduce.admitting:cut",
         params=(
             ParamSpec(
                 "read.{coord}.min",

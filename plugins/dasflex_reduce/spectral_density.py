@@ -104,7 +104,7 @@ class SpectralDensity(
     accepts="arrays",
     needs="waveform",
     adds="spectra axis:frequency",
-    drops="waveform",
+    drops="waveform ragged",
     admits="dasflex_reduce.admitting:transform",
     per_gb=4.0,
 ):

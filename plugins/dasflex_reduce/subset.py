@@ -93,7 +93,7 @@ class Select(Reducer, name="select", accepts="arrays", admits="dasflex_reduce.ad
             )
 
 
-class Cut(Reducer, name="cut", accepts="arrays", per_gb=0.5):
+class Cut(Reducer, name="cut", accepts="arrays", admits="dasflex_reduce.admitting:cut", per_gb=0.5):
     """Only a part of an axis other than time."""
 
     low: float | None = param(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dasflex_core.catalog.model import Rate, Span
-from dasflex_core.catalog.quantities import UnfitError, byte_count, range_ends, rate, seconds, shortest, span
+from dasflex_core.catalog.quantities import UnfitError, byte_count, extent, range_ends, rate, seconds, shortest, span
 from dasflex_core.times import parse_range, parse_time
 
 
@@ -111,3 +111,14 @@ def test_a_long_text_is_refused_without_a_long_search(read, text):
     """The first once took six minutes, and the second one."""
     with pytest.raises(UnfitError):
         read(text)
+
+
+@pytest.mark.parametrize(("value", "made"), [(1, 1), (1600, 1600), ("*", -1)])
+def test_an_extent_is_a_number_or_varies(value, made):
+    assert extent(value) == made
+
+
+@pytest.mark.parametrize("value", ["5", "**", "", 0, -1, True, 2.5])
+def test_what_is_no_extent_is_told(value):
+    with pytest.raises(UnfitError, match="must be"):
+        extent(value)
