@@ -75,7 +75,7 @@ def test_the_reader_of_the_tutorial_writes_the_stream_it_promises(tmp_path):
 def bandpower(tmp_path):
     """A directory with the package of the plugin page, installed as an entry point of it, and its test."""
     page = ROOT / "docs" / "howto" / "write-a-plugin.md"
-    code, plugin, tests = blocks(page, "python")
+    code, plugin, _telling, tests = blocks(page, "python")
     package = tmp_path / "bandpower"
     package.mkdir()
     (package / "__init__.py").touch()
