@@ -15,6 +15,8 @@ from dasflex_das.verify_headers import Remark, check_header
 from dasflex_das.verify_packets import CLASSIC, Decoding, Packets, excerpt, locate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dasflex_core.stages import Frame
     from dasflex_das.das2_layout import Plane
 
@@ -23,6 +25,9 @@ __all__ = ["Das2Packets"]
 #: A missing value that Java clients do not read: any spelling but NaN.
 _NAN: Final = re.compile(rb"(?<![A-Za-z])(?!NaN)[nN][aA][nN](?![A-Za-z])")
 _TAG: Final = 10
+#: Bytes that are shown of what is no packet, or no whole one.
+_SHOWN: Final = 24
+_PACKET: Final = re.compile(rb"\[[0-9xX]{2}\]|:[0-9]{2}:")
 
 
 class _Watched(Das2Framer):
@@ -31,6 +36,17 @@ class _Watched(Das2Framer):
     def __init__(self) -> None:
         super().__init__()
         self.met: list[tuple[int, Frame]] = []
+        self.at = (0, b"")
+
+    def _next(self, data: bytes, at: int) -> tuple[str, int, int] | None:
+        self.at = (self._offset + at, data[at : at + _SHOWN])
+        return super()._next(data, at)
+
+    def finish(self) -> Iterator[Frame]:
+        held = b"".join(self._pieces)
+        left = held.lstrip(b"\n")
+        self.at = (self._offset + len(held) - len(left), left[:_SHOWN])
+        return super().finish()
 
     def _header(self, frame: Frame, offset: int) -> Frame | None:
         self.met.append((offset, frame))
@@ -80,7 +96,9 @@ class Das2Packets(Packets):
         told = self._take_headers(None, error)
         self._decoding.flush()
         if not told:
-            self.fault(self._seen, "", error)
+            offset, seen = self._framer.at
+            tag = _PACKET.match(seen)
+            self.fault(offset, tag[0].decode() if tag else "", error, excerpt(seen))
 
     def _data(self, frame: Frame) -> None:
         """A data packet."""

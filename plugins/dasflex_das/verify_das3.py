@@ -80,6 +80,10 @@ class Das3Packets(Packets):
         if len(packet) >= CLASSIC:
             message = f"classic clients read packets below {CLASSIC:,} bytes"
             self.remark(offset, written, Remark("deviation", "size", message, text=f"{len(packet):,} bytes"))
+        if not offset and tag.kind in ("comment", "problem"):
+            self.remark(
+                offset, written, Remark("deviation", "stream-first", "a das3 stream begins with its header |Sx|")
+            )
         if tag.kind == "data":
             self.count(tag.id, packets=1, size=len(packet))
             self._decoding.data(tag.id, offset, packet)

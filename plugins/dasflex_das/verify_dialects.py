@@ -43,14 +43,17 @@ class Slip(NamedTuple):
 def _stream2(attributes: Mapping[str, str], _parent: str) -> Iterator[Slip]:
     if "version" not in attributes:
         yield Slip("version-missing", 'the stream header names no version; clients want version="2.2"')
+    if attributes.get("compression") == "zlib":
+        yield Slip(
+            "compression", "das2C knows this compression as deflate; zlib is its name in the schema only", "compression"
+        )
 
 
 def _properties2(attributes: Mapping[str, str], parent: str) -> Iterator[Slip]:
     for written in attributes:
         prefix, colon, name = written.partition(":")
         if not colon:
-            name = written
-            yield Slip("property-untyped", f"the property {written} has no type, as in String:{written}", written)
+            prefix, name = "String", written
         elif prefix not in PROPERTY_TYPES:
             known = ", ".join(sorted(PROPERTY_TYPES, key=str.lower))
             yield Slip("property-type", f"{prefix} is no type of a property; Java clients know {known}", written)
@@ -133,23 +136,22 @@ def _variable(attributes: Mapping[str, str], _parent: str) -> Iterator[Slip]:
         yield Slip("calendar-units", f'das2C takes the units {units} for semantic="datetime" only', "units")
 
 
-def _dataset(attributes: Mapping[str, str], _parent: str) -> Iterator[Slip]:
-    if attributes.get("rank", "").strip() == "8":
-        yield Slip("rank", "das2C reads ranks up to 7", "rank")
+def _vector(attributes: Mapping[str, str], parent: str) -> Iterator[Slip]:
+    yield from _variable(attributes, parent)
+    if attributes.get("semantic") in ("string", "blob"):
+        yield Slip("vector-semantic", "vectors hold numbers, and neither strings nor blobs", "semantic")
 
 
-def _refused(tag: str) -> Callable[[Mapping[str, str], str], Iterator[Slip]]:
-    """The rule of an element that the schema has and das2C refuses."""
-    return lambda _attributes, _parent: iter(
-        [Slip("element-refused", f"das2C refuses <{tag}>, which the schema allows")]
-    )
+def _packet(attributes: Mapping[str, str], _parent: str) -> Iterator[Slip]:
+    encoding = attributes.get("encoding", "utf8")
+    for name in ("valTerm", "idxTerm"):
+        if name in attributes and encoding != "utf8":
+            yield Slip("terminator", f"{name} ends values or runs of text, and the encoding is {encoding}", name)
 
 
 #: The rules of single das3 elements, by tag.
 DIALECTS3: Final[Mapping[str, Callable[[Mapping[str, str], str], Iterator[Slip]]]] = {
-    "dataset": _dataset,
     "scalar": _variable,
-    "vector": _variable,
-    "extension": _refused("extension"),
-    "extData": _refused("extData"),
+    "vector": _vector,
+    "packet": _packet,
 }

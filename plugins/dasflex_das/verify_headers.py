@@ -254,9 +254,11 @@ class HeaderChecker:
 
     def _unknown(self, tag: str, name: str) -> None:
         """Remarks on an attribute that the schema does not have."""
-        alias = ALIASES.get((tag, name), "") if self._form != "das2" else ""
-        if alias:
+        alias = ALIASES.get((tag, name)) if self._form != "das2" else None
+        if alias is not None:
             message = f"{name} is what release candidates called {alias}"
+            if not alias:
+                message = f"release candidates had {name}; the schema wants all values, or an interval for each index"
             self._tell("deviation", "attribute-alias", message, name)
         elif (tag, name) != ("yscan", "yTagMax"):
             self._tell("deviation", "attribute-unknown", f"the schema has no attribute {name} of <{tag}>", name)

@@ -22,7 +22,8 @@ __all__ = ["ALIASES", "ANY", "DAS2", "DAS3", "DOCUMENT", "PROPERTY_TYPES", "Attr
 PROPERTY_TYPES: Final = frozenset(
     {"String", "double", "doubleArray", "boolean", "int", "Datum", "DatumRange", "Time", "TimeRange"}
 )
-#: What release candidates of das3 called an attribute, by element and old name (differences between final and rc2).
+#: What attributes of release candidates of das3 are called now, by element and old name; blank for those that are gone
+#: (differences between final and rc2).
 ALIASES: Final[Mapping[tuple[str, str], str]] = {
     ("p", "sep"): "term",
     ("packet", "valSep"): "valTerm",
@@ -31,6 +32,10 @@ ALIASES: Final[Mapping[tuple[str, str], str]] = {
     ("values", "valSep"): "valTerm",
     ("vector", "vecClass"): "system",
     ("vector", "refSurface"): "surface",
+    ("values", "repeat"): "",
+    ("values", "repetitions"): "",
+    ("sequence", "repeat"): "",
+    ("sequence", "repetitions"): "",
 }
 #: The pattern of text that may be anything.
 ANY: Final = r"(?s:.*)"
@@ -84,7 +89,7 @@ _UNITS2: Final = _needed(lenient=True)
 _POINT: Final = Rule({"type": _needed(_TYPE2), "units": _UNITS2, "name": Attribute(_NAME_OR_NONE)}, (_PROPERTIES,))
 
 DAS2: Final[Mapping[str, Rule]] = {
-    "stream": Rule({"version": Attribute(r"2\.2"), "compression": Attribute("none|deflate")}, (_PROPERTIES,)),
+    "stream": Rule({"version": Attribute(r"2\.2"), "compression": Attribute("none|deflate|zlib")}, (_PROPERTIES,)),
     "packet": Rule(
         {"group": Attribute()},
         (_PROPERTIES, Children(("x",), 1), Children(("y",)), Children(("z",)), Children(("yscan",))),
@@ -124,8 +129,7 @@ _EXTENT: Final = r"[1-9][0-9]*"
 _INDEX: Final = rf"(?:\*|-|{_EXTENT})(?:;(?:\*|-|{_EXTENT}))*"
 _AXES: Final = r"[xyz\u03c1r\u03b8\u03c6t-](?:;[xyz\u03c1r\u03b8\u03c6at-])*"  # rho, theta, phi
 _LANGUAGE: Final = r"[a-zA-Z][a-zA-Z0-9_\-]{1,7}"
-#: Roles that the schema and das2C both know; one of them refuses others, such as `average`, `mean` and `count`.
-_ROLES: Final = "center|offset|min|reference|max|width|std_dev|min_error|max_error|norm"
+_ROLES: Final = "center|offset|average|count|min|reference|max|width|std_dev|min_error|max_error|norm"
 _VERSION: Final = r"[0-9]{1,3}\.[0-9]{1,3}"
 _ENCODINGS: Final = "byte|ubyte|BEint|BEuint|BEreal|LEint|LEuint|LEreal|utf8|blob|base64"
 _SEMANTICS: Final = "bool|datetime|integer|real|string"

@@ -59,7 +59,9 @@ class Finding:
     def place(self) -> str:
         """Where it stands, in words."""
         line = f"line {self.line}, column {self.column}" if self.line else ""
-        packet = f"{self.packet} at byte {self.offset:,}" if self.packet else f"byte {self.offset:,}" * bool(self.offset)
+        packet = (
+            f"{self.packet} at byte {self.offset:,}" if self.packet else f"byte {self.offset:,}" * bool(self.offset)
+        )
         return ", ".join(filter(None, (packet, line))) or "the stream"
 
 

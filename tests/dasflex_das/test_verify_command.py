@@ -117,7 +117,7 @@ def test_a_stream_is_needed():
 
 
 def test_a_stream_with_many_findings_is_told_in_part_and_counted():
-    properties = " ".join(f'a{place}="1"' for place in range(150))
+    properties = " ".join(f'string:a{place}="1"' for place in range(150))
     body = f'<stream version="2.2"><properties {properties}/></stream>'
     result = CliRunner().invoke(verify, ["-"], input=b"[00]%06d%b" % (len(body), body.encode()))
     assert result.exit_code == 0

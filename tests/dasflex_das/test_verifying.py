@@ -136,7 +136,9 @@ def test_the_streams_that_we_made_ourselves_are_right(test_data):
         stream3(dataset3(scalar('use="average"'))),
         stream3(dataset3(scalar('use="count"'))),
         stream3(dataset3(scalar(index=";".join("*" + "-" * 7)), index=";".join("*" + "1" * 7))),
-        packet3("Sx", "", START3.split(b"|")[-1].decode().replace("/>", '><extension scheme="a" content="b"/></stream>')),
+        packet3(
+            "Sx", "", START3.split(b"|")[-1].decode().replace("/>", '><extension scheme="a" content="b"/></stream>')
+        ),
     ],
 )
 def test_what_the_schema_has_is_right(stream):
