@@ -80,6 +80,7 @@ class Das1Facts:
         elif form == "x_tagged_y_scan":
             planes = (_scan(text, names),)
         else:
+            _named(form, names, 2)
             planes = tuple(
                 _plane(axis, names, place, units=text.get(f"{axis}_unit", "")) for place, axis in enumerate("yz")
             )
@@ -128,23 +129,25 @@ def told(source: Definition, reader: Reader) -> tuple[str, str]:
 
 
 def _described(source: Definition, form: str) -> dict[str, object]:
-    """What `[coords]` and `[data]` say of the form, the names, the units and the fill."""
-    if not source.data:
-        return {}
+    """What `[coords]` and `[data]` say of the form, the names, the units and the fill; `form` is that of `[das1]`."""
     items = list(source.data.items())
+    if not items:
+        return {}
     name, item = items[0]
-    inner = [axis for axis in item.axes if axis != "time"]
-    axis = source.coords.get(inner[0]) if inner else None
-    if len(items) > 1 or not inner or form == "x_multi_y":
-        said = {each.fill for _name, each in items if each.fill}
-        fill = {"y_fill": said.pop()} if len(said) == 1 else {}
+    inner = [axis for axis in item.axes or source.coords if axis != "time"]
+    if form == "x_multi_y" or not (form or inner) or len(items) > 1:
+        fills = {each.fill for _name, each in items if each.fill}
         names, units = [each for each, _item in items], [each.units or "" for _name, each in items]
-        return {"form": "x_multi_y", "names": names, **({"units": units} if any(units) else {}), **fill}
-    found: dict[str, object] = {"form": "x_y_z", "names": [inner[0], name]}
-    if form != "x_y_z" and ((axis and axis.tags) or form):
-        found = {"form": "x_tagged_y_scan", "names": [name], "y_coordinate": " ".join(axis.tags if axis else ())}
-    units_of = {"y_unit": axis.units if axis else None, "z_unit": item.units, "z_fill": item.fill or None}
-    return found | {key: text for key, text in units_of.items() if text is not None}
+        found: dict[str, object] = {"form": "x_multi_y", "names": names, "units": units}
+        return found | ({"y_fill": fills.pop()} if len(fills) == 1 else {})
+    axis = source.coords.get(inner[0]) if inner else None
+    tags = axis.tags if axis else ()
+    if form != "x_y_z" and (form or tags):
+        found = {"form": "x_tagged_y_scan", "names": [name], "y_coordinate": " ".join(tags)}
+    else:
+        found = {"form": "x_y_z", "names": [*inner[:1], name]}
+    facts = {"y_unit": axis.units if axis else None, "z_unit": item.units, "z_fill": item.fill or None}
+    return found | {key: text for key, text in facts.items() if text is not None}
 
 
 def _bad(message: str) -> ConfigError:
@@ -173,10 +176,10 @@ def _count(text: Mapping[str, str], keys: tuple[str, ...], default: int) -> int:
     return next(iter(found.values()), default)
 
 
-def _agreed(key: str, number: int, count: int) -> None:
-    """Raises `ConfigError` where a list has another length than there are values."""
-    if number != count:
-        raise _bad(f"{key} of das1 data has {number} values for records of {count}")
+def _named(form: str, names: list[str], count: int) -> None:
+    """Raises `ConfigError` where not all variables are named, or more than there are."""
+    if names and len(names) != count:
+        raise _bad(f"das1 data of the form {form} with {count} variables have {len(names)} names: {', '.join(names)}")
 
 
 def _number(key: str, text: str) -> int:
@@ -207,15 +210,18 @@ def _real(key: str, text: str) -> float:
 def _lines(text: Mapping[str, str], names: list[str], units: list[str]) -> tuple[Das1Plane, ...]:
     """The planes of x_multi_y: as many as `ny` or `items` says, or as there are names."""
     count = _count(text, ("ny", "items"), len(names) or 1)
-    _agreed("names", len(names) or count, count)
+    _named("x_multi_y", names, count)
     own = [*units, *[""] * count]
     return tuple(_plane("y", names, place, units=own[place] or text.get("y_unit", "")) for place in range(count))
 
 
 def _scan(text: Mapping[str, str], names: list[str]) -> Das1Plane:
     """The plane of x_tagged_y_scan, with the coordinates of its values."""
+    _named("x_tagged_y_scan", names, 1)
     tags = _tags(text.get("y_coordinate", ""))
-    _agreed("y_coordinate", len(tags), _count(text, ("items",), len(tags)))
+    count = _count(text, ("items",), len(tags))
+    if count != len(tags):
+        raise _bad(f"y_coordinate of das1 data has {len(tags)} values for records of {count}")
     facts = {"yUnits": text.get("y_unit", ""), "zUnits": text.get("z_unit", ""), "nitems": str(len(tags))}
     return _plane("yscan", names, 0, **facts, yTags=",".join(tags))
 

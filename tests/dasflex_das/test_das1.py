@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from dasflex_core.arrays import Records
+from dasflex_core.catalog.model import Coord, DataItem, Definition, PluginTable, Reader
 from dasflex_core.errors import ConfigError, QueryError, SourceError
 from dasflex_core.testing import DecoderContract
 from dasflex_das.das1_decoder import Das1Decoder
 from dasflex_das.das1_dsdf import dsdf_entries
-from dasflex_das.das1_facts import Das1Facts, told_of
+from dasflex_das.das1_facts import Das1Facts, told, told_of
 from dasflex_das.das2_decoder import Das2Decoder
 from dasflex_das.das2_encoder import Das2TextEncoder
 from dasflex_das.das2_framing import Das2Framer
@@ -127,6 +130,41 @@ def test_the_facts_change_the_values_and_the_words_do_not():
     assert json.loads(words) == {"description": "A title", "spacecraft": "Kestrel"}
 
 
+TIME, FREQUENCY, BARE = Coord(), Coord(units="Hz", tags=("1", "2")), Coord(units="km")
+
+
+@pytest.mark.parametrize(
+    ("coords", "data", "table", "expected"),
+    [
+        ({}, {}, {"form": "x_multi_y"}, ("plane_0",)),
+        ({"time": TIME}, {"a": DataItem(), "b": DataItem(axes=("time",))}, {}, ("a", "b")),
+        ({"time": TIME, "f": FREQUENCY}, {"d": DataItem(axes=("time", "f"))}, {}, ("yscan d Hz",)),
+        ({"f": FREQUENCY}, {"d": DataItem()}, {}, ("yscan d Hz",)),
+        ({}, {"d": DataItem(axes=("time", "f"))}, {"form": "x_tagged_y_scan", "y_coordinate": [1]}, ("yscan d ",)),
+        ({}, {"d": DataItem()}, {"form": "x_tagged_y_scan", "y_coordinate": [1], "y_unit": "eV"}, ("yscan d eV",)),
+        ({"r": BARE}, {"d": DataItem(axes=("time", "r"))}, {}, ("r", "d")),
+        ({"r": BARE, "f": FREQUENCY}, {"d": DataItem(axes=("time", "f"))}, {"form": "x_multi_y"}, ("d",)),
+    ],
+)
+def test_the_form_follows_from_the_tables_or_is_said(coords, data, table, expected):
+    """The planes have the names of the variables."""
+    tables = (PluginTable("das1", json.dumps(table)),)
+    definition = Definition("Kestrel/Field", "A field", coords=coords, data=data, tables=tables)
+    facts = Das1Facts.parse(*told(definition, Reader("reader", command="x", writes="das/1")))
+    planes = [(each.kind, each.name, dict(each.attributes)) for each in facts.planes]
+    assert (
+        tuple(f"{kind} {name} {more['yUnits']}" if kind == "yscan" else name for kind, name, more in planes) == expected
+    )
+    assert dict(each[:2] for each in facts.properties)["sourceId"] == "Kestrel/Field"
+    assert not facts.tagged
+
+
+def test_planning_imports_no_numpy():
+    """What is told is worked out before the reader runs."""
+    code = "import sys, dasflex_das.das1_facts; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 class TestDas1Decoder(DecoderContract):
     """What every decoder keeps."""
 
@@ -187,7 +225,9 @@ def test_a_dsdf_that_cannot_be_read_is_named(tmp_path):
         ({"form": "x_tagged_y_scan", "y_coordinate": "findgen(20)"}, "y_coordinate of das1 data is 'findgen"),
         ({"form": "x_tagged_y_scan", "y_coordinate": "[1, 2]", "items": 3}, "2 values for records of 3"),
         ({"form": "x_multi_y", "ny": 3, "items": 4}, "ny = 3 and items = 4"),
-        ({"form": "x_multi_y", "ny": 3, "names": ["a"]}, "names of das1 data has 1 values for records of 3"),
+        ({"form": "x_multi_y", "ny": 3, "names": ["a"]}, "x_multi_y with 3 variables have 1 names: a"),
+        ({**SCAN, "names": ["a", "b"]}, "x_tagged_y_scan with 1 variables have 2 names: a, b"),
+        ({"form": "x_y_z", "names": ["a"]}, "x_y_z with 2 variables have 1 names: a"),
         ({"form": "x_y_z", "x_unit": "km"}, "x_unit of das1 data is 'km'"),
         ({"form": "x_y_z", "z_fill": "none"}, "z_fill of das1 data is 'none'"),
         ({"form": "x_y_z", "x_sample_width": "wide"}, "x_sample_width of das1 data is 'wide'"),

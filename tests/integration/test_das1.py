@@ -197,7 +197,7 @@ def test_check_accepts_the_definitions(das1):
     [
         ('[das1]\nform = "x_multi"', "The form of das1 data is 'x_multi'"),
         ('[das1]\nform = "x_tagged_y_scan"', "y_coordinate of das1 data is ''"),
-        (CLASSIC + '[data.one]\nunits = "V"', "names of das1 data has 1 values for records of 3"),
+        (CLASSIC + '[data.one]\nunits = "V"', "x_multi_y with 3 variables have 1 names: one"),
         ("", "The form of das1 data is ''"),
     ],
 )
