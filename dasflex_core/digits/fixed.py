@@ -18,6 +18,7 @@ NaN, infinities, subnormals and values that need three digits of exponent go to 
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -267,24 +268,23 @@ def _put_groups(rows: Bytes, end: int, work: _Work, count: int) -> Words:
 
 
 def _put_by_percent(out: Bytes, values: Floats, which: Places, digits: int, pad: int) -> None:
-    """Write the rows of a few values one by one, but those of NaN together."""
+    """Write the rows of a few values, each different one by one: fill, and NaN, come again and again."""
     if which.size == 0:
         return
     width = out.shape[-1]
-    places = np.unravel_index(which, out.shape[:-1])
-    unknown = np.isnan(values[which])
-    out[tuple(axis[unknown] for axis in places)] = _row("NaN", width, pad)
-    known = ~unknown
-    for number, *place in zip(values[which[known]].tolist(), *(axis[known] for axis in places), strict=True):
-        fewer = digits
-        while len(text := f"{number:.{fewer}e}") > width:
-            fewer -= 1
-        out[tuple(place)] = _row(text, width, pad)
+    different, number = np.unique(values[which], return_inverse=True)
+    texts = b"".join([_text(value, digits, width).encode().rjust(width, bytes([pad])) for value in different.tolist()])
+    rows = np.frombuffer(texts, dtype=np.uint8).reshape(len(different), width)
+    out[np.unravel_index(which, out.shape[:-1])] = rows[number]
 
 
-def _row(text: str, width: int, pad: int) -> Bytes:
-    """The text on the right of a row."""
-    return np.frombuffer(text.encode().rjust(width, bytes([pad])), dtype=np.uint8)
+def _text(value: float, digits: int, width: int) -> str:
+    """The text of a value, with fewer digits where it is too wide."""
+    if isnan(value):
+        return "NaN"
+    while len(text := f"{value:.{digits}e}") > width:
+        digits -= 1
+    return text
 
 
 def integers(values: NDArray[Any], *, width: int | None = None, pad: int = _BLANK) -> Bytes:

@@ -93,6 +93,14 @@ def test_a_block_boundary_does_not_show():
     assert texts(rows.reshape(-1, 14)) == [by_percent(value, 7, 14) for value in values.ravel().tolist()]
 
 
+def test_values_that_come_again_and_again_and_are_odd_are_written_each_in_its_place():
+    """Fill, NaN, infinities and what rounds up to one digit more are written once, and copied."""
+    odd = np.array([-1e31, np.nan, math.inf, -math.inf, 9.99999999e5, 5e-324, 1.5, -1.7e308, -0.0])
+    values = np.random.default_rng(5).choice(odd, (40, 3))
+    rows = fixed_e(values, 4)
+    assert texts(rows.reshape(120, -1)) == [by_percent(value, 4, 12) for value in values.ravel().tolist()]
+
+
 def test_records_longer_than_a_block_are_written_alike():
     values = np.random.default_rng(7).standard_normal((2, 20_000)).astype(np.float32)
     assert np.array_equal(fixed_e(values, 7).reshape(-1, 14), fixed_e(values.reshape(-1), 7))
