@@ -50,6 +50,13 @@ class Table(Mapping[str, "NDArray[Any]"]):
             )
         return self.columns[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def get(self, name: str, default: Any = None, /) -> Any:  # noqa: ANN401  as of any mapping
+        """The array of a variable, or the default where there is none of that name."""
+        return self.columns.get(name, default)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.columns)
 
@@ -119,6 +126,13 @@ class Answer(Mapping[str, Table]):
                 kind="query.unknown-parameter",
             )
         return self.tables[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tables
+
+    def get(self, name: str, default: Any = None, /) -> Any:  # noqa: ANN401  as of any mapping
+        """The dataset of that name, or the default where there is none."""
+        return self.tables.get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.tables)

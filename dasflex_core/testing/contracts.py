@@ -205,11 +205,13 @@ class ReducerContract(_ItemsContract):
     """Items become other items. Set `reducer` to a class that extends `Reducer`.
 
     `rtol` is the relative difference that reals may have where batches are cut elsewhere; 0, if the arithmetic does
-    not depend on it.
+    not depend on it. A reducer that has a `feed` of its own is one object for the whole stream; where it also makes
+    something new of all datasets together, such as a count, say `whole_stream`.
     """
 
     reducer: ClassVar[type[Reducer]]
     rtol: ClassVar[float] = 0.0
+    whole_stream: ClassVar[bool] = False
 
     def declared(self) -> StageSpec:
         """The declaration of the reducer."""
@@ -219,7 +221,9 @@ class ReducerContract(_ItemsContract):
         """What comes out of a stream, with an object for each dataset that suits, as in a plan."""
         from dasflex_core.run.reducing import PerDataset
 
-        stage = PerDataset(self.declared(), lambda: self.reducer(**self.options))
+        own: Any = self.reducer
+        alone = hasattr(own, "feed")
+        stage = own(**self.options) if alone else PerDataset(self.declared(), lambda: self.reducer(**self.options))
         return [*(out for item in items for out in stage.feed(item)), *stage.finish()]
 
     def suited(self, items: Iterable[Item]) -> set[int]:
@@ -253,7 +257,7 @@ class ReducerContract(_ItemsContract):
 
     def test_other_datasets_pass_by(self) -> None:
         """What lacks the traits that the reducer needs comes out as it went in."""
-        for name in self.taken():
+        for name in () if self.whole_stream else self.taken():
             items = self.streams()[name]
             suited, result = self.suited(items), self.run(items)
             others = [item for item in items if dataset_id(item) not in {-1, *suited}]
@@ -264,7 +268,7 @@ class ReducerContract(_ItemsContract):
         from dasflex_core.testing.comparing import merged
 
         for name, alone in self.taken().items():
-            if not self.suited(self.streams()[name]):
+            if self.whole_stream or not self.suited(self.streams()[name]):
                 continue
             beside = [renumbered(item, 50) for item in self.streams()[name]]
             mixed = [each for pair in zip(self.streams()[name], beside, strict=True) for each in pair]

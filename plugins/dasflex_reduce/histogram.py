@@ -83,7 +83,7 @@ class Histogram(
     def _count(self, batch: Records) -> None:
         """Adds the values of a batch. Raises `SourceError` where there are too many different ones."""
         for variable in batch.dataset.data():
-            if not variable.per_record or variable.dtype.kind not in "iufb":
+            if not variable.per_record or variable.dtype.kind not in "iufb" or variable.semantic == "blob":
                 continue
             flat = _flat(batch[variable.name])
             values = flat[~is_fill(flat, variable.fill)]

@@ -169,3 +169,20 @@ def test_xarray_has_the_coordinates_as_dimensions():
     assert found["b"].dims == ("time", "frequency")
     assert found["b"].attrs["units"] == "nT"
     assert set(found.coords) == {"time", "frequency"}
+
+
+def test_whether_a_name_is_there_is_no_error():
+    """`in` and `get` are those of any mapping; only what is asked for and is not there is an error."""
+    made = dataset()
+    answer = gather([StreamHeader(), made, records(made, [0.0], [[1.0, 2.0]])])
+    assert "mag" in answer
+    assert "b" in answer.only
+    for held in (answer, answer.only):
+        assert "nothing" not in held
+        assert 7 not in held
+        assert held.get("nothing") is None
+        assert held.get("nothing", 5) == 5
+        with pytest.raises(QueryError, match="nothing"):
+            held["nothing"]
+    assert answer.get("mag") is answer["mag"]
+    assert answer.only.get("b") is answer.only["b"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from dasflex_core.arrays import (
     StreamHeader,
     Variable,
 )
+from dasflex_core.testing import ReducerContract
 from dasflex_core.testing.comparing import difference, in_pieces, merged
 from dasflex_core.testing.expecting import expect_declared
 from dasflex_das.das2_encoder import Das2TextEncoder
@@ -95,3 +97,12 @@ def test_a_histogram_can_be_written(generation, encoder):
 
 def test_remarks_pass():
     assert run([*stream([1]), Comment("log:info", "hello")])[1] == Comment("log:info", "hello")
+
+
+class TestContract(ReducerContract):
+    """What every reducer keeps, of counts that are told at the end of the whole stream."""
+
+    reducer = Histogram
+    plugin = "dasflex_reduce.plugin"
+    options: ClassVar = {"kind": "count"}
+    whole_stream = True

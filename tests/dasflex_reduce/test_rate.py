@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -26,6 +26,7 @@ from dasflex_core.arrays import (
     Variable,
 )
 from dasflex_core.errors import QueryError
+from dasflex_core.testing import ReducerContract
 from dasflex_core.testing.comparing import misfit
 from dasflex_das.das2_decoder import Das2Decoder
 from dasflex_das.das2_encoder import Das2BinaryEncoder, Das2TextEncoder
@@ -173,3 +174,12 @@ def test_counts_can_be_written(encoder):
         if encoder is not Das3TextEncoder:
             decoder = Das2Decoder()
             assert sum(len(item) for item in decoder.feed(text) if isinstance(item, Records)) == 2
+
+
+class TestContract(ReducerContract):
+    """What every reducer keeps, of a count over all datasets."""
+
+    reducer = Rate
+    plugin = "dasflex_reduce.plugin"
+    options: ClassVar = {"seconds": 2.0, "of": "bytes"}
+    whole_stream = True

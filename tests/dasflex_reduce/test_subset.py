@@ -214,3 +214,12 @@ class TestCutContract(ReducerContract):
 
     def streams(self):
         return {"das2": das2(), "das3": das3(9)}
+
+
+class TestSelectContract(ReducerContract):
+    reducer = Select
+    plugin = "dasflex_reduce.plugin"
+    options: ClassVar = {"names": ("E",)}
+
+    def streams(self):
+        return {"das2": das2(), "das3": das3(9)}
