@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Comment, Dataset, Item
+    from dasflex_core.arrays import Comment, Dataset, Item, StreamHeader
     from dasflex_das.das3_framing import Tag
     from dasflex_das.das3_layout import Layout
 
@@ -64,7 +64,7 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
         self._held = 0
         self._need = 1
         self._offset = 0
-        self._started = False
+        self._header: StreamHeader | None = None
         self._open: dict[int, _Open] = {}
         self._walker = Walker()
         self._document: DocumentReader | None = None
@@ -79,7 +79,7 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
         if self._held < self._need:
             return
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        if not self._started and not self._offset and data.lstrip(_BEFORE)[:1] in (b"", b"<"):
+        if self._header is None and not self._offset and data.lstrip(_BEFORE)[:1] in (b"", b"<"):
             if data.lstrip(_BEFORE):
                 self._document, self._held, self._pieces = DocumentReader(), 0, []
                 yield from self._document.feed(data)
@@ -178,10 +178,10 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
         """The items of a packet that holds no data."""
         where = f"The {tag.letters.decode()} packet at byte {self._offset + at:,}"
         if tag.kind == "header":
-            if self._started:
+            if self._header is not None:
                 raise SourceError(f"{where} is a second stream header; there may be one", kind="source.stream")
-            self._started = True
-            yield read_stream(body, where)
+            self._header = read_stream(body, where)
+            yield self._header
         elif tag.kind == "dataset":
             yield from self._declare(body, tag.id, where)
         elif tag.kind == "problem":
@@ -191,14 +191,14 @@ class Das3Decoder(Decoder, name="das3-decode", accepts="das/3", produces="arrays
 
     def _declare(self, body: bytes, number: int, where: str) -> Iterator[Dataset | Comment]:
         """The dataset of a header, unless it is declared already in the same words."""
-        if not self._started:
+        if self._header is None:
             raise SourceError(f"{where} comes before the stream header |Sx|", kind="source.stream")
         known = self._open.get(number)
         if known is not None and known.header == blake2b(body).digest():
             return
         if known is None and len(self._open) >= _MAX_DATASETS:
             raise SourceError(f"{where}: a stream may declare {_MAX_DATASETS} datasets", kind="source.stream")
-        dataset, layout, remarks = read_dataset(body, number, where)
+        dataset, layout, remarks = read_dataset(body, number, where, self._header)
         self._open[number] = _Open(dataset, layout, body)
         if sum(opened.held for opened in self._open.values()) > _MAX_HELD:
             raise SourceError(f"{where}: the headers hold more than {_MAX_HELD:,} values in all", kind="source.stream")

@@ -28,7 +28,7 @@ from dasflex_das.das3_variables import read_variable
 if TYPE_CHECKING:
     from dasflex_das.elements import Element
 
-__all__ = ["declared", "header_of", "read_comment", "read_dataset", "read_exception", "read_stream"]
+__all__ = ["declared", "header_of", "is_das2", "read_comment", "read_dataset", "read_exception", "read_stream"]
 
 #: das3 has at most this many indices (das 3.0 schema, `DatasetRank`).
 _MAX_RANK: Final = 8
@@ -43,12 +43,22 @@ _TYPES = {"IllegalArgument": "QueryError", "NoDataInInterval": "NoMatchingData"}
 def read_stream(body: bytes, where: str) -> StreamHeader:
     """The head of a stream. Raises `SourceError` where the body is no `<stream>` of das3 packets."""
     root = _root(body, where, "stream")
+    if is_das2(root):
+        from dasflex_das import das2_headers
+        from dasflex_das.to_das3 import header_to_das3
+
+        return header_to_das3(das2_headers.read_stream(root, where))
     kind = root.get("type", "das-basic-stream")
     if kind != "das-basic-stream":
         raise SourceError(f"{where} has the type {kind!r}; das-basic-stream is read", kind="source.stream")
     if root.get("compression", "none") not in ("", "none"):
         raise SourceError(f"{where} announces compression, which das3 streams do not have", kind="source.stream")
     return header_of(body, where)
+
+
+def is_das2(root: Element) -> bool:
+    """Whether a header is one of das2, which das2C reads behind tags of das3 too (the das3 stream format, framing)."""
+    return root.tag == "packet" or (root.tag == "stream" and root.get("version").startswith("2"))
 
 
 def header_of(body: bytes, where: str) -> StreamHeader:
@@ -66,9 +76,14 @@ def header_of(body: bytes, where: str) -> StreamHeader:
 def _root(body: bytes, where: str, tag: str) -> Element:
     """The root element, which must have that tag."""
     root = elements.parse(body, where)
+    _check_tag(root, where, tag)
+    return root
+
+
+def _check_tag(root: Element, where: str, tag: str) -> None:
+    """Raises `SourceError` for a root element with another tag."""
     if root.tag != tag:
         raise SourceError(f"{where} holds <{root.tag}>, where <{tag}> should be", kind="source.stream")
-    return root
 
 
 def _frame(frame: Element) -> CoordinateFrame:
@@ -90,14 +105,21 @@ def read_exception(body: bytes, where: str) -> Problem | NoData:
     return NoData(text) if kind == "NoMatchingData" else Problem(kind, text)
 
 
-def read_dataset(body: bytes, number: int, where: str) -> tuple[Dataset, Layout, tuple[Comment, ...]]:
+def read_dataset(
+    body: bytes, number: int, where: str, header: StreamHeader | None = None
+) -> tuple[Dataset, Layout, tuple[Comment, ...]]:
     """The declaration of a dataset, the layout of its data packets, and warnings of what was left out.
+
+    `header` is that of the stream, for the properties that a header of das2 leaves to it.
 
     Header values of a minor role, such as widths of channels, are left out where they cannot be read: real streams
     have too few of them. Raises `SourceError` for other things that the das 3.0 schema does not allow, naming dataset
     and variable.
     """
-    root = _root(body, where, "dataset")
+    root = elements.parse(body, where)
+    if is_das2(root):
+        return _das2_declared(root, number, header or StreamHeader(), where)
+    _check_tag(root, where, "dataset")
     name = root.get("name")
     return declared(root, body, number, f"Dataset {name}" if name else where)
 
@@ -123,6 +145,22 @@ def declared(root: Element, body: bytes, number: int, where: str) -> tuple[Datas
     )
     remarks = tuple(Comment("log:warning", remark, "dasflex") for remark in reader.remarks)
     return dataset, Layout.of((*reader.declared, *passed), where), remarks
+
+
+def _das2_declared(
+    root: Element, number: int, header: StreamHeader, where: str
+) -> tuple[Dataset, Layout, tuple[Comment, ...]]:
+    """The declaration of a dataset by a header of das2, in the words of das3."""
+    from dasflex_das import das2_headers
+    from dasflex_das.to_das3 import dataset_to_das3
+
+    dataset = dataset_to_das3(header, das2_headers.read_packet(root, number, header, where))
+    places = tuple(
+        Place(variable, variable.encoding.width, prod(variable.shape))
+        for variable in dataset.columns
+        if variable.encoding is not None
+    )
+    return dataset, Layout.of(places, where), ()
 
 
 def _index(root: Element, where: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from dasflex_das.das2_framing import Das2Framer
 from dasflex_das.das2_layout import header_of, planes_of
 from dasflex_das.elements import parse
 from dasflex_das.verify_headers import Remark, check_header
-from dasflex_das.verify_packets import CLASSIC, Decoding, Packets, excerpt, locate
+from dasflex_das.verify_packets import CLASSIC, Decoding, Packets, excerpt, left_out, locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,7 +179,7 @@ class Das2Packets(Packets):
                 planes = planes_of(parse(frame.data[_TAG:], ""), "")
                 self._text[number] = _text_spans(planes)
                 said = self._decoding.declare(number, frame.data)
-                remarks += [Remark("deviation", "left-out", each.text) for each in said]
+                remarks += [left_out(frame.data[_TAG:], each.text) for each in said]
             elif number < 0:
                 self._decoding.message(frame.data)
         except SourceError as error:

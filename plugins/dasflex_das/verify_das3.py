@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.arrays import Comment, Records
@@ -13,7 +14,7 @@ from dasflex_das.das3_document import DocumentReader
 from dasflex_das.das3_framing import read_tag, truncated
 from dasflex_das.elements import parse
 from dasflex_das.verify_headers import HeaderChecker, Remark, check_header, worst
-from dasflex_das.verify_packets import CLASSIC, Decoding, Header, Packets, Tally, excerpt, locate
+from dasflex_das.verify_packets import CLASSIC, Decoding, Header, Packets, Tally, excerpt, left_out, locate
 
 if TYPE_CHECKING:
     from dasflex_das.das3_framing import Tag
@@ -24,6 +25,8 @@ __all__ = ["Das3Document", "Das3Packets"]
 _PIECE: Final = 1 << 12
 #: Ids that classic clients know.
 _IDS: Final = range(1, 100)
+#: How headers of das2 begin.
+_DAS2: Final = re.compile(rb"\s*(?:<\?[^>]*\?>\s*)?(?:<packet[\s>]|<stream\s[^>]*version\s*=\s*[\"']2)")
 
 
 class Das3Packets(Packets):
@@ -95,7 +98,12 @@ class Das3Packets(Packets):
 
     def _header(self, packet: bytes, body: bytes, tag: Tag, written: str, offset: int) -> None:
         """A packet of XML."""
-        root, remarks = check_header(body, "das3")
+        old = bool(_DAS2.match(body)) and tag.kind in ("header", "dataset")
+        root, remarks = check_header(body, "das2" if old else "das3")
+        if old:
+            remarks.append(
+                Remark("deviation", "das2-header", "a header of das2 behind a tag of das3, as das2C reads it")
+            )
         if tag.kind == "dataset" and tag.id not in _IDS:
             remarks.append(Remark("deviation", "id", "classic clients know the ids 1 to 99", text=written))
         name = ""
@@ -104,7 +112,7 @@ class Das3Packets(Packets):
                 self._decoding.start(packet)
             elif tag.kind == "dataset":
                 said = self._decoding.declare(tag.id, packet)
-                remarks += [Remark("deviation", "left-out", each.text) for each in said]
+                remarks += [left_out(body, each.text) for each in said]
             else:
                 self._decoding.message(packet)
         except SourceError as error:

@@ -9,6 +9,7 @@ counted.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dasflex_core.arrays import Comment, Records
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     #: A remark, the byte at which its packet begins, and the tag of the packet.
     Placed: TypeAlias = tuple[int, str, Remark]
 
-__all__ = ["CLASSIC", "Decoding", "Header", "Packets", "Tally", "excerpt", "locate"]
+__all__ = ["CLASSIC", "Decoding", "Header", "Packets", "Tally", "excerpt", "left_out", "locate"]
 
 #: Classic clients read headers and packets below this many bytes.
 CLASSIC: Final = 262_144
@@ -286,6 +287,12 @@ def locate(body: bytes, error: SourceError) -> Remark:
     column = len(before) - before.rfind("\n")
     text = excerpt(body[at.span[0] : at.span[1]].split(b">")[0] + b">")
     return Remark("fault", kind, error.message, at.line, column, text)
+
+
+def left_out(body: bytes, why: str) -> Remark:
+    """What a reader left out of a header, with the place of the element that it names."""
+    found = locate(body, SourceError(why, kind="source.stream"))
+    return replace(found, verdict="deviation", rule="left-out")
 
 
 def excerpt(data: bytes) -> str:

@@ -11,6 +11,7 @@ from dasflex_core.arrays import Dataset, Ragged, Records
 from dasflex_core.errors import SourceError
 from dasflex_das.das3_decoder import Das3Decoder
 from dasflex_das.das3_encoder import Das3BinaryEncoder, Das3TextEncoder
+from dasflex_das.verifying import verify
 
 TIME = (
     '<coord physDim="time" name="time" axis="x"><scalar semantic="datetime" units="UTC" index="{}">'
@@ -220,3 +221,37 @@ def test_encodings_of_release_candidates_are_those_of_blobs(encoding, mime):
 def test_blanks_before_the_end_of_a_list_of_runs_are_no_run(inside, body, expected):
     """Nor are those before the end of the packet; a run that a terminator ends may be empty."""
     check(stream("*;*;*", {"s": scalar("*;*;*", inside)}, [body]), "s", [expected])
+
+
+OLD = (
+    '<packet><x type="time24" units="us2000"/><y name="a" type="ascii9" units="V"/>'
+    '<yscan name="s" type="sun_real4" nitems="2" zUnits="nT" yUnits="Hz" yTags="10,20"/></packet>'
+)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        '<stream version="2.2"><properties double:zFill="-7" String:zLabel="B"/></stream>',
+        '<stream type="das-basic-stream" version="3.0"><properties><p name="zFill">-7</p></properties></stream>',
+    ],
+)
+def test_headers_of_das2_are_read_behind_tags_of_das3(start):
+    """As das2C reads them; what comes out is das3, from either form of the stream header."""
+    body = b"2031-04-02T00:00:00.500 " + b"   1.500 " + np.array([2.5, -7], ">f4").tobytes()
+    data = packet("Sx", "", start) + packet("Hx", 1, OLD) + packet("Pd", 1, body)
+    check(data, "s", [[2.5, -7]])
+    check(data, "a", [1.5])
+    check(data, "frequency", [10, 20])
+    dataset = next(item for item in decoded(data) if isinstance(item, Dataset))
+    assert (dataset.generation, dataset.variables["s"].fill, dataset.variables["s"].units) == (3, -7, "nT")
+    report = verify([data])
+    assert (report.verdict, {each.rule for each in report.findings}) == ("deviation", {"das2-header"})
+    assert [each.packets for each in report.tallies] == [1]
+
+
+def test_what_is_left_out_of_a_header_is_shown_with_its_place():
+    minor = scalar("-;-;3", "<values>1 2</values>").replace("<scalar", '<scalar use="width"')
+    stream_ = stream("*;2;3", {"s": scalar("*;2;3", wire(6, 1, "ubyte")) + minor}, SIX)
+    (found,) = verify([stream_]).findings
+    assert (found.rule, found.line, found.text) == ("left-out", 1, minor.split(">")[0] + ">")
