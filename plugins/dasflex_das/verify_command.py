@@ -22,6 +22,8 @@ __all__ = ["main", "verify"]
 _CHUNK: Final = 1 << 16
 #: Seconds that a server may be silent.
 _SILENCE: Final = 60
+#: How gzip files begin (RFC 1952).
+_GZIP: Final = b"\x1f\x8b"
 _ADDRESSES: Final = ("http://", "https://")
 _FORMS: Final = {"das2": "das2 stream", "das3": "das3 stream", "document": "das3 document"}
 #: Findings that are shown of one stream; --json gives all.
@@ -36,14 +38,15 @@ def verify(streams: tuple[str, ...], as_json: bool, strict: bool) -> None:  # no
     """Verify das2 and das3 streams and documents.
 
     Each header is held against its schema, and all data are decoded. A fault cannot be read; a deviation can, and the
-    schema or some real client refuses it. The exit code is 1 where there is a fault.
+    schema or some real client refuses it. The exit code is 1 where there is a fault. Files compressed by gzip are
+    verified as what they hold.
     """
     worst = "ok"
     for stream in streams:
         from dasflex_das.verifying import verify as report_on
 
         with _opened(stream) as file:
-            report = report_on(_chunks(file))
+            report = report_on(_plain(stream, _chunks(file)))
         if as_json:
             click.echo(_as_json(stream, report))
         else:
@@ -80,6 +83,34 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     """The bytes of a file as they come."""
     while chunk := file.read(_CHUNK):
         yield chunk
+
+
+def _plain(stream: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The bytes of a file that may be compressed by gzip. Raises `SourceError` for one that is damaged."""
+    import zlib
+
+    from dasflex_core.errors import SourceError
+
+    gzip = None
+    for number, chunk in enumerate(chunks):
+        if not number and chunk.startswith(_GZIP):
+            gzip = zlib.decompressobj(wbits=31)
+        if gzip is None:
+            yield chunk
+            continue
+        rest = chunk
+        try:
+            while rest:
+                if gzip.eof:
+                    gzip = zlib.decompressobj(wbits=31)
+                plain = gzip.decompress(rest, _CHUNK << 4)
+                rest = gzip.unconsumed_tail or gzip.unused_data
+                if plain:
+                    yield plain
+        except zlib.error as error:
+            raise SourceError(f"{stream} is no whole gzip file: {error}", kind="source.stream") from None
+    if gzip is not None and not gzip.eof:
+        raise SourceError(f"{stream} is no whole gzip file: it ends too early", kind="source.truncated")
 
 
 def _as_json(stream: str, report: Report) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -47,6 +48,17 @@ def test_the_worst_of_several_streams_gives_the_exit_code(streams):
         f"{streams['wrong']}: fault (das2 stream, 38 bytes)",
         f"{streams['right']}: ok (das2 stream, 33 bytes)",
     ]
+
+
+def test_a_file_in_gzip_is_verified_as_what_it_holds(tmp_path):
+    """Joined ones too; one that is cut off cannot be read."""
+    path = tmp_path / "a.d2t.gz"
+    path.write_bytes(gzip.compress(ODD) + gzip.compress(b"[xx]    40<comment type='a' source='b' value='c'/>"))
+    result = run(str(path))
+    assert (result.exit_code, result.output.splitlines()[0]) == (0, f"{path}: deviation (das2 stream, 83 bytes)")
+    path.write_bytes(gzip.compress(ODD)[:-4])
+    result = run(str(path))
+    assert (result.exit_code, "no whole gzip file" in result.output) == (5, True)
 
 
 def test_people_read_verdicts_places_and_counts(test_data):
