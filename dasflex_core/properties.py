@@ -18,7 +18,7 @@ class Property:
 
     `type` is a das2 type (`String`, `Datum`, `DatumRange`, `double`, …: das 2.2 ICD) in a das2 stream, and a das3
     type (`string`, `real`, `datetimeRange`, …: das 3.0 schema) in a das3 stream. `term` separates the items of a das3
-    array.
+    array. `translations` are the texts of a das3 property in other languages, each behind its tag (`fr`).
     """
 
     name: str
@@ -26,6 +26,7 @@ class Property:
     type: str = "string"
     units: str = ""
     term: str = ""
+    translations: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

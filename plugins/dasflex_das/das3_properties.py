@@ -45,14 +45,15 @@ def read_properties(parent: Element) -> Properties:
     """The properties among the children of an element; of two with one name the later counts.
 
     Values are stripped of blanks on both sides, line breaks inside are kept (the das3 stream format, properties).
-    Translations (`<alt>`) are left out. `sep` is what release candidates called `term`.
+    `sep` is what release candidates called `term`.
     """
     found = {}
     for group in parent.all("properties"):
         for entry in group.all("p"):
             name, kind = entry.get("name"), entry.get("type", "string")
             term = entry.get("term") or entry.get("sep")
-            found[name] = Property(name, entry.text.strip(), kind, entry.get("units"), term)
+            others = tuple((each.get("lang"), each.text.strip()) for each in entry.all("alt"))
+            found[name] = Property(name, entry.text.strip(), kind, entry.get("units"), term, others)
     return Properties(tuple(found.values()))
 
 
@@ -73,7 +74,10 @@ def _written(entry: Property) -> str:
         ("units", entry.units),
         ("term", entry.term),
     )
-    return f"<p{named}>{content_text(entry.text)}</p>"
+    others = "".join(
+        f"<alt{attributes(('lang', lang))}>{content_text(text)}</alt>" for lang, text in entry.translations
+    )
+    return f"<p{named}>{content_text(entry.text)}{others}</p>"
 
 
 def struct_name(text: str) -> str:

@@ -255,3 +255,16 @@ def test_what_is_left_out_of_a_header_is_shown_with_its_place():
     stream_ = stream("*;2;3", {"s": scalar("*;2;3", wire(6, 1, "ubyte")) + minor}, SIX)
     (found,) = verify([stream_]).findings
     assert (found.rule, found.line, found.text) == ("left-out", 1, minor.split(">")[0] + ">")
+
+
+def test_translations_of_a_property_are_passed_through():
+    """And are no part of its text, whatever it is."""
+    said = '<p name="title">Waves<alt lang="fr">Ondes &amp; co</alt> <alt lang="de">Wellen</alt></p>'
+    start = f'<stream type="das-basic-stream" version="3.0"><properties>{said}</properties></stream>'
+    items = decoded(packet("Sx", "", start))
+    title = items[0].properties.get("title")
+    assert (title.text, title.translations) == ("Waves", (("fr", "Ondes & co"), ("de", "Wellen")))
+    for encoder in (Das3BinaryEncoder(), Das3TextEncoder()):
+        data = encoded(encoder, items)
+        assert decoded(data) == items
+        assert verify([data]).verdict == "ok"
