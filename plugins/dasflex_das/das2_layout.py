@@ -7,13 +7,12 @@ Data packets carry no length, so that even a framer must know this (the das2 str
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import Final
 
 from dasflex_core.errors import SourceError
 from dasflex_core.values import dataclass
-
-if TYPE_CHECKING:
-    from dasflex_das.elements import Element
+from dasflex_das.elements import Element
 
 __all__ = [
     "MAX_HEADER",
@@ -50,6 +49,14 @@ _REALS = {
 _TEXT = re.compile(r"(ascii|time)([0-9]{1,4})")
 _COUNT = re.compile(r"[0-9]{1,18}")
 _PLANES = ("x", "y", "z", "yscan")
+#: What an `<xscan>` of the das 2.3 draft says, in the words of `<yscan>`.
+_DRAFT: Final = {
+    "yUnits": "zUnits",
+    "xUnits": "yUnits",
+    "xOffsets": "yTags",
+    "xOffsetInterval": "yTagInterval",
+    "xOffsetMin": "yTagMin",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ def planes_of(packet: Element, where: str) -> tuple[Plane, ...]:
     """
     if packet.tag != "packet":
         raise SourceError(f"{where} holds <{packet.tag}>, where a <packet> should be", kind="source.stream")
-    planes = tuple(_plane(child, where) for child in packet.children if child.tag != "properties")
+    planes = tuple(_plane(_final(child), where) for child in packet.children if child.tag != "properties")
     if not any(plane.element.tag == "x" for plane in planes):
         raise SourceError(f"{where} has no <x>, which every packet needs", kind="source.stream")
     found = (
@@ -98,6 +105,15 @@ def planes_of(packet: Element, where: str) -> tuple[Plane, ...]:
         if count > most:
             raise SourceError(f"{where} declares {count:,} {what}; at most {most:,} are read", kind="source.stream")
     return planes
+
+
+def _final(element: Element) -> Element:
+    """The element of a plane as das 2.2 has it: an `<xscan>` of the das 2.3 draft is a waveform."""
+    if element.tag != "xscan":
+        return element
+    waveform = Element("properties", (("String:renderer", "waveform"),))
+    told = tuple((_DRAFT.get(name, name), text) for name, text in element.attributes)
+    return replace(element, tag="yscan", attributes=told, children=(*element.children, waveform))
 
 
 def _plane(element: Element, where: str) -> Plane:

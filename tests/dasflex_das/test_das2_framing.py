@@ -140,7 +140,7 @@ def test_what_is_no_packet_is_refused_with_its_place(stream, says):
         (b'<y type="ascii0" units=""/>', "ascii0"),
         (b'<y type="little_endian_int4" units=""/>', "the types of das2 are"),
         (b'<y units=""/>', "the types of das2 are"),
-        (b'<xscan type="sun_real4" nitems="3"/>', "planes of das 2.2"),
+        (b'<wscan type="sun_real4" nitems="3"/>', "planes of das 2.2"),
     ],
 )
 def test_counts_and_types_that_cannot_be_are_refused_before_any_data(plane, says):
