@@ -344,7 +344,12 @@ def _dashed(name: str) -> str:
 
 
 class Reducer(_Declaring):
-    """Base of transformations of items. One object is made for each dataset that has the traits it `needs`."""
+    """Base of transformations of items. One object is made for each dataset that has the traits it `needs`.
+
+    `stream` is the header of the stream as it came in, None where there was none; it is set before `dataset` is called.
+    """
+
+    stream: StreamHeader | None = None
 
     def header(self, header: StreamHeader) -> StreamHeader:
         """The header of the stream that comes out; by default the same."""

@@ -33,6 +33,7 @@ class PerDataset:
         self._needs = spec.needs - _OF_STREAMS
         self._create = create
         self._active: dict[int, Reducer] = {}
+        self._header: StreamHeader | None = None
         self._came = False
         self._gave = False
 
@@ -55,6 +56,7 @@ class PerDataset:
         elif isinstance(item, Dataset):
             yield from self._redefine(item)
         elif isinstance(item, StreamHeader):
+            self._header = item
             yield self._create().header(item)
         else:
             yield item
@@ -76,6 +78,7 @@ class PerDataset:
             yield from earlier.finish()
         if self._needs <= traits_of((dataset,)):
             reducer = self._active[dataset.id] = self._create()
+            reducer.stream = self._header
             declared = reducer.dataset(_plain(dataset))
             if declared is not None:
                 yield declared

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Classic reducers of das2 streams as words of `dasflex filter`, with their own options (das-streams 5.1 to 5.5, 5.8).
 
-What comes out has the generation of what comes in, and is text where that is. Options that only changed what a program
-said of its progress, or how it met a fault that is none here, are accepted and do nothing.
+What comes out has the generation of what comes in, and is text where that is. Options that only changed how a program
+met a fault that is none here (`-m` of das2_bin_ratesec, `-x` and `-m` of das2_psd) are accepted and do nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from dasflex_core.classic import number, options
 from dasflex_core.errors import QueryError
+from dasflex_core.units import convert_factor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,22 +34,39 @@ def _begin(found: dict[str, str]) -> list[str]:
     return [f"read.time.min={found['b']}"] if "b" in found else []
 
 
+def _seconds(what: str, text: str) -> float:
+    """A length of time such as `0.5 s` in seconds. Raises `QueryError`."""
+    amount, _, units = text.strip().partition(" ")
+    factor = convert_factor(units.strip() or "s", "s")
+    if factor is None:
+        raise QueryError(f"{what} is a length of time, such as '0.5 s', not {text!r}", kind="query.bad-value")
+    return number(what, "it", amount) * factor
+
+
 def psd(arguments: Sequence[str], head: bytes) -> list[str]:
     """`das2_psd [-d] [-n] [-c CADENCE] [-j JITTER] LENGTH SLIDE_DENOMINATOR`.
 
-    Both kinds of transform stand in the plan: each takes the datasets that suit it.
+    Both kinds of transform stand in the plan: each takes the datasets that suit it. A cadence is a number with its
+    units, or of seconds.
     """
     names = {"keep-dc": "d", "no-skip": "n", "cadence": "c", "max-jitter": "j"}
     found, (length, slide) = options("das2_psd", arguments, flags="dnxm", valued="cj", names=names, count=(2, 2))
     values = [f"length={length}", f"slide={slide}", *(["detrend=none"] if "d" in found else [])]
-    return _around(head, "spectral-density", *values, "--then", "spectral-density-lines", *values)
+    if "c" in found:
+        values.append(f"cadence={_seconds('das2_psd: -c', found['c'])!r}")
+    skip = ["skip=false"] if "n" in found else []
+    jitter = [f"jitter={number('das2_psd', '-j', found['j'])!r}"] if "j" in found else []
+    lines = ["spectral-density-lines", *values, *jitter]
+    return _around(head, "spectral-density", *values, *skip, "--then", *lines)
 
 
 def bin_avgsec(arguments: Sequence[str], head: bytes) -> list[str]:
     """`das2_bin_avgsec [-r] [-s] [-p] [-b BEGIN] BIN_SECONDS`."""
     found, (seconds,) = options("das2_bin_avgsec", arguments, flags="rsp", valued="b", count=(1, 1))
     stats = ["mean", *(["min", "max"] if "r" in found else []), *(["stddev"] if "s" in found else [])]
-    return _around(head, "bin-average", f"bin.time.max={seconds}", f"bin.stats={','.join(stats)}", *_begin(found))
+    bins = ["bin-average", f"bin.time.max={seconds}", f"bin.stats={','.join(stats)}", *_begin(found)]
+    quiet = ["--then", "quiet", "format.remarks=data"] if "p" in found else []
+    return _around(head, *bins, *quiet)
 
 
 def bin_peakavgsec(arguments: Sequence[str], head: bytes) -> list[str]:

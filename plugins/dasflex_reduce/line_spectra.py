@@ -18,8 +18,10 @@ import numpy as np
 from dasflex_core import epochs, units
 from dasflex_core.arrays import VARIES, Dataset, Ragged, Records, is_fill
 from dasflex_core.errors import SourceError
+from dasflex_core.stages import param
 from dasflex_reduce import spectral_facts
-from dasflex_reduce.spectral_density import Transform, shifted, x_with_room
+from dasflex_reduce.sample_times import shifted, x_with_room
+from dasflex_reduce.spectral_density import Transform
 from dasflex_reduce.windows import blocks
 
 if TYPE_CHECKING:
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LineSpectralDensity"]
 
-#: How far three times may be from equal distances.
-_JITTER: Final = 0.01
 #: A cadence that has changed by more than this has other frequencies, which are then declared anew.
 _CHANGED: Final = 1e-3
 
@@ -50,6 +50,15 @@ class LineSpectralDensity(
     per_gb=4.0,
 ):
     """Spectral densities of lines, by windowed Fourier transforms of records in a row."""
+
+    jitter: float = param(
+        "dft.jitter",
+        mode="modifier",
+        low=0.0,
+        default="0.01",
+        title="How uneven records may be",
+        help="Of three times 2·|t2 - 2·t1 + t0| / |t2 - t0|; where it is more, segments begin anew",
+    )
 
     _x: Variable | None = None
     _lines: tuple[Variable, ...] = ()
@@ -106,7 +115,7 @@ class LineSpectralDensity(
         if len(seconds) > 2:
             with np.errstate(invalid="ignore", divide="ignore"):
                 off = 2 * np.abs(np.diff(seconds, 2)) / np.abs(seconds[2:] - seconds[:-2])
-                begins += (np.flatnonzero(~(off <= _JITTER)) + 1).tolist()
+                begins += (np.flatnonzero(~(off <= self.jitter)) + 1).tolist()
         ends = [*(begin + 1 for begin in begins[1:]), len(seconds)]
         found: list[Places] = []
         for begin, end in zip(begins, ends, strict=True):

@@ -60,6 +60,35 @@ _DFT: Final = (
         title="What is taken away from each segment",
         attribute="detrend",
     ),
+    ParamSpec(
+        "dft.cadence",
+        mode="modifier",
+        type="real",
+        units="s",
+        low=1e-9,
+        title="Widest step of spectra",
+        help="Told as xTagWidth: up to this far apart a display draws two spectra without a gap",
+        attribute="cadence",
+    ),
+)
+_SKIP: Final = ParamSpec(
+    "dft.skip",
+    mode="modifier",
+    type="boolean",
+    default="true",
+    title="Whether data of too few samples are left out",
+    help="Else they are an error",
+    attribute="skip",
+)
+_JITTER: Final = ParamSpec(
+    "dft.jitter",
+    mode="modifier",
+    type="real",
+    low=0.0,
+    default="0.01",
+    title="How uneven records may be",
+    help="Of three times 2·|t2 - 2·t1 + t0| / |t2 - t0|; where it is more, segments begin anew",
+    attribute="jitter",
 )
 
 SHAPING: Final = (
@@ -73,7 +102,7 @@ SHAPING: Final = (
         adds=frozenset({"axis:frequency", "spectra"}),
         drops=frozenset({"ragged", "waveform"}),
         admits="dasflex_reduce.admitting:transform",
-        params=_DFT,
+        params=(*_DFT, _SKIP),
         cost=Cost(per_gb=4.0),
     ),
     StageSpec(
@@ -86,7 +115,7 @@ SHAPING: Final = (
         refuses=frozenset({"ragged", "scatter", "spectra", "waveform"}),
         adds=frozenset({"axis:frequency", "spectra"}),
         admits="dasflex_reduce.admitting:transform_lines",
-        params=_DFT,
+        params=(*_DFT, _JITTER),
         cost=Cost(per_gb=4.0),
     ),
     StageSpec(
@@ -159,6 +188,25 @@ SHAPING: Final = (
             ),
         ),
         cost=Cost(per_gb=0.5),
+    ),
+    StageSpec(
+        name="quiet",
+        title="Streams without remarks",
+        accepts=ARRAYS,
+        produces=ARRAYS,
+        factory="dasflex_reduce.quiet:Quiet",
+        params=(
+            ParamSpec(
+                "format.remarks",
+                values=(
+                    ("data", "Without how far the reader is"),
+                    ("none", "Without comments and exceptions"),
+                ),
+                title="Which remarks are kept in the stream",
+                attribute="kept",
+            ),
+        ),
+        cost=Cost(per_gb=0.01),
     ),
     StageSpec(
         name="decimate",

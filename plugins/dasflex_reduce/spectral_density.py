@@ -10,18 +10,18 @@ that holds fill, or whose spectrum is zero throughout, gives fill, and no record
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dasflex_core import epochs, units
-from dasflex_core.arrays import VARIES, Comment, Dataset, Dimension, Encoding, Ragged, Records, is_fill
+from dasflex_core.arrays import VARIES, Comment, Dataset, Dimension, Ragged, Records, is_fill
 from dasflex_core.errors import QueryError, SourceError
 from dasflex_core.stages import Reducer, param
 from dasflex_core.values import dataclass
 from dasflex_reduce import spectral_facts
+from dasflex_reduce.output_band import Band, band_of
 from dasflex_reduce.picking import on_places, used_places
+from dasflex_reduce.sample_times import cadence_of, shifted, x_with_room
 from dasflex_reduce.spectral_facts import Recipe
 from dasflex_reduce.windows import DETRENDS, WINDOWS, Density, blocks
 
@@ -37,13 +37,8 @@ if TYPE_CHECKING:
     #: Some segments: which, their densities, and which of them hold fill.
     _Part = tuple[slice, NDArray[np.float64], Flags | None]
 
-__all__ = ["SpectralDensity", "Transform", "shifted", "x_with_room"]
+__all__ = ["SpectralDensity", "Transform"]
 
-#: Two samples are as far apart as the next two within this part of the distance, with so many exceptions.
-_REGULAR: Final = 0.01
-_EXCEPTIONS: Final = 2
-#: The width of text that tells two times a microsecond apart.
-_TIME_WIDTH: Final = 27
 SOURCE: Final = "spectral-density"
 
 
@@ -63,6 +58,14 @@ class Transform(Reducer):
     detrend: str = param(
         "dft.detrend", mode="modifier", values=DETRENDS, default="mean", title="What is taken away from each segment"
     )
+    cadence: float | None = param(
+        "dft.cadence",
+        mode="modifier",
+        units="s",
+        low=1e-9,
+        title="Widest step of spectra",
+        help="Told as xTagWidth: up to this far apart a display draws two spectra without a gap",
+    )
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401  as in the base
         super().__init__(**values)
@@ -78,7 +81,8 @@ class Transform(Reducer):
 
     def header(self, header: StreamHeader) -> StreamHeader:
         """The head of the stream, with how the spectra were made."""
-        return spectral_facts.header_of(header, self.recipe)
+        made = spectral_facts.header_of(header, self.recipe)
+        return made if self.cadence is None else spectral_facts.with_cadence(made, self.cadence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,16 @@ class SpectralDensity(
 ):
     """Spectral densities of waveforms, by windowed Fourier transforms."""
 
+    skip: bool = param(
+        "dft.skip",
+        mode="modifier",
+        default="true",
+        title="Whether data of too few samples are left out",
+        help="Else they are an error",
+    )
+
     _shape: _Shape
+    _band: Band
     _made: Dataset
     _remarks: list[str]
 
@@ -118,6 +131,8 @@ class SpectralDensity(
         """The declaration of the spectra. Raises `QueryError` for samples that follow no regular time."""
         self._remarks = []
         self._shape = self._shaped(dataset)
+        said = [each.properties for each in (*self._shape.samples[:1], dataset, self.stream) if each]
+        self._band = band_of(said, self.recipe.count, 1 / (self.length * self._shape.seconds))
         self._made = self._declared(dataset)
         return self._made
 
@@ -129,7 +144,7 @@ class SpectralDensity(
         reference = next((each for each in time.variables if each.role in ("reference", "center", "min")), None)
         if reference is None or not reference.per_record or reference.shape:
             raise SourceError(f"{dataset.name} has no time to which {offset.name} is an offset", kind="source.stream")
-        first, seconds = _cadence(dataset, offset, place)
+        first, seconds = cadence_of(dataset, offset, place)
         along = [each for each in dataset.columns if each.index[place] is not None]
         samples = tuple(each for each in along if self._transformable(dataset, each, place))
         others = [each.name for each in dataset.columns if each not in along and each.name != reference.name]
@@ -148,10 +163,10 @@ class SpectralDensity(
             return False
         extent = variable.index[place]
         if extent != VARIES and extent is not None and extent < self.length:
-            self._remarks.append(
-                f"{variable.name} of {dataset.name} is left out: its records have {extent:,} samples, and dft.length"
-                f" asks for {self.length:,}"
-            )
+            few = f"records have {extent:,} samples, and dft.length asks for {self.length:,}"
+            if not self.skip:
+                raise QueryError(f"{variable.name} of {dataset.name} has no spectra: its {few}", kind="query.bad-value")
+            self._remarks.append(f"{variable.name} of {dataset.name} is left out: its {few}")
             return False
         return True
 
@@ -162,9 +177,8 @@ class SpectralDensity(
         index = tuple(VARIES if not place else self._extent(dataset.index, place) for place in kept)
         taken = {*dataset.variables, *(each.name for each in dataset.dimensions)}
         name = _free("frequency", taken)
-        over = tuple(self.recipe.count if place == shape.place else None for place in kept)
-        step = 1 / (self.length * shape.seconds)
-        axis = spectral_facts.frequencies(name, over, step, generation)
+        over = tuple(self._band.count if place == shape.place else None for place in kept)
+        axis = spectral_facts.frequencies(name, over, self._band.step, generation, self._band.first)
         dimensions = [each for own in dataset.dimensions if (each := self._dimension(own, dataset, kept))]
         before = sum(each.coordinate for each in dimensions)
         if shape.samples:
@@ -195,7 +209,7 @@ class SpectralDensity(
     def _extent(self, index: tuple[int | None, ...], place: int) -> int:
         """The extent of a place, where that of the samples becomes the number of frequencies."""
         own = index[place]
-        return self.recipe.count if place == self._shape.place else 0 if own is None else own
+        return self._band.count if place == self._shape.place else 0 if own is None else own
 
     def _dimension(self, dimension: Dimension, dataset: Dataset, kept: list[int]) -> Dimension | None:
         """A dimension of the dataset as it stands beside the spectra, or None where nothing of it does."""
@@ -276,7 +290,7 @@ class SpectralDensity(
                     bad |= lost
                 if bad.any():
                     density[bad] = made.fill
-                np.moveaxis(out[rows], axis, -1)[...] = density
+                np.moveaxis(out[rows], axis, -1)[...] = density[..., self._band.kept]
             good[rows] = ~bad.reshape(len(bad), -1).all(axis=1)
         return out, good
 
@@ -352,59 +366,3 @@ def _offsets(dataset: Dataset) -> list[Variable]:
         for each in dimension.variables
         if each.role == "offset" and any(extent is not None for extent in each.index[1:])
     ]
-
-
-def _cadence(dataset: Dataset, offset: Variable, place: int) -> tuple[float, float]:
-    """The offset of the first sample and the distance of two, in seconds. Raises `QueryError` where that varies."""
-    scale = units.convert_factor(offset.units, "s")
-    if scale is None or offset.per_record:
-        why = "differs from record to record" if scale else f"has units {offset.units!r}, which are no time"
-        raise QueryError(
-            f"{offset.name} of {dataset.name} {why}, so that it has no spectral density", kind="query.unreachable-type"
-        )
-    rule = offset.sequences[0] if offset.sequences else None
-    text = rule.intervals[place] if rule and len(rule.intervals) == len(offset.index) else "-"
-    if rule is not None and text not in ("", "-"):
-        return float(rule.minimum) * scale, float(text) * scale
-    values = offset.values
-    if values is None or values.size < 2:
-        raise QueryError(f"{offset.name} of {dataset.name} says no distance of samples", kind="query.unreachable-type")
-    steps = np.diff(values.astype(np.float64))
-    usual = float(np.median(steps))
-    odd = int((np.abs(steps - usual) > _REGULAR * abs(usual)).sum())
-    if odd > _EXCEPTIONS or usual <= 0:
-        raise QueryError(
-            f"The samples of {dataset.name} are not equally far apart in time ({odd:,} of {len(steps):,} steps of"
-            f" {offset.name} differ), so that they have no spectral density",
-            kind="query.unreachable-type",
-        )
-    mean = float(steps.mean()) if odd == 0 else usual
-    return float(values.flat[0]) * scale, mean * scale
-
-
-def x_with_room(variable: Variable) -> Variable:
-    """The variable of a time, in an encoding that tells times of less than a millisecond apart."""
-    encoding, dtype = variable.encoding, variable.dtype
-    if dtype.kind == "f" and dtype.itemsize < 8:
-        wide = Encoding(encoding.name, 8) if encoding else None
-        return replace(variable, dtype=np.dtype(f"{dtype.str[0]}f8"), encoding=wide)
-    if encoding is not None and dtype.kind == "M" and encoding.width < _TIME_WIDTH:
-        return replace(variable, encoding=replace(encoding, width=_TIME_WIDTH))
-    return variable
-
-
-def shifted(column: NDArray[Any], variable: Variable, seconds: NDArray[np.float64], record: Places) -> NDArray[Any]:
-    """The times of some records of a column, each with so many seconds added, in the type of the variable."""
-    times = column[record]
-    if times.dtype.kind == "M":
-        return np.asarray(times + np.rint(seconds * 1e9).astype("m8[ns]"))
-    scale = _per_second(variable.units)
-    if times.dtype.kind in "iu":
-        return np.asarray(times + np.rint(seconds * scale).astype(np.int64), dtype=variable.dtype)
-    return np.asarray(times.astype(np.float64) + seconds * scale, dtype=variable.dtype)
-
-
-@cache
-def _per_second(epoch: str) -> float:
-    """How many units of an epoch are a second. Raises `SourceError` for units that are no epoch."""
-    return units.convert_factor("s", epochs.interval_units(epoch)) or 1.0

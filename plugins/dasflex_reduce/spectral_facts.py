@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
     from dasflex_core.arrays import Dataset, StreamHeader
 
-__all__ = ["Recipe", "density_dimension", "density_variable", "frequencies", "header_of", "packet_properties"]
+__all__ = [
+    "Recipe",
+    "density_dimension",
+    "density_variable",
+    "frequencies",
+    "header_of",
+    "packet_properties",
+    "with_cadence",
+]
 
 _FREQUENCY: Final = "Frequency (Hz)"
 _FILL: Final = -1e31
@@ -84,6 +92,15 @@ def header_of(header: StreamHeader, recipe: Recipe) -> StreamHeader:
     if title is not None:
         new.append(replace(title, text=f"{title.text.rstrip()}!c%{{DFT_length}} point DFT, %{{xDftOverlapInfo}}"))
     return replace(header, properties=_typed(kept.put(*new, *recipe.facts()), header.generation))
+
+
+def with_cadence(header: StreamHeader, seconds: float) -> StreamHeader:
+    """The header with a widest step of its records, in seconds."""
+    old = header.generation == 2
+    width = (
+        Property("xTagWidth", f"{seconds!r} s", "Datum") if old else Property("xTagWidth", repr(seconds), "real", "s")
+    )
+    return replace(header, properties=header.properties.put(width))
 
 
 def _typed(properties: Properties, generation: int) -> Properties:
@@ -163,8 +180,10 @@ def density_dimension(dimension: Dimension, variables: tuple[Variable, ...], gen
     return replace(dimension, variables=variables, properties=properties)
 
 
-def frequencies(name: str, index: tuple[int | None, ...], step: float, generation: int) -> Dimension:
-    """The dimension of frequencies 0, 1, 2, … times `step` (Hz), along the inner index that `index` has.
+def frequencies(
+    name: str, index: tuple[int | None, ...], step: float, generation: int, first: float = 0.0
+) -> Dimension:
+    """The dimension of frequencies `first` + 0, 1, 2, … times `step` (Hz), along the inner index that `index` has.
 
     The step is written with six digits, as classic das2_psd does, where nothing is lost by that.
     """
@@ -178,8 +197,10 @@ def frequencies(name: str, index: tuple[int | None, ...], step: float, generatio
         index=index,
         dtype=np.dtype(np.float64),
         label=_FREQUENCY,
-        values=np.arange(count, dtype=np.float64) * step,
-        sequences=(Sequence("0", tuple("-" if extent is None else text for extent in index)),),
+        values=first + np.arange(count, dtype=np.float64) * step,
+        sequences=(
+            Sequence(repr(first) if first else "0", tuple("-" if extent is None else text for extent in index)),
+        ),
         plane="tags" if generation == 2 else "",
     )
     said = () if generation == 2 else (Property("label", _FREQUENCY), Property("scaleType", "linear"))

@@ -26,10 +26,10 @@ from dasflex_core.arrays import (
     Variable,
     traits_of,
 )
-from dasflex_core.errors import QueryError
+from dasflex_core.errors import QueryError, SourceError
 from dasflex_core.run.reducing import PerDataset
 from dasflex_core.testing import ReducerContract
-from dasflex_core.testing.comparing import difference, in_pieces, merged
+from dasflex_core.testing.comparing import difference, in_pieces, merged, misfit
 from dasflex_das.das2_decoder import Das2Decoder
 from dasflex_das.das2_encoder import Das2BinaryEncoder
 from dasflex_das.das3_decoder import Das3Decoder
@@ -465,6 +465,47 @@ def test_fill_in_a_line_gives_no_record():
     values = noise(48).astype("f8")
     values[20] = FILL
     assert len(records_of(run(lines(np.arange(48) * 1e6, values), LineSpectralDensity, length=16), "B")[0]) == 2
+
+
+@pytest.mark.parametrize("where", ["plane", "packet", "stream"])
+def test_a_stream_names_its_frequencies_and_says_which_mean_something(where):
+    """A receiver that mixed 10 kHz down to 0, of whose band 10.1 to 10.3 kHz were let through."""
+    said = (
+        Property("DFT_freqTagMin", "10 kHz", "Datum"),
+        Property("DFT_freqTrimMin", "10.1 kHz", "Datum"),
+        Property("DFT_freqTrimMax", "10300", "double"),
+    )
+    whole = run(items_of(das2(noise(9, 40))), length=16, slide=2)
+    header, dataset, *rest = items_of(das2(noise(9, 40)))
+    if where == "plane":
+        name = dataset.data()[0].name
+        plane = replace(dataset[name], properties=dataset[name].properties.put(*said), axes=())
+        dataset = dataset.swap(dataset[name], plane)
+    elif where == "packet":
+        dataset = replace(dataset, properties=dataset.properties.put(*said))
+    else:
+        header = replace(header, properties=header.properties.put(*said))
+    items = [header, dataset, *(replace(each, dataset=dataset) if isinstance(each, Records) else each for each in rest)]
+    made = run(items, length=16, slide=2)
+    [cut], [full] = (merged(each)[1] for each in (made, whole))
+    name = full.dataset.data()[0].name
+    frequencies = full.dataset[name].axis("Hz").values
+    kept = (frequencies >= 100) & (frequencies <= 300)
+    assert kept.any()
+    np.testing.assert_allclose(cut.dataset[name].axis("Hz").values, frequencies[kept] + 10_000)
+    np.testing.assert_array_equal(cut[name], full[name][:, kept])
+    assert not misfit(cut)
+    encoder = Das2BinaryEncoder()
+    stream = b"".join([*(chunk for item in made for chunk in encoder.feed(item)), *encoder.finish()])
+    [again] = merged(items_of(stream))[1]
+    np.testing.assert_allclose(again.dataset[name].axis("Hz").values, frequencies[kept] + 10_000)
+
+
+def test_a_band_of_which_nothing_is_left_is_told():
+    header, dataset, *_rest = items_of(das2(noise(9, 40)))
+    said = Property("DFT_freqTrimMin", "1 MHz", "Datum")
+    with pytest.raises(SourceError, match="leave nothing"):
+        run([header, replace(dataset, properties=dataset.properties.put(said))], length=16)
 
 
 class TestContract(ReducerContract):

@@ -135,7 +135,7 @@ def test_options_are_those_of_the_classic_programs():
         *("read.time.min=2000-01-01", "--then", "das2-binary"),
     ]
     assert "calc.rate.of=bytes" in programs["das2_bin_ratesec"](["-b", "2000-01-01", "-v", "kB", "60"], head)
-    assert programs["das2_ascii"](["-s", "3", "-r", "5", "-c"], head)[2:] == ["das2-text", "sigdigit=5", "secfrac=3"]
+    assert programs["das2_ascii"](["-s", "3", "-r", "5"], head)[2:] == ["das2-text", "sigdigit=5", "secfrac=3"]
     with pytest.raises(QueryError, match="the options are -b"):
         programs["das2_bin_peakavgsec"](["-x", "60"], head)
 
@@ -151,7 +151,7 @@ def test_das2_from_das1_gives_the_trusted_output(test_data):
     folder = test_data / "das2"
     given = (folder / "das2_from_das1_input1.d1s").read_bytes()
     words = [str(folder / "das2_from_das1_test1.dsdf"), "1997-01-01", "1997-01-02"]
-    binary = filtered("das2_from_das1", *words, given=given)
+    binary = filtered("das2_from_das1", "-I", "idl", *words, "-deep", "1", given=given)
     text = filtered("das2_ascii", "-r", "4", "-s", "3", given=binary)
     trusted = (folder / "das2_from_das1_output1.d2t").read_bytes()
     assert text[text.index(b":01:") :] == trusted[trusted.index(b":01:") :]
@@ -194,7 +194,7 @@ def test_das2_from_tagged_das1_takes_what_is_said_of_the_data(tmp_path):
     ("words", "given", "why"),
     [
         (["das2_from_das1", "none.dsdf", "2000-01-01", "2000-01-02"], b"", "none.dsdf cannot be read"),
-        (["das2_from_das1", "none.dsdf"], b"", "takes 3 to 99 arguments"),
+        (["das2_from_das1", "none.dsdf"], b"", "takes 3 arguments"),
         (["das2_from_tagged_das1"], tagged((0, 1)), "-tBeg TIME, which is missing"),
         (["das2_from_tagged_das1", "-tBeg", "2000-01-01", "-t", "3"], tagged((0, 1)), "-t is 0, 1 or 2"),
         (["das2_from_tagged_das1", "-tBeg", "2000-01-01"], bytes(12), "is no tagged das1"),
@@ -207,3 +207,69 @@ def test_das1_that_cannot_be_read_is_refused(words, given, why):
     done = ran(*words, given=given)
     assert done.returncode == 2
     assert why in done.stderr.decode()
+
+
+def remarked(stream: bytes) -> bytes:
+    """The stream with remarks behind its headers, and an exception at its end."""
+    place = stream.index(b":01:")
+    said = (
+        b'<comment type="taskSize" source="r" value="10"/>',
+        b'<comment type="taskProgress" source="r" value="5"/>',
+        b'<comment type="log:info" source="r" value="Hello"/>',
+    )
+    end = b'<exception type="ServerError" message="The disk is gone"/>'
+    words = [b"[xx]%06d%s" % (len(each), each) for each in (*said, end)]
+    return stream[:place] + b"".join(words[:-1]) + stream[place:] + words[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "kept", "left_out"),
+    [
+        (["das2_bin_avgsec", "2"], [b"taskProgress", b"taskSize", b"Hello", b"The disk is gone"], []),
+        (["das2_bin_avgsec", "-p", "2"], [b"Hello", b"The disk is gone"], [b"taskProgress", b"taskSize"]),
+        (["das2_ascii"], [b"taskProgress", b"Hello", b"The disk is gone"], []),
+        (["das2_ascii", "-c"], [], [b"taskProgress", b"Hello", b"The disk is gone"]),
+        (["das3_text", "-3"], [b"taskProgress", b"Hello", b"The disk is gone"], []),
+        (["das3_text", "-3", "-c"], [], [b"taskProgress", b"Hello", b"The disk is gone"]),
+    ],
+)
+def test_remarks_are_kept_or_left_out_as_options_say(words, kept, left_out):
+    stream = filtered(*words, given=remarked(waves()))
+    assert all(each in stream for each in kept)
+    assert not any(each in stream for each in left_out)
+
+
+def test_psd_takes_a_cadence_for_the_width_of_its_tags():
+    for text, told in (("0.5 s", "0.5 s"), ("250 ms", "0.25 s"), ("2", "2.0 s")):
+        header, *_ = items(filtered("das2_psd", "-c", text, "32", "2", given=waves()))
+        assert header.properties.text("xTagWidth") == told
+    assert b"length of time" in ran("das2_psd", "--cadence=3 V", "32", "2", given=waves()).stderr
+
+
+def test_psd_refuses_what_has_too_few_samples_only_with_no_skip():
+    assert ran("das2_psd", "128", "1", given=waves()).returncode == 0
+    done = ran("das2_psd", "-n", "128", "1", given=waves())
+    assert done.returncode == 2
+    assert b"64 samples" in done.stderr
+
+
+def uneven() -> bytes:
+    """A line of 64 records a second apart, of which each other one is 50 ms late."""
+    head = '<stream version="2.2"/>'
+    body = '<packet><x type="little_endian_real8" units="t2000"/><y name="w" type="little_endian_real8" units="V"/></packet>'
+    times = np.arange(64.0) + 0.05 * (np.arange(64) % 2)
+    rows = np.stack([times, np.sin(np.arange(64.0))], axis=1)
+    data = b"".join(b":01:" + row.astype("<f8").tobytes() for row in rows)
+    return f"[00]{len(head):06d}{head}[01]{len(body):06d}{body}".encode() + data
+
+
+@pytest.mark.parametrize(("option", "count"), [([], 0), (["-j", "0.5"], 4), (["-j0.5"], 4), (["--max-jitter=0.5"], 4)])
+def test_psd_takes_a_limit_of_jitter(option, count):
+    found = items(filtered("das2_psd", *option, "16", "1", given=uneven()))
+    assert sum(len(each) for each in found if isinstance(each, Records)) == count
+
+
+def test_epochs_as_numbers_are_refused_with_the_reason():
+    done = ran("das3_text", "-3", "-n", given=waves())
+    assert done.returncode == 2
+    assert b"-n" in done.stderr
