@@ -32,7 +32,8 @@ _FLAGS: Final = ("-s", "-t2000", "-diag")
 def from_das1(arguments: Sequence[str], _head: bytes) -> list[str]:
     """`das2_from_das1 [-I IDL] DSDF BEGIN END [PARAM…]`, of the output of the reader. Parameters were for that."""
     program = "das2_from_das1"
-    _found, (file, begin, end, *_params) = options(program, arguments, valued="I", count=(3, 99))
+    own = 2 if arguments and arguments[0] == "-I" else 0  # what begins with a hyphen behind END is a parameter
+    _found, (file, begin, end) = options(program, arguments[own : own + 3], count=(3, 3))
     return _words(program, _entries(program, file), begin, end)
 
 
