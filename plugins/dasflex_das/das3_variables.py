@@ -311,7 +311,7 @@ def _from_sequences(variable: Variable, element: Element, where: str) -> tuple[V
         )
     rule = tuple(sequences)
     dtype = sequence_type(rule, element.get("storage"), variable.semantic)
-    if variable.semantic == "string" or (dtype.kind == "M" and variable.semantic != "datetime"):
+    if variable.semantic in ("string", "blob") or (dtype.kind == "M" and variable.semantic != "datetime"):
         raise SourceError(
             f"{where}: values of the semantic {variable.semantic} cannot follow a sequence from {rule[0].minimum!r}",
             kind="source.stream",

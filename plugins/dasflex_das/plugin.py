@@ -131,6 +131,8 @@ STREAM_TYPES = (
     _stream_type("3", "binary", "application/vnd.das.stream", "d3b", "das3_messages"),
     _stream_type("3", "text", "text/vnd.das.stream; charset=utf-8", "d3t", "das3_messages"),
     StreamTypeInfo(StreamType("das", "3", "xml"), "das3 XML document", "application/vnd.das.doc+xml", "d3x", text=True),
+    # Nothing converts a QStream: files called .qds hold whatever a reader writes, which need not say how.
+    StreamTypeInfo(StreamType("qstream"), "QStream", "application/vnd.das2.qstream", "qds"),
     StreamTypeInfo(StreamType("qstream", "", "binary"), "QStream", "application/vnd.das2.qstream", "qds"),
     StreamTypeInfo(
         StreamType("qstream", "", "text"), "QStream as text", "text/vnd.das2.qstream; charset=utf-8", "qdt", text=True

@@ -123,6 +123,14 @@ def test_a_sequence_that_can_borrow_from_nobody_is_refused_by_name():
         decoded(stream("*;*;*", variables, []))
 
 
+@pytest.mark.parametrize("semantic", ["string", "blob"])
+def test_what_is_no_number_follows_no_rule(semantic):
+    """In records as in the header."""
+    variables = {"s": scalar("*;*", '<sequence minval="0" interval="1;1"/>', semantic), "z": scalar("*;*", BYTES)}
+    with pytest.raises(SourceError, match=f"variable s: values of the semantic {semantic} cannot follow a sequence"):
+        decoded(stream("*;*", variables, []))
+
+
 def test_a_sequence_of_a_few_bytes_cannot_fill_the_memory():
     """Its fixed extents count in each of the runs that it borrows."""
     variables = {

@@ -44,6 +44,7 @@ def test_the_registry_takes_all_that_the_plugin_provides(found):
         ("das/3/binary", "d3b", False),
         ("das/3/text", "d3t", True),
         ("das/3/xml", "d3x", True),
+        ("qstream", "qds", False),
         ("qstream//binary", "qds", False),
         ("qstream//text", "qdt", True),
     }

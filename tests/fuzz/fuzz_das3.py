@@ -86,6 +86,13 @@ def packet_of(words: Words, index: tuple[str, ...], count: int, semantic: str) -
     return element("packet", f' numItems="{items}" encoding="{encoding}" itemBytes="{width}"{more}')
 
 
+def repeated(words: Words) -> str:
+    """What release candidates said of header values that repeat; mostly nothing."""
+    if words.number(0, 7):
+        return ""
+    return words.attributes(repeat=(("each", "whole"), ("none", "a")), repetitions=(("2", "3", "*"), ("0", "a")))
+
+
 def values_of(words: Words, index: tuple[str, ...], components: int, semantic: str) -> str:
     """What says the values of a variable: packets, a list in the header, or a rule."""
     count = components
@@ -97,11 +104,13 @@ def values_of(words: Words, index: tuple[str, ...], components: int, semantic: s
     if form == 0:
         number = words.pick(*(TIMES if words.seldom() else NUMBERS))
         text = f"{number} " * (words.number(0, 40) if words.seldom() else count)
-        return element("values", words.attributes(valTerm=(("",), (";", ",", "\\n", "1"))), text)
+        return element("values", words.attributes(valTerm=(("",), (";", ",", "\\n", "1"))) + repeated(words), text)
     minimum = words.pick(*(TIMES if words.number(0, 3) == 3 else NUMBERS))
     steps = ";".join("-" if extent == "-" else words.pick(*NUMBERS) for extent in index)
     count = words.number(0, 4) if words.seldom() else components
-    return element("sequence", f' minval="{minimum}" interval="{steps}"') * count
+    again = repeated(words)
+    steps = words.pick(*NUMBERS) if again else steps
+    return element("sequence", f' minval="{minimum}" interval="{steps}"{again}') * count
 
 
 def variable(words: Words, extents: tuple[str, ...]) -> str:

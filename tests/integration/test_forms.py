@@ -64,12 +64,16 @@ def test_a_document_is_a_stream_like_any_other(own):
     assert made.startswith(b"|Sx|")
 
 
-def test_a_qstream_is_passed_through(own):
+def test_a_qstream_is_passed_through(own, tmp_path):
     """Byte for byte, and nothing else can be made of it."""
     asked = request(own, "q", QSTREAM, "qstream")
     made = b"".join(asked.plan().run())
     assert made.startswith(b'[00]000075<?xml version="1.0"?><stream dataset_id="ds_1"')
     assert made.endswith(b":01:" + bytes(8))
+    assert b"".join(asked.ask(format_type="qstream").plan().run()) == made
+    assert asked.plan().media_type == "application/vnd.das2.qstream"
+    path = asked.save(tmp_path / "a.qds")
+    assert path.read_bytes() == made
     with pytest.raises(DasflexError) as caught:
         asked.ask(format_type="csv").plan()
     assert caught.value.kind == "query.unreachable-type"
