@@ -183,7 +183,7 @@ def _round_long(work: _Work, significant: int) -> Places:
 def _finish(work: _Work, scales: powers.Scales, number: NDArray[Any], significant: int, tolerance: float) -> Places:
     """Settle what `spare`, the distance to the integer, leaves in doubt.
 
-    The answer is where that cannot be done, and where rounding up gave one digit more (9.99 to 10.0).
+    The answer is where that cannot be done, and where rounding up gave one digit more (9.99 to 10.0); some twice.
     """
     unsettled = np.empty(0, dtype=np.int64)
     if number.size == 0:
@@ -195,7 +195,7 @@ def _finish(work: _Work, scales: powers.Scales, number: NDArray[Any], significan
         number[doubtful] = settled
         unsettled = doubtful[~known]
     if number.max() >= 10**significant:
-        unsettled = np.union1d(unsettled, np.flatnonzero(number >= 10**significant))
+        unsettled = np.concatenate([unsettled, np.flatnonzero(number >= 10**significant)])
     return unsettled
 
 
@@ -272,10 +272,12 @@ def _put_by_percent(out: Bytes, values: Floats, which: Places, digits: int, pad:
     if which.size == 0:
         return
     width = out.shape[-1]
-    different, number = np.unique(values[which], return_inverse=True)
-    texts = b"".join([_text(value, digits, width).encode().rjust(width, bytes([pad])) for value in different.tolist()])
-    rows = np.frombuffer(texts, dtype=np.uint8).reshape(len(different), width)
-    out[np.unravel_index(which, out.shape[:-1])] = rows[number]
+    found = values.take(which)
+    bits = found.view(np.int64).tolist()  # a NaN is not equal to itself, its bits are
+    texts = {key: _text(value, digits, width) for key, value in dict(zip(bits, found.tolist(), strict=True)).items()}
+    padded = {key: text.encode().rjust(width, bytes([pad])) for key, text in texts.items()}
+    rows = np.frombuffer(b"".join([padded[key] for key in bits]), dtype=np.uint8)
+    out[np.unravel_index(which, out.shape[:-1])] = rows.reshape(len(which), width)
 
 
 def _text(value: float, digits: int, width: int) -> str:

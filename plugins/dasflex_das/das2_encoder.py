@@ -8,6 +8,7 @@ first, by `generations`.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,13 @@ from dasflex_das.das2_encodings import TextOptions, binary_encoding, field_of, p
 from dasflex_das.das2_layout import MAX_WRITTEN
 from dasflex_das.das2_messages import NO_DATA, comment_packet, problem_packet
 from dasflex_das.das2_writer import WrittenPlane, kind_of, packet_header, stream_header
+from dasflex_das.decimals import side_by_side, write_reals
+from dasflex_das.packet_rows import PacketRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+    from numpy.typing import NDArray
 
     from dasflex_core.arrays import Comment, Dataset, Encoding, NoData, Problem, Records, Variable
 
@@ -36,30 +41,68 @@ _TAG = 4
 class _Written:
     """A dataset whose header has been written: its packets as a numpy type, and its planes."""
 
-    def __init__(self, number: int, dataset: Dataset, planes: list[WrittenPlane]) -> None:
+    def __init__(self, number: int, dataset: Dataset, planes: list[WrittenPlane], *, keep: bool) -> None:
+        """`keep` is that of `das2_encodings.put`."""
         self.number = number
         self.dataset = dataset
         self.planes = planes
+        self._keep = keep
+        self._groups = list(_groups(planes, keep=keep))
         fields: list[tuple[Any, ...]] = [("tag", "S4")]
-        fields += [
-            (f"plane{place}", *field_of(each.encoding, each.variable.shape)) for place, each in enumerate(planes)
-        ]
-        self.dtype = np.dtype(fields)
+        fields += [(f"group{place}", *_field(group)) for place, group in enumerate(self._groups)]
+        self._dtype = np.dtype(fields)
 
-    def packets(self, batch: Records, *, keep: bool) -> bytes:
-        """The packets of a batch; `keep` as in `das2_encodings.put`."""
-        rows = np.empty(len(batch), dtype=self.dtype)
+    def packets(self, batch: Records, memory: PacketRows) -> bytes:
+        """The packets of a batch."""
+        flat = memory.take(len(batch), self._dtype.itemsize)
+        rows = flat.view(self._dtype)[:, 0]
         rows["tag"] = b":%02d:" % self.number
-        for place, plane in enumerate(self.planes):
-            column = batch[plane.variable.name]
-            if isinstance(column, Ragged):
-                raise SourceError(f"{plane.variable.name} is ragged, which das2 cannot carry", kind="source.stream")
-            own = plane.variable.encoding
-            kept = keep and own is not None and own.name == "ascii"
-            put(rows[f"plane{place}"], column, plane.variable, plane.encoding, keep=kept)
+        for place, group in enumerate(self._groups):
+            columns = [(_column(batch, plane.variable), plane.variable.fill) for plane in group]
+            if len(group) > 1:
+                write_reals(rows[f"group{place}"], side_by_side(columns))
+            else:
+                kept = self._keep and _was_text(group[0])
+                put(rows[f"group{place}"], columns[0][0], group[0].variable, group[0].encoding, keep=kept)
         if self.planes[-1].encoding.name in _TEXT:
-            rows.view(np.uint8).reshape(len(rows), -1)[:, -1] = ord("\n")
-        return rows.tobytes()
+            flat[:, -1] = ord("\n")
+        return flat.tobytes()
+
+
+def _column(batch: Records, variable: Variable) -> NDArray[Any]:
+    """The column of a variable. Raises `SourceError` for runs."""
+    column = batch[variable.name]
+    if isinstance(column, Ragged):
+        raise SourceError(f"{variable.name} is ragged, which das2 cannot carry", kind="source.stream")
+    return column
+
+
+def _was_text(plane: WrittenPlane) -> bool:
+    """Whether the values of a plane were read from text."""
+    own = plane.variable.encoding
+    return own is not None and own.name == "ascii"
+
+
+def _groups(planes: list[WrittenPlane], *, keep: bool) -> Iterator[list[WrittenPlane]]:
+    """The planes, those together that are written at once: neighbours of numbers in text of one width."""
+
+    def width(plane: WrittenPlane) -> int:
+        plain = plane.encoding.name == "ascii" and plane.variable.dtype.kind in "fiub"
+        return plane.encoding.width if plain and not (keep and _was_text(plane)) else 0
+
+    for found, group in groupby(planes, key=width):
+        if found:
+            yield list(group)
+        else:
+            yield from ([plane] for plane in group)
+
+
+def _field(group: list[WrittenPlane]) -> tuple[Any, tuple[int, ...]]:
+    """The numpy type and shape of a group of planes in a packet."""
+    first = group[0]
+    if len(group) == 1:
+        return field_of(first.encoding, first.variable.shape)
+    return field_of(first.encoding, (sum(prod(plane.variable.shape) for plane in group),))
 
 
 class _Writer:
@@ -71,6 +114,7 @@ class _Writer:
         self._held: StreamHeader | None = None
         self._header: StreamHeader | None = None
         self._written: dict[int, _Written] = {}
+        self._memory = PacketRows()
 
     def header(self, header: StreamHeader) -> bytes:
         """The stream header; a second one is left out.
@@ -123,7 +167,7 @@ class _Writer:
                 f" {MAX_WRITTEN:,}: ask for fewer values, or for das3",
                 kind="source.limit",
             )
-        self._written[own] = _Written(number, dataset, planes)
+        self._written[own] = _Written(number, dataset, planes, keep=self._keep)
         return start + packet_header(number, dataset, planes, header)
 
     def _number(self, wanted: int) -> int:
@@ -146,7 +190,7 @@ class _Writer:
             from dasflex_das.to_das2 import records_to_das2
 
             batch = records_to_das2(batch, written.dataset)
-        return start + written.packets(batch, keep=self._keep)
+        return start + written.packets(batch, self._memory)
 
 
 class _Das2Encoder(Formatter):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,9 +18,13 @@ from dasflex_das.das3_cells import cells_of
 from dasflex_das.das3_messages import MAX_PACKET, comment_packet, problem_packet
 from dasflex_das.das3_wire import binary_wire, check_packet, end_line, text_wire, with_terms
 from dasflex_das.das3_writing import dataset_packet, stream_packet, written_columns
+from dasflex_das.decimals import side_by_side, write_reals
+from dasflex_das.packet_rows import PacketRows
 from dasflex_das.to_das3 import dataset_to_das3, header_to_das3
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from dasflex_core.arrays import Comment, Dataset, NoData, Problem, Records, StreamHeader, Variable
@@ -42,6 +46,14 @@ class _Form:
     columns: tuple[tuple[Variable, Wire], ...]
     extras: bool = False
 
+    def groups(self) -> Iterator[list[tuple[Variable, Wire]]]:
+        """The columns, those together that are written at once: neighbours of reals in text of one width."""
+        for width, columns in groupby(self.columns, key=lambda column: column[1].alike(column[0])):
+            if width:
+                yield list(columns)
+            else:
+                yield from ([column] for column in columns)
+
 
 class _Das3Encoder(Formatter):
     """What both forms share. In the `text` form each packet ends with a line end."""
@@ -52,6 +64,7 @@ class _Das3Encoder(Formatter):
         super().__init__(**values)
         self._header: StreamHeader | None = None
         self._forms: dict[int, _Form] = {}
+        self._rows = PacketRows()
 
     @abstractmethod
     def wire(self, variable: Variable) -> Wire:
@@ -90,12 +103,12 @@ class _Das3Encoder(Formatter):
         if form.size == VARIES:
             return self._varying(batch, form)
         body = len(form.tag)
-        rows = np.empty((len(batch), body + form.size), dtype=np.uint8)
+        rows = self._rows.take(len(batch), body + form.size)
         rows[:, :body] = np.frombuffer(form.tag, dtype=np.uint8)
         start = body
-        for variable, wire in form.columns:
-            stop = start + prod(variable.shape) * wire.width
-            wire.write(variable, _matrix(batch, variable), rows[:, start:stop])
+        for columns in form.groups():
+            stop = start + sum(prod(variable.shape) * wire.width for variable, wire in columns)
+            _write(batch, columns, rows[:, start:stop])
             start = stop
         if self.text:
             end_line(rows)
@@ -132,6 +145,16 @@ class _Das3Encoder(Formatter):
         from dasflex_core.arrays import StreamHeader
 
         return self.header(StreamHeader())
+
+
+def _write(batch: Records, columns: list[tuple[Variable, Wire]], out: NDArray[np.uint8]) -> None:
+    """Writes columns that stand side by side into their bytes."""
+    variable, wire = columns[0]
+    if len(columns) == 1:
+        wire.write(variable, _matrix(batch, variable), out)
+    else:
+        numbers = side_by_side((_matrix(batch, each), each.fill) for each, _wire in columns)
+        write_reals(out.reshape(*numbers.shape, wire.width), numbers)
 
 
 def _matrix(batch: Records, variable: Variable) -> NDArray[Any]:

@@ -16,13 +16,13 @@ import numpy as np
 
 from dasflex_core import epochs
 from dasflex_core.arrays import VARIES, is_fill
-from dasflex_core.digits import FILL_TIME, fixed_e, integers, iso_times, iso_width
+from dasflex_core.digits import FILL_TIME, integers, iso_times, iso_width
 from dasflex_core.errors import SourceError
 from dasflex_core.values import dataclass
 from dasflex_das.das3_properties import term_byte
 from dasflex_das.das3_values import default_fill, natural_type, storage_name
 from dasflex_das.das3_variables import binary_type
-from dasflex_das.decimals import exact_fill, keep_digits
+from dasflex_das.decimals import exact_fill, keep_digits, write_reals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,11 +86,14 @@ class Wire:
         elif values.dtype.kind in "iu":
             _write_integers(values, places)
         else:
-            numbers = exact_fill(values, variable.fill)
-            fixed_e(numbers, self.width - 8, out=places[..., :-1])
-            places[..., -1] = _BLANK
+            write_reals(places, exact_fill(values, variable.fill))
             if self.keep:
                 keep_digits(places[..., :-1], values)
+
+    def alike(self, variable: Variable) -> int:
+        """The width of reals in `%e`, which are written at once with neighbours of that width; 0 for all else."""
+        plain = self.dtype is None and self.units != "UTC" and variable.semantic not in ("string", "bool")
+        return self.width if plain and variable.dtype.kind == "f" and not self.keep else 0
 
 
 def binary_wire(variable: Variable) -> Wire:
