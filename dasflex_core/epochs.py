@@ -6,7 +6,8 @@ is outside, not finite, or fill is NaT. Integers convert exactly. A double is cu
 first, so that no more is lost than what it cannot hold itself: us2000 counts in steps of 0.125 μs from 2017 to 2035.
 
 TT2000 counts leap seconds, so its conversion needs the table (`dasflex_core.leapseconds`). A TT2000 inside a leap
-second becomes the last nanosecond before it, as a datetime64 has no such second.
+second becomes the last nanosecond before it, as a datetime64 has no such second. ET2000 are the ephemeris seconds of
+SPICE: those of TT, less a term of the year that stays below two milliseconds.
 """
 
 from __future__ import annotations
@@ -68,7 +69,13 @@ _EPOCHS: Final = {
 }
 _NANOSECONDS: Final = _EPOCHS["ns1970"]
 #: The epochs that need more than a scale and a shift; das2java writes `cdfTT2000`.
-_OTHERS: Final = {"TT2000": "ns", "cdfTT2000": "ns", "UTC": "s"}
+_OTHERS: Final = {"TT2000": "ns", "cdfTT2000": "ns", "ET2000": "s", "UTC": "s"}
+_EPHEMERIS: Final = _Epoch(_SECOND, 0, "s")
+#: The epochs that count leap seconds, and begin at noon of 2000-01-01 TT.
+_LEAPING: Final = ("TT2000", "ET2000")
+#: Ephemeris time less TT: its amplitude in ns, the mean anomaly of the Earth at J2000 and its rate, the eccentricity
+#: (the leap-second kernels of SPICE, `DELTET`).
+_AMPLITUDE, _ANOMALY, _RATE, _ECCENTRICITY = 1.657e6, 6.239996, 1.99096871e-7, 1.671e-2
 _NAMES: Final = {name.lower(): name for name in (*_EPOCHS, *_OTHERS)}
 
 
@@ -92,6 +99,17 @@ def _name(units: str) -> str:
     return "TT2000" if name == "cdfTT2000" else name
 
 
+def _epoch(name: str) -> _Epoch:
+    """The scale of an epoch; of those that count leap seconds, from their own zero on."""
+    return _EPHEMERIS if name == "ET2000" else _EPOCHS.get(name, _NANOSECONDS)
+
+
+def _ephemeris_less_tt(ns: Integers) -> Integers:
+    """What ephemeris time is ahead of TT, in ns, at times since J2000 of either."""
+    anomaly = _ANOMALY + _RATE * (ns / _SECOND)
+    return np.rint(_AMPLITUDE * np.sin(anomaly + _ECCENTRICITY * np.sin(anomaly))).astype(np.int64)
+
+
 def to_datetime64(values: NDArray[Any], units: str) -> Times:
     """The times that the values are, as datetime64[ns] of the same shape; NaT for fill and what is out of reach.
 
@@ -103,10 +121,10 @@ def to_datetime64(values: NDArray[Any], units: str) -> Times:
     if name == "UTC":
         raise SourceError(f"Times in UTC are datetime64 here, not {values.dtype}", kind="source.stream")
     flat = values.reshape(-1)
-    ns, missing = _scaled(flat, _EPOCHS.get(name, _NANOSECONDS))
-    if name == "TT2000":
+    ns, missing = _scaled(flat, _epoch(name))
+    if name in _LEAPING:
         missing |= ns > _LAST_TT2000
-        ns = _utc_of_tt2000(ns)
+        ns = _utc_of_tt2000(ns - _ephemeris_less_tt(ns) if name == "ET2000" else ns)
     ns[missing] = _NAT
     return ns.view("M8[ns]").reshape(values.shape)
 
@@ -148,13 +166,17 @@ def from_datetime64(times: Times, units: str, dtype: DTypeLike | None = None) ->
     if name == "UTC":
         return times
     kind = np.dtype(dtype) if dtype is not None else np.dtype(np.int64 if name in ("TT2000", "ns1970") else np.float64)
-    epoch = _EPOCHS.get(name, _NANOSECONDS)
+    epoch = _epoch(name)
     flat = times.reshape(-1)
     missing = np.isnat(flat)
-    if name == "TT2000":
+    if name in _LEAPING:
         missing |= flat.view(np.int64) < _FIRST_UTC
     ns = np.where(missing, 0, flat.view(np.int64))
-    whole, part = np.divmod(_tt2000_of_utc(ns) if name == "TT2000" else ns, epoch.unit)
+    if name in _LEAPING:
+        ns = _tt2000_of_utc(ns)
+    if name == "ET2000":
+        ns = ns + _ephemeris_less_tt(ns)
+    whole, part = np.divmod(ns, epoch.unit)
     whole += epoch.at_1970
     if kind.kind == "f":
         numbers = np.where(missing, np.nan, whole + part / epoch.unit).astype(kind)

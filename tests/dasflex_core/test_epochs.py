@@ -240,3 +240,22 @@ def test_unknown_epochs_are_named_with_the_nearest(convert_it):
     with pytest.raises(SourceError, match=r"Did you mean.* us2000") as caught:
         convert_it()
     assert caught.value.kind == "source.stream"
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        ("2000-01-01T11:58:55.816", -7.27e-5),
+        ("2016-12-31T23:59:59", 536500867.18393),
+        ("2017-01-01T00:00:00", 536500869.18393),
+    ],
+)
+def test_ephemeris_seconds_count_leap_seconds_and_the_term_of_the_year(time, seconds):
+    """What SPICE makes of these times by DELTET, and back to what a double holds."""
+    times = np.array([time], "M8[ns]")
+    there = from_datetime64(times, "ET2000")
+    assert abs(there[0] - seconds) < 1e-5
+    assert abs(to_datetime64(there, "et2000") - times)[0] <= np.timedelta64(200, "ns")
+    assert is_epoch("ET2000")
+    assert interval_units("ET2000") == "s"
+    assert np.isnat(to_datetime64(np.array([np.nan, 1e30]), "ET2000")).all()
