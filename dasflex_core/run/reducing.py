@@ -62,9 +62,9 @@ class PerDataset:
             yield item
 
     def finish(self) -> Iterator[Item]:
-        """What the reducers of all datasets have left, in the order in which these were first declared."""
+        """What the reducers of all datasets have left, in the order of their ids, as classic programs write it."""
         while self._active:
-            reducer = self._active.pop(next(iter(self._active)))
+            reducer = self._active.pop(min(self._active))
             for given in reducer.finish():
                 self._note(given)
                 yield given

@@ -76,17 +76,17 @@ def bin_peakavgsec(arguments: Sequence[str], head: bytes) -> list[str]:
 
 
 def bin_ratesec(arguments: Sequence[str], head: bytes) -> list[str]:
-    """`das2_bin_ratesec [-m] [-v UNITS] [-e] [-b BEGIN] BIN_SECONDS`.
-
-    Data are counted in bytes, whatever the units of `-v`; labels (`-t`, `-y`) are ours.
-    """
+    """`das2_bin_ratesec [-m] [-v UNITS] [-e] [-b BEGIN] [-t TITLE] [-y LABEL] BIN_SECONDS`."""
     names = {"monotonic": "m", "volume": "v", "events": "e", "begin": "b", "title": "t", "ylabel": "y"}
     found, (seconds,) = options("das2_bin_ratesec", arguments, flags="me", valued="vbty", names=names, count=(1, 1))
     if "v" in found and found["v"] not in ("bytes", "kB", "MB", "GB"):
         raise QueryError(f"das2_bin_ratesec: -v {found['v']!r} is none of bytes, kB, MB, GB", kind="query.bad-value")
-    of = "bytes" if "v" in found else "events" if "e" in found else "records"
+    of = found.get("v") or ("events" if "e" in found else "records")
     width = number("das2_bin_ratesec", "the width of a bin", seconds)
-    return _around(head, "rate", f"calc.rate={width!r}", f"calc.rate.of={of}", *_begin(found))
+    texts = [
+        f"calc.rate.{name}={found[letter]}" for letter, name in (("t", "title"), ("y", "label")) if letter in found
+    ]
+    return _around(head, "rate", f"calc.rate={width!r}", f"calc.rate.of={of}", *texts, *_begin(found))
 
 
 def histo(arguments: Sequence[str], head: bytes) -> list[str]:

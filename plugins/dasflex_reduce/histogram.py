@@ -7,6 +7,7 @@ of values at or below each, or at or above. Fill and NaN do not count, where cla
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ from dasflex_core.arrays import (
     Encoding,
     NoData,
     Problem,
+    Properties,
     Property,
     Ragged,
     Records,
@@ -46,6 +48,8 @@ _KINDS: Final = {
 #: Different values of one variable, at most.
 _MOST: Final = 1_000_000
 _EXACT: Final = 1 << 24
+#: A property of das2 that says something of an axis, such as `xTagWidth`.
+_AXIS: Final = re.compile("[xyz][A-Z]")
 
 
 class Histogram(
@@ -71,10 +75,9 @@ class Histogram(
             yield item
 
     def header(self, header: StreamHeader) -> StreamHeader:
-        """The head with another title, and without what says how the data were drawn."""
-        properties = header.properties.without(
-            "renderer", "yRange", "zRange", "yScaleType", "zScaleType", "yLabel", "zLabel"
-        )
+        """The head with another title, and without what says of axes that are there no more, such as those of times."""
+        kept = (each for each in header.properties if each.name != "renderer" and not _AXIS.match(each.name))
+        properties = Properties(tuple(kept))
         title = properties.get("title")
         if title is not None:
             properties = properties.put(replace(title, text=f"{title.text.rstrip()} - Histogram"))

@@ -54,8 +54,12 @@ _UNITS: Final = {1.0: "s**-1", 60.0: "minute**-1", 3600.0: "hour**-1", 86400.0: 
 _OF: Final = {
     "records": "Records in each bin",
     "bytes": "Bytes of data in each bin",
+    "kB": "The same in units of 1,024 bytes",
+    "MB": "The same in units of 1,024 kB",
+    "GB": "The same in units of 1,024 MB",
     "events": "1 where a bin has records, 0 where it has none",
 }
+_BYTES: Final = {"bytes": 1.0, "kB": 1024.0, "MB": 1024.0**2, "GB": 1024.0**3}
 
 
 class Rate(
@@ -71,6 +75,10 @@ class Rate(
 
     seconds: float = param("calc.rate", units="s", low=1e-3, title="Width of the bins in which data are counted")
     of: str = param("calc.rate.of", mode="modifier", values=_OF, default="records", title="What is counted")
+    title: str | None = param(
+        "calc.rate.title", mode="modifier", title="Title of the stream", help="In place of its own"
+    )
+    label: str | None = param("calc.rate.label", mode="modifier", title="Label of the counts", help="On their axis")
 
     def __init__(self, **values: Value | None) -> None:
         super().__init__(**values)
@@ -105,7 +113,7 @@ class Rate(
         if not len(numbers):
             return
         sizes = None
-        if self.of == "bytes":
+        if self.of in _BYTES:
             sizes = _sizes(batch) if kept is None else _sizes(batch)[kept]
         self._counted.add(numbers, sizes)
         if self._counted.span > LARGEST:
@@ -122,7 +130,7 @@ class Rate(
         text = "String" if header.generation == 2 else "string"
         title = properties.text("title")
         for name, value in (
-            ("title", f"{title} (coverage)" if title else "Coverage"),
+            ("title", self.title or (f"{title} (coverage)" if title else "Coverage")),
             ("renderer", "stairSteps"),
             ("sourceId", properties.text("sourceId", "dasflex")),
         ):
@@ -144,10 +152,10 @@ class Rate(
 
     def _told(self) -> Iterator[Item]:
         """The dataset and its records, in batches."""
-        dataset = _declared(self.of, self.seconds, self._generation)
+        dataset = _declared(self.of, self.seconds, self._generation, self.label)
         yield dataset
         time, value = dataset.columns
-        scale = 1.0 if self.seconds in _UNITS else self.seconds
+        scale = (1.0 if self.seconds in _UNITS else self.seconds) * _BYTES.get(self.of, 1.0)
         for numbers, counts in self._counted.batches():
             values = (counts > 0 if self.of == "events" else counts / scale).astype(value.dtype)
             centres = self._grid.centres(numbers, time.units, time.dtype)
@@ -215,12 +223,12 @@ def _values(column: Column) -> NDArray[np.int64]:
     return found
 
 
-def _declared(of: str, seconds: float, generation: int) -> Dataset:
-    """The dataset of the counts."""
+def _declared(of: str, seconds: float, generation: int, asked: str | None) -> Dataset:
+    """The dataset of the counts, with the label that was asked for or one of ours."""
     old = generation == 2
     name = "coverage" if of == "events" else "rate"
-    units = "" if of == "events" else f"{'packets' if of == 'records' else 'bytes'} {_UNITS.get(seconds, 's**-1')}"
-    label = "Coverage" if of == "events" else f"Rate ({units})"
+    units = "" if of == "events" else f"{'packets' if of == 'records' else of} {_UNITS.get(seconds, 's**-1')}"
+    label = asked or ("Coverage" if of == "events" else f"Rate ({units})")
     order = "LEreal" if not old else "little_endian_real"
     time = Variable(
         "time",

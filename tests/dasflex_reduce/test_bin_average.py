@@ -472,6 +472,14 @@ def test_records_without_a_time_are_left_out():
     assert out == {"time": [5.0], "b": [2.0]}
 
 
+def test_open_bins_are_told_in_the_order_of_ids():
+    """Whatever the order in which these were declared (das-streams 5.1, item 3)."""
+    header, first, records = line([0.0], [1.0])
+    second = replace(first, id=2, name="packet_02")
+    items = [header, second, first, Records(second, records.columns), records]
+    assert [each.dataset.id for each in records_of(binned(items, 10.0))] == [1, 2]
+
+
 def test_a_dataset_without_times_stays_as_it_is():
     """There is nothing to bin in a table of channels."""
     number = Variable("n", "center", "real", "", (VARIES,), np.dtype("f8"))

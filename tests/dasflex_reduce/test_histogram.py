@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -97,6 +98,13 @@ def test_a_histogram_can_be_written(generation, encoder):
 
 def test_remarks_pass():
     assert run([*stream([1]), Comment("log:info", "hello")])[1] == Comment("log:info", "hello")
+
+
+def test_what_was_said_of_the_axis_of_time_is_not_said_of_values():
+    header, *rest = stream([1, 2])
+    said = [Property("xTagWidth", "2 s", "Datum"), Property("xLabel", "UTC", "String"), Property("kept", "1", "String")]
+    header, *_rest = run([replace(header, properties=header.properties.put(*said)), *rest])
+    assert {each.name for each in header.properties} == {"title", "kept"}
 
 
 class TestContract(ReducerContract):

@@ -176,6 +176,22 @@ def test_counts_can_be_written(encoder):
             assert sum(len(item) for item in decoder.feed(text) if isinstance(item, Records)) == 2
 
 
+@pytest.mark.parametrize(("of", "size"), [("bytes", 1.0), ("kB", 1024.0), ("MB", 1024.0**2), ("GB", 1024.0**3)])
+def test_bytes_are_counted_in_units_of_1024(of, size):
+    items = [HEADER, *table(1, [0.0, 1.0, 65.0], width=256)]
+    found = counted(items, 60.0, of)
+    assert bins(found) == pytest.approx({30.0: 2 * 1032 / size, 90.0: 1032 / size}, rel=1e-6)
+    assert found[1]["rate"].units == f"{of} minute**-1"
+
+
+def test_a_title_and_a_label_stand_in_place_of_ours():
+    stage = Rate(seconds=60.0, title="Packets of the probe", label="How many")
+    items = [HEADER, *table(1, [0.0])]
+    header, dataset, *_rest = [*(out for item in items for out in stage.feed(item)), *stage.finish()]
+    assert header.properties.text("title") == "Packets of the probe"
+    assert (dataset["rate"].label, dataset["rate"].properties.text("yLabel")) == ("How many", "How many")
+
+
 class TestContract(ReducerContract):
     """What every reducer keeps, of a count over all datasets."""
 

@@ -134,7 +134,8 @@ def test_options_are_those_of_the_classic_programs():
         *("das2-decode", "--then", "bin-average", "bin.time.max=60", "bin.stats=mean,min,max,stddev"),
         *("read.time.min=2000-01-01", "--then", "das2-binary"),
     ]
-    assert "calc.rate.of=bytes" in programs["das2_bin_ratesec"](["-b", "2000-01-01", "-v", "kB", "60"], head)
+    asked = programs["das2_bin_ratesec"](["-b", "2000-01-01", "-v", "kB", "-t", "A title", "-y", "L", "60"], head)
+    assert {"calc.rate.of=kB", "calc.rate.title=A title", "calc.rate.label=L"} < set(asked)
     assert programs["das2_ascii"](["-s", "3", "-r", "5"], head)[2:] == ["das2-text", "sigdigit=5", "secfrac=3"]
     with pytest.raises(QueryError, match="the options are -b"):
         programs["das2_bin_peakavgsec"](["-x", "60"], head)
