@@ -65,6 +65,7 @@ class Das3Packets(Packets):
                 self._need = tag.end - at if tag else 1
                 break
             self._packet(data[at : tag.end], tag, tag.body - at, self._offset + at)
+            self._compare()
             at = tag.end
         self._pieces = [data[at:]] if at < len(data) else []
         self._held = len(data) - at
@@ -73,9 +74,17 @@ class Das3Packets(Packets):
     def finish(self) -> None:
         """Verifies the end."""
         self._decoding.flush()
+        self._compare()
         if self._held and not self._ended:
             left = b"".join(self._pieces)
             self.fault(self._offset, "", truncated(left, self._offset), excerpt(left[:24]))
+
+    def _compare(self) -> None:
+        """Remarks on runs of different lengths over one index."""
+        for number, offset, why in self._decoding.uneven:
+            message = f"{why}, and they share an index"
+            self.remark(offset, f"|Pd|{number}|", Remark("deviation", "run-lengths", message))
+        self._decoding.uneven.clear()
 
     def _packet(self, packet: bytes, tag: Tag, start: int, offset: int) -> None:
         """One whole packet, whose body begins at `start`."""

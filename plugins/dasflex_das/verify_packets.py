@@ -17,6 +17,7 @@ from dasflex_core.errors import SourceError
 from dasflex_core.values import dataclass
 from dasflex_das.elements import parse
 from dasflex_das.verify_headers import Remark, worst
+from dasflex_das.verify_runs import uneven
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -125,7 +126,8 @@ class Decoding:
     """Runs of data packets through a decoder, which is made anew when it refused something.
 
     `wrong` is called with the offset and the tag of a packet that cannot be decoded, the error and its first bytes;
-    `records` with an id and the number of its records.
+    `records` with an id and the number of its records. `uneven` are the id and the offset of packets with runs of
+    different lengths over one index, and what to say of each: the first of each batch.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class Decoding:
         wrong: Callable[[int, int, SourceError, bytes], None],
         records: Callable[[int, int], None],
     ) -> None:
+        self.uneven: list[tuple[int, int, str]] = []
         self._make = decoder
         self._decoder = decoder()
         self._wrong = wrong
@@ -208,12 +211,20 @@ class Decoding:
         try:
             for item in self._decoder.feed(b"".join(packet for _number, _offset, packet in run)):
                 if isinstance(item, Records):
+                    self._compare(item, counts.get(item.dataset.id, 0), run)
                     counts[item.dataset.id] = counts.get(item.dataset.id, 0) + len(item)
         except SourceError as error:
             self._one_by_one(run, error)
             return
         for number, count in counts.items():
             self._records(number, count)
+
+    def _compare(self, records: Records, before: int, run: list[tuple[int, int, bytes]]) -> None:
+        """Notes records whose runs differ in length over one index; `before` are those of the run that came earlier."""
+        found = uneven(records) if any(variable.ragged for variable in records.dataset.columns) else None
+        if found:
+            own = [offset for number, offset, _packet in run if number == records.dataset.id]
+            self.uneven.append((records.dataset.id, own[before + found[0]], found[1]))
 
     def _one_by_one(self, run: list[tuple[int, int, bytes]], reason: SourceError) -> None:
         """Finds the packets at fault in a run that was refused: the first of each id, which is then given up."""

@@ -276,3 +276,34 @@ def test_translations_of_a_property_are_passed_through():
         data = encoded(encoder, items)
         assert decoded(data) == items
         assert verify([data]).verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("index", "bodies", "place", "why"),
+    [
+        ("*;*", [b"[j|1]\1[j|1]\1", b"[j|2]\1\2[j|1]\2"], 1, "b has runs of other lengths than a"),
+        ("*;*;*", [b"[j|2][k|1]\1[k|2]\1\2" * 2, b"[j|1][k|1]\1[j|1][k|2]\1\2"], 1, "b has runs"),
+        ("*;*;*", [b"[j|0]" * 2, b"[j|0][j|1][k|0]"], 1, "b has runs"),
+        ("*;*", [b"[j|1]\1[j|1]\1", b"[j|0][j|0]"], None, ""),
+        ("*;*;*", [b"[j|2][k|1]\1[k|2]\1\2" * 2], None, ""),
+    ],
+)
+def test_runs_of_different_lengths_over_one_index_are_a_deviation(index, bodies, place, why):
+    """Nothing in the form says so, and those who read one value beside the other go wrong."""
+    variables = {name: scalar(index, BYTES) for name in ("a", "b")}
+    data = stream(index, variables, bodies)
+    report = verify([data])
+    if place is None:
+        assert report.verdict == "ok"
+        return
+    (found,) = report.findings
+    assert (report.verdict, found.rule) == ("deviation", "run-lengths")
+    assert found.message.startswith(why)
+    assert data[found.offset :].startswith(packet("Pd", 1, MOMENT + bodies[place]))
+    assert verify(data[at : at + 5] for at in range(0, len(data), 5)).findings == report.findings
+
+
+def test_runs_over_different_indices_are_not_compared():
+    """One over j, the other over k."""
+    variables = {"a": scalar("*;*;-", BYTES), "b": scalar("*;-;*", BYTES)}
+    assert verify([stream("*;*;*", variables, [b"[j|2]\1\2[k|1]\1"])]).verdict == "ok"
