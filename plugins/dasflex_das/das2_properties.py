@@ -15,7 +15,7 @@ from dasflex_core.errors import SourceError
 from dasflex_das.elements import attribute_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from dasflex_das.elements import Element
 
@@ -38,6 +38,8 @@ _TYPES = {
     "datum": "Datum",
     "datumrange": "DatumRange",
     "realrange": "DatumRange",
+    "integerrange": "DatumRange",
+    "integerarray": "doubleArray",
     "time": "Time",
     "datetime": "Time",
     "timerange": "TimeRange",
@@ -92,15 +94,26 @@ def safe_name(name: str, otherwise: str = "plane") -> str:
     return clean if clean[:1].isalpha() else f"{otherwise}_{clean}"[:_LONGEST_NAME] if clean else otherwise
 
 
+def _written_name(name: str, taken: Container[str]) -> str:
+    """The name of a property in a header: its own if das2C takes that, else one like it that is not taken."""
+    clean = safe_name(name, "p").replace(".", "_")
+    found, number = clean, 1
+    while found != name and found in taken:
+        number += 1
+        found = f"{clean[: _LONGEST_NAME - 4]}_{number}"
+    return found
+
+
 def properties_lines(properties: Iterable[Property], indent: str) -> str:
     """The `<properties … />` element, one property per line and every type written, or nothing where there are none.
 
     A property without a das2 type is written as `String`: Java clients refuse any other prefix (das2java's set of
     property types), and names with other characters are refused by das2C.
     """
-    lines = {}
-    for each in properties:
-        name = safe_name(each.name, "p").replace(".", "_")
+    every = tuple(properties)
+    lines: dict[str, str] = {}
+    for each in every:
+        name = _written_name(each.name, {*lines, *(other.name for other in every)})
         kind = _TYPES.get(each.type.lower(), "String")
         text = each.text if not each.units or kind != "Datum" else f"{each.text} {each.units}"
         lines[name] = f'\n{indent}  {kind}:{name}="{attribute_text(text)}"'

@@ -9,6 +9,7 @@ import pytest
 from dasflex_core.arrays import VARIES, Encoding, Properties, Property, Sequence, StreamHeader, traits_of
 from dasflex_core.errors import SourceError
 from dasflex_das.das2_headers import read_packet, read_stream
+from dasflex_das.das2_properties import properties_lines
 from dasflex_das.elements import parse
 
 TIME = '<x type="time24" units="us2000"/>'
@@ -42,6 +43,22 @@ def test_properties_keep_their_das2_types_and_none_is_a_string():
         Property("thing", "x", "String"),
         Property("span", "2000 to 2001", "TimeRange"),
     ]
+
+
+def test_types_of_das3_are_known_in_das2_too():
+    root = parse(b'<stream version="2.2"><properties integerRange:a="1 to 2" integerArray:b="1,2"/></stream>', "H")
+    assert [each.type for each in read_stream(root, "H").properties] == ["DatumRange", "doubleArray"]
+
+
+def test_properties_whose_names_das2c_refuses_do_not_hide_one_another():
+    """The schema takes more letters than das2C; what is written has names of its own."""
+    names = ("a_b", "a.b", "a-b", "9", "x" * 70, "x" * 71)
+    text = properties_lines((Property(name, name, "String") for name in names), "")
+    said = parse(text.encode(), "H").attributes
+    assert sorted(value for _name, value in said) == sorted(names)
+    written = [name.removeprefix("String:") for name, _value in said]
+    assert written[:4] == ["a_b", "a_b_2", "a_b_3", "p_9"]
+    assert max(map(len, written)) <= 63
 
 
 def test_a_packet_of_y_planes_is_time_and_data():
