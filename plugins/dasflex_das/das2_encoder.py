@@ -231,14 +231,21 @@ class _Das2Encoder(Formatter):
 class Das2BinaryEncoder(_Das2Encoder, name="das2-binary", accepts="arrays", produces="das/2/binary"):
     """Arrays to das2 in the binary form."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    keep: bool = param(
+        "format.das.keep",
+        mode="modifier",
+        default="false",
+        title="Whether text stays text",
+        help="Else it does so beside binary planes only",
+    )
+
+    def __init__(self, **values: bool | None) -> None:
+        super().__init__(**values)
         self._writer = _Writer(self._choose, keep=True)
 
-    @staticmethod
-    def _choose(dataset: Dataset, variable: Variable) -> Encoding:
-        """The encoding of a variable: its own if that is binary; text is kept beside binary planes only."""
-        mixed = any(each.encoding and each.encoding.name not in _TEXT for each in dataset.columns)
+    def _choose(self, dataset: Dataset, variable: Variable) -> Encoding:
+        """The encoding of a variable: its own if that is binary, or is kept; text stays beside binary planes."""
+        mixed = self.keep or any(each.encoding and each.encoding.name not in _TEXT for each in dataset.columns)
         return binary_encoding(variable, mixed=mixed)
 
 

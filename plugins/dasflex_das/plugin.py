@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
     import click
 
+_KEEP = ParamSpec(
+    "format.das.keep",
+    mode="modifier",
+    type="boolean",
+    default="false",
+    title="Whether text stays text",
+    help="Else it does so beside binary planes only",
+    attribute="keep",
+)
 _SECFRAC = ParamSpec(
     "format.secfrac",
     mode="offered",
@@ -64,6 +73,7 @@ STAGES = (
         accepts=ARRAYS,
         produces=StreamType("das", "2", "binary"),
         factory="dasflex_das.das2_encoder:Das2BinaryEncoder",
+        params=(_KEEP,),
         cost=Cost(per_gb=1.0),
     ),
     StageSpec(

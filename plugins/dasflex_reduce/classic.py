@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Classic reducers of das2 streams as words of `dasflex filter`, with their own options (das-streams 5.1 to 5.5, 5.8).
 
-What comes out has the generation of what comes in, and is text where that is. Options that only changed how a program
+What comes out has the generation of what comes in. Values keep their encoding in das2; in das3 all are text where the
+first are. Options that only changed how a program
 met a fault that is none here (`-m` of das2_bin_ratesec, `-x` and `-m` of das2_psd) are accepted and do nothing.
 """
 
@@ -24,9 +25,10 @@ _BINARY: Final = re.compile(rb'(?:type|encoding)\s*=\s*["\'](?:sun_real|little_e
 
 def _around(head: bytes, *inside: str) -> list[str]:
     """The words of some reducers with the decoder and the encoder that the input needs."""
-    generation = "das3" if head.lstrip()[:1] == b"|" else "das2"
+    if head.lstrip()[:1] != b"|":
+        return ["das2-decode", "--then", *inside, "--then", "das2-binary", "keep=true"]
     form = "binary" if _BINARY.search(head) or b"<p" not in head else "text"
-    return [f"{generation}-decode", "--then", *inside, "--then", f"{generation}-{form}"]
+    return ["das3-decode", "--then", *inside, "--then", f"das3-{form}"]
 
 
 def _begin(found: dict[str, str]) -> list[str]:

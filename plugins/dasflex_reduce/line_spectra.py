@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dasflex_core import epochs, units
-from dasflex_core.arrays import VARIES, Dataset, Ragged, Records, is_fill
+from dasflex_core.arrays import VARIES, Comment, Dataset, Ragged, Records, is_fill
 from dasflex_core.errors import SourceError
 from dasflex_core.stages import param
 from dasflex_reduce import spectral_facts
@@ -90,6 +90,12 @@ class LineSpectralDensity(
     def records(self, batch: Records) -> Records | Iterable[Item]:
         """The spectra of the segments that end in this batch."""
         return self._transformed(batch) if self._lines else batch
+
+    def finish(self) -> Iterable[Item]:
+        """That there were too few records in a row, where that is so."""
+        if self._lines and self._made is None:
+            few = f"{self._source.name} has no {self.length:,} records in a row at even times, as dft.length asks"
+            yield Comment("log:info", few, "spectral-density-lines")
 
     def _transformed(self, batch: Records) -> Iterator[Item]:
         """The same, where there are lines."""

@@ -127,14 +127,17 @@ class SpectralDensity(
     _made: Dataset
     _remarks: list[str]
 
-    def dataset(self, dataset: Dataset) -> Dataset:
-        """The declaration of the spectra. Raises `QueryError` for samples that follow no regular time."""
+    def dataset(self, dataset: Dataset) -> Dataset | None:
+        """The declaration of the spectra; None where nothing is transformed.
+
+        Raises `QueryError` for samples that follow no regular time.
+        """
         self._remarks = []
         self._shape = self._shaped(dataset)
         said = [each.properties for each in (*self._shape.samples[:1], dataset, self.stream) if each]
         self._band = band_of(said, self.recipe.count, 1 / (self.length * self._shape.seconds))
         self._made = self._declared(dataset)
-        return self._made
+        return self._made if self._shape.samples else None
 
     def _shaped(self, dataset: Dataset) -> _Shape:
         """What is transformed in the dataset."""

@@ -132,7 +132,7 @@ def test_options_are_those_of_the_classic_programs():
     head = waves()[:600]
     assert programs["das2_bin_avgsec"](["-r", "-s", "-b", "2000-01-01", "60"], head) == [
         *("das2-decode", "--then", "bin-average", "bin.time.max=60", "bin.stats=mean,min,max,stddev"),
-        *("read.time.min=2000-01-01", "--then", "das2-binary"),
+        *("read.time.min=2000-01-01", "--then", "das2-binary", "keep=true"),
     ]
     asked = programs["das2_bin_ratesec"](["-b", "2000-01-01", "-v", "kB", "-t", "A title", "-y", "L", "60"], head)
     assert {"calc.rate.of=kB", "calc.rate.title=A title", "calc.rate.label=L"} < set(asked)
@@ -274,3 +274,38 @@ def test_epochs_as_numbers_are_refused_with_the_reason():
     done = ran("das3_text", "-3", "-n", given=waves())
     assert done.returncode == 2
     assert b"-n" in done.stderr
+
+
+def test_each_plane_of_a_stream_keeps_its_encoding():
+    """Also where packets of text stand beside binary ones, and doubles beside floats."""
+    head = '<stream version="2.2"/>'
+    texts = '<packet><x type="time24" units="us2000"/><y name="t" type="ascii11" units="V"/></packet>'
+    reals = (
+        '<packet><x type="sun_real8" units="t2000"/><y name="f" type="little_endian_real4" units="V"/>'
+        '<y name="d" type="sun_real8" units="V"/></packet>'
+    )
+    data = b":01:2000-01-01T00:00:01.000  1.500e+00\n"
+    data += (
+        b":02:" + np.array([2.0], ">f8").tobytes() + np.array([3.0], "<f4").tobytes() + np.array([4.0], ">f8").tobytes()
+    )
+    given = b"".join(f"[{at:02d}]{len(each):06d}{each}".encode() for at, each in enumerate((head, texts, reals)))
+    found = items(filtered("das2_bin_avgsec", "-r", "10", given=given + data))
+    written = {
+        each.name: f"{each.encoding.name}{each.encoding.width}"
+        for item in found
+        if isinstance(item, Dataset)
+        for each in item.columns
+        if each.plane != "x"
+    }
+    assert written == {
+        "t": "ascii11", "t.min": "ascii11", "t.max": "ascii11",
+        "f": "little_endian_real4", "f.min": "little_endian_real4", "f.max": "little_endian_real4",
+        "d": "sun_real8", "d.min": "sun_real8", "d.max": "sun_real8",
+    }  # fmt: skip
+
+
+def test_that_nothing_could_be_transformed_is_told():
+    stream = filtered("das2_psd", "128", "1", given=waves())
+    assert b"64 samples" in stream
+    assert b"[01]" not in stream, "no packet of times alone"
+    assert b"no 128 records in a row" in filtered("das2_psd", "128", "1", given=uneven())
