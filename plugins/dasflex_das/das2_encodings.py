@@ -149,8 +149,9 @@ def _put_times(target: NDArray[Any], times: NDArray[Any], width: int) -> None:
     """Writes times into rows of that width; a form shorter than a second is the beginning of the row."""
     fraction = min(max(width - _BESIDE_FRACTION, 0), 9)
     text = digits.iso_width(fraction)
-    target[...] = ord(" ")
     if text < width:
+        target[..., text:] = ord(" ")
         digits.iso_times(times, fraction, out=target[..., :text])
     else:
+        target[..., width - 1] = ord(" ")
         target[..., : width - 1] = digits.iso_times(times, 0)[..., : width - 1]

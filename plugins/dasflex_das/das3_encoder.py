@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from itertools import groupby, pairwise
+from dataclasses import replace
+from itertools import count, groupby, pairwise
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from dasflex_das.das3_wire import Wire
 
 __all__ = ["Das3BinaryEncoder", "Das3TextEncoder"]
+
+#: The ids that classic tools read.
+_IDS: Final = range(1, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class _Das3Encoder(Formatter):
         self._header: StreamHeader | None = None
         self._forms: dict[int, _Form] = {}
         self._rows = PacketRows()
+        self._numbers: dict[int, int] = {}
 
     @abstractmethod
     def wire(self, variable: Variable) -> Wire:
@@ -86,14 +91,27 @@ class _Das3Encoder(Formatter):
             (each, with_terms(self.wire(each), each, text=self.text, last=each is final)) for each in written
         )
         wires = {variable.name: wire for variable, wire in columns}
+        number = self._number(dataset.id)
+        header = head + dataset_packet(replace(dataset, id=number), wires)
         if dataset.extras or any(variable.ragged or wire.width == VARIES for variable, wire in columns):
-            self._forms[dataset.id] = _Form(b"|Pd|%d|" % dataset.id, VARIES, columns, bool(dataset.extras))
-            return head + dataset_packet(dataset, wires)
+            self._forms[dataset.id] = _Form(b"|Pd|%d|" % number, VARIES, columns, bool(dataset.extras))
+            return header
         size = sum(prod(variable.shape) * wire.width for variable, wire in columns)
-        tag = b"|Pd|%d|%d|" % (dataset.id, size)
+        tag = b"|Pd|%d|%d|" % (number, size)
         check_packet(len(tag) + size, dataset.name, MAX_PACKET)
         self._forms[dataset.id] = _Form(tag, size, columns)
-        return head + dataset_packet(dataset, wires)
+        return header
+
+    def _number(self, own: int) -> int:
+        """The id of a dataset in the stream: its own where classic tools read that, else the first that is free.
+
+        Beyond 99 datasets each keeps its own, unless that is taken.
+        """
+        if own not in self._numbers:
+            taken = set(self._numbers.values())
+            wanted = (*((own,) if own in _IDS else ()), *_IDS, own, *count(_IDS.stop))
+            self._numbers[own] = next(number for number in wanted if number not in taken)
+        return self._numbers[own]
 
     def records(self, batch: Records) -> bytes:
         """One packet `|Pd|` for each record."""
@@ -104,7 +122,7 @@ class _Das3Encoder(Formatter):
             return self._varying(batch, form)
         body = len(form.tag)
         rows = self._rows.take(len(batch), body + form.size)
-        rows[:, :body] = np.frombuffer(form.tag, dtype=np.uint8)
+        rows[:, :body].view(f"V{body}")[...] = np.void(form.tag)
         start = body
         for columns in form.groups():
             stop = start + sum(prod(variable.shape) * wire.width for variable, wire in columns)

@@ -41,14 +41,17 @@ def exact_fill(values: NDArray[Any], fill: Fill) -> NDArray[Any]:
     return exact
 
 
-def side_by_side(columns: Iterable[tuple[NDArray[Any], Fill]]) -> NDArray[np.float64]:
-    """Columns of the same records as one matrix of doubles: the values of a record one after the other, fill exact.
+def side_by_side(columns: Iterable[tuple[NDArray[Any], Fill]]) -> NDArray[Any]:
+    """Columns of the same records as one matrix: the values of a record one after the other, fill as `exact_fill`.
 
     What is written at once costs the calls of numpy once.
     """
-    parts = [exact_fill(values, fill).reshape(len(values), -1) for values, fill in columns]
+    found = [(values.reshape(len(values), -1), fill) for values, fill in columns]
+    first, fill = found[0]
+    if all(values.dtype == first.dtype and other == fill for values, other in found):
+        return exact_fill(np.concatenate([values for values, _fill in found], axis=1), fill)
     with np.errstate(invalid="ignore"):  # a signalling NaN
-        return np.concatenate(parts, axis=1, dtype=np.float64)
+        return np.concatenate([exact_fill(values, own) for values, own in found], axis=1, dtype=np.float64)
 
 
 def write_reals(room: NDArray[np.uint8], numbers: NDArray[Any]) -> None:
