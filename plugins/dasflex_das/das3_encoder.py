@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
-from itertools import count, groupby, pairwise
+from itertools import chain, count, groupby, pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -19,7 +19,7 @@ from dasflex_das.das3_cells import cells_of
 from dasflex_das.das3_messages import MAX_PACKET, comment_packet, problem_packet
 from dasflex_das.das3_wire import binary_wire, check_packet, end_line, text_wire, with_terms
 from dasflex_das.das3_writing import dataset_packet, stream_packet, written_columns
-from dasflex_das.decimals import side_by_side, write_reals
+from dasflex_das.decimals import write_side_by_side
 from dasflex_das.packet_rows import PacketRows
 from dasflex_das.to_das3 import dataset_to_das3, header_to_das3
 
@@ -109,7 +109,7 @@ class _Das3Encoder(Formatter):
         """
         if own not in self._numbers:
             taken = set(self._numbers.values())
-            wanted = (*((own,) if own in _IDS else ()), *_IDS, own, *count(_IDS.stop))
+            wanted = chain((own,) if own in _IDS else (), _IDS, (own,), count(_IDS.stop))
             self._numbers[own] = next(number for number in wanted if number not in taken)
         return self._numbers[own]
 
@@ -171,8 +171,8 @@ def _write(batch: Records, columns: list[tuple[Variable, Wire]], out: NDArray[np
     if len(columns) == 1:
         wire.write(variable, _matrix(batch, variable), out)
     else:
-        numbers = side_by_side((_matrix(batch, each), each.fill) for each, _wire in columns)
-        write_reals(out.reshape(*numbers.shape, wire.width), numbers)
+        room = out.reshape(len(batch), -1, wire.width)
+        write_side_by_side(room, ((_matrix(batch, each), each.fill) for each, _wire in columns))
 
 
 def _matrix(batch: Records, variable: Variable) -> NDArray[Any]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -307,3 +309,28 @@ def test_runs_over_different_indices_are_not_compared():
     """One over j, the other over k."""
     variables = {"a": scalar("*;*;-", BYTES), "b": scalar("*;-;*", BYTES)}
     assert verify([stream("*;*;*", variables, [b"[j|2]\1\2[k|1]\1"])]).verdict == "ok"
+
+
+def test_ids_that_classic_tools_do_not_read_become_others():
+    """1 to 99 stay, those beyond take what is free, and a dataset declared anew keeps its id."""
+    header = f'<dataset name="d" rank="1" index="*">{TIME.format("*")}</dataset>'
+    data = packet("Sx", "", '<stream type="das-basic-stream" version="3.0"/>')
+    for number in (2, 100, 0, 1, 7, 100):
+        data += packet("Hx", number, header) + packet("Pd", number, MOMENT)
+    items = decoded(data)
+    # The same declaration again says nothing new, but one in other words does.
+    items.append(replace(next(item for item in items if isinstance(item, Dataset) and item.id == 100), plot="polar"))
+    back = decoded(encoded(Das3BinaryEncoder(), items))
+    assert [item.id for item in back if isinstance(item, Dataset)] == [2, 1, 3, 4, 7, 1]
+    assert verify([encoded(Das3TextEncoder(), items)]).verdict == "ok"
+    counts = [(item.dataset.id, len(item)) for item in back if isinstance(item, Records)]
+    assert sum(length for _number, length in counts) == 6
+    assert sum(length for number, length in counts if number == 1) == 2
+
+
+def test_more_datasets_than_ids_are_all_written():
+    header = f'<dataset name="d" rank="1" index="*">{TIME.format("*")}</dataset>'
+    data = packet("Sx", "", '<stream type="das-basic-stream" version="3.0"/>')
+    data += b"".join(packet("Hx", number, header) + packet("Pd", number, MOMENT) for number in range(120, 0, -1))
+    back = decoded(encoded(Das3TextEncoder(), decoded(data)))
+    assert len({item.dataset.id for item in back if isinstance(item, Records)}) == 120
