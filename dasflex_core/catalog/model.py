@@ -12,7 +12,7 @@ Front-ends read definitions at each request, so nothing here, and nothing that i
 from __future__ import annotations
 
 from dataclasses import field
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from dasflex_core.values import dataclass
 
@@ -226,6 +226,41 @@ class Facts:
             for key in ("fill", "period", "units", "valid")
             if (value := getattr(item, key, None)) not in (None, "")
         )
+
+    def text(self) -> str:
+        """The same as a JSON object, of what a stage may see: what `read` takes."""
+        import json
+
+        coords = {name: said for name, item in self.coords.items() if (said := _said(item))}
+        data = {name: said for name, item in self.data.items() if (said := _said(item))}
+        found = {"coords": coords, "data": data}
+        return json.dumps({table: items for table, items in found.items() if items}, ensure_ascii=False)
+
+    @classmethod
+    def read(cls, text: str) -> Facts:
+        """The facts that a JSON object says. Raises `ValueError` for what is none, `TypeError` for unknown keys."""
+        import json
+
+        held = json.loads(text)
+        if not isinstance(held, dict) or not held.keys() <= {"coords", "data"}:
+            raise ValueError("facts are an object with `coords` and `data`")
+        coords = {name: Coord(**_bounded(item)) for name, item in held.get("coords", {}).items()}
+        return cls(coords, {name: DataItem(**_bounded(item)) for name, item in held.get("data", {}).items()})
+
+
+#: What a stage may see of a table, in the order of the definition file.
+_SEEN: Final = ("label", "units", "scale", "valid", "period", "fill", "source")
+
+
+def _said(item: Coord | DataItem) -> dict[str, object]:
+    """What a stage may see of a table."""
+    every = {key: getattr(item, key, None) for key in _SEEN}
+    return {key: value for key, value in every.items() if value is not None and (value or key == "units")}
+
+
+def _bounded(item: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a table with its bounds as a pair."""
+    return {**item, "valid": tuple(item["valid"])} if item.get("valid") else item
 
 
 def _tells(item: Coord | DataItem) -> bool:

@@ -14,6 +14,7 @@ from dasflex_core.cli.verbs import Verb
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dasflex_core.catalog.model import Facts
     from dasflex_core.plan.graph import Node, NodeKind, Nodes
     from dasflex_core.registry import Registry
     from dasflex_core.stages import StageSpec, Value
@@ -138,14 +139,18 @@ def _node(spec: StageSpec, words: tuple[str, ...], before: int) -> Node:
     from dasflex_core.plan.graph import Node
     from dasflex_core.plan.parameters import typed_value
     from dasflex_core.plan.solver import binds as coord_of
+    from dasflex_core.streamtype import ARRAYS
 
     known = {each.name: each for each in spec.params} | {each.attribute: each for each in spec.params}
     reads = {*spec.reads, *(each.replace(".", "_") for each in spec.reads)}
     values: dict[str, Value] = {}
+    facts: Facts | None = None
     for key, text in pairs_of(words):
         bound = next((each for each in spec.params if coord_of(each.name, key)), None)
         if key in reads or (spec.tells and key in ("facts", "words")):
             values[key.replace(".", "_")] = text
+        elif key == "said" and spec.produces == ARRAYS:
+            facts = _facts(spec.name, text)
         elif bound is not None:
             values[bound.attribute] = typed_value(bound, key, text)
             values["coord"] = coord_of(bound.name, key) or ""
@@ -162,4 +167,15 @@ def _node(spec: StageSpec, words: tuple[str, ...], before: int) -> Node:
     if lacking:
         raise QueryError(f"{spec.name} needs {', '.join(lacking)}", kind="query.missing-parameter")
     kind: NodeKind = "spool" if spec.protocol == "spool" else "stage"
-    return Node(spec.name, kind, spec.produces, (before,), spec, tuple(values.items()))
+    return Node(spec.name, kind, spec.produces, (before,), spec, tuple(values.items()), facts=facts)
+
+
+def _facts(stage: str, text: str) -> Facts:
+    """What a definition says of the variables, as `dasflex plan --sh` writes it. Raises `QueryError`."""
+    from dasflex_core.catalog.model import Facts
+    from dasflex_core.errors import QueryError
+
+    try:
+        return Facts.read(text)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise QueryError(f"{stage}: said= is no JSON object of facts: {error}", kind="query.bad-value") from error

@@ -303,7 +303,8 @@ def _command_line(node: Node) -> str:
 
 def _filter_words(node: Node) -> list[str]:
     """The words of one stage of `dasflex filter`."""
-    return [node.name, *(f"{name}={_plain(value)}" for name, value in node.values)]
+    facts = [f"said={node.facts.text()}"] if node.facts else []
+    return [node.name, *facts, *(f"{name}={_plain(value)}" for name, value in node.values)]
 
 
 def _plain(value: object) -> str:

@@ -52,6 +52,7 @@ def test_what_has_no_plan_says_why(examples):
         BOW_SHOCK,
         ("Examples/Ephemeris", "2016-08-27/2016-08-28", "read.frame=JSO", "--every", "1 h", "format.type=csv"),
         ("Examples/Ephemeris", "2016-08-27/2016-08-28"),
+        ("Examples/Ephemeris", "2016-08-27/2016-08-28", "--every", "1 h", "format.serial=binary"),
         (
             "Examples/Params",
             "2008-06-29T17:00/2008-06-29T17:01",

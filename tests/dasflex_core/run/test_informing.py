@@ -100,3 +100,16 @@ def test_values_pass_as_they_are():
     for before, after in zip(given, told, strict=True):
         assert all(before[name] is after[name] for name in before.dataset.wire)
         assert np.shares_memory(before["bx"], after["bx"])
+
+
+def test_facts_are_a_line_of_text_and_back():
+    facts = Facts(
+        coords={"f": Coord(units="", scale="log", valid=(0.0, 2.5), label="f'")},
+        data={"a": DataItem(fill="-99", period=24.0, source="raw_a"), "b": DataItem(title="B")},
+    )
+    again = Facts.read(facts.text())
+    assert again.coords == facts.coords
+    assert again.data == {"a": facts.data["a"]}
+    for wrong in ("[]", "{", '{"data": {"a": {"colour": "red"}}}', '{"other": {}}'):
+        with pytest.raises((ValueError, TypeError)):
+            Facts.read(wrong)
