@@ -21,7 +21,7 @@ from dasflex_das.das2_encodings import TextOptions, binary_encoding, field_of, p
 from dasflex_das.das2_layout import MAX_WRITTEN
 from dasflex_das.das2_messages import NO_DATA, comment_packet, problem_packet
 from dasflex_das.das2_writer import WrittenPlane, kind_of, packet_header, stream_header
-from dasflex_das.decimals import side_by_side, write_reals
+from dasflex_das.decimals import write_side_by_side
 from dasflex_das.packet_rows import PacketRows
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class _Written:
         for place, group in enumerate(self._groups):
             columns = [(_column(batch, plane.variable), plane.variable.fill) for plane in group]
             if len(group) > 1:
-                write_reals(rows[f"group{place}"], side_by_side(columns))
+                write_side_by_side(rows[f"group{place}"], columns)
             else:
                 kept = self._keep and _was_text(group[0])
                 put(rows[f"group{place}"], columns[0][0], group[0].variable, group[0].encoding, keep=kept)

@@ -15,7 +15,7 @@ from dasflex_core import digits, epochs
 from dasflex_core.arrays import Encoding
 from dasflex_core.errors import SourceError
 from dasflex_core.values import dataclass
-from dasflex_das.decimals import exact_fill, keep_digits, write_reals
+from dasflex_das.decimals import keep_digits, write_reals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,7 +136,7 @@ def put(target: NDArray[Any], values: NDArray[Any], variable: Variable, encoding
         times = values if values.dtype.kind == "M" else epochs.to_datetime64(values, variable.units)
         _put_times(target, times, encoding.width)
     elif encoding.name == "ascii":
-        write_reals(target, exact_fill(values, variable.fill))
+        write_reals(target, values, variable.fill)
         if keep:
             keep_digits(target[..., :-1], values)
     elif values.dtype.kind == "M":

@@ -171,7 +171,7 @@ def _write(batch: Records, columns: list[tuple[Variable, Wire]], out: NDArray[np
     if len(columns) == 1:
         wire.write(variable, _matrix(batch, variable), out)
     else:
-        room = out.reshape(len(batch), -1, wire.width)
+        room = out.reshape(len(out), out.shape[1] // wire.width, wire.width)
         write_side_by_side(room, ((_matrix(batch, each), each.fill) for each, _wire in columns))
 
 

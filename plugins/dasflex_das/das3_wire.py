@@ -22,7 +22,7 @@ from dasflex_core.values import dataclass
 from dasflex_das.das3_properties import term_byte
 from dasflex_das.das3_values import default_fill, natural_type, storage_name
 from dasflex_das.das3_variables import binary_type
-from dasflex_das.decimals import exact_fill, keep_digits, write_reals
+from dasflex_das.decimals import keep_digits, write_reals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +86,7 @@ class Wire:
         elif values.dtype.kind in "iu":
             _write_integers(values, places)
         else:
-            write_reals(places, exact_fill(values, variable.fill))
+            write_reals(places, values, variable.fill)
             if self.keep:
                 keep_digits(places[..., :-1], values)
 

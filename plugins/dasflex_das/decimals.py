@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.arrays import Fill
 
-__all__ = ["exact_fill", "keep_digits", "side_by_side", "write_reals"]
+__all__ = ["keep_digits", "write_reals", "write_side_by_side"]
 
 #: The bytes of a number in `%e` beside its significant digits: sign, point and exponent of four.
 _BESIDE_DIGITS: Final = 6
@@ -26,38 +27,40 @@ _TRUSTED: Final = 15
 _LEAST: Final = 1e-4
 
 
-def exact_fill(values: NDArray[Any], fill: Fill) -> NDArray[Any]:
-    """The values, with fill that a float32 holds only nearly, such as -1e31, as the number that headers name."""
-    if values.dtype.kind != "f" or values.dtype.itemsize > 4 or not isinstance(fill, float):
-        return values
-    near = values.dtype.type(fill)
-    if float(near) == fill or not np.isfinite(near):
-        return values
-    found = values == near
-    if not found.any():
-        return values
-    exact = values.astype(np.float64)
-    exact[found] = fill
-    return exact
+def write_side_by_side(room: NDArray[np.uint8], columns: Iterable[tuple[NDArray[Any], Fill]]) -> None:
+    """Writes columns of the same records, each with its fill, as the values of a record one after the other.
 
-
-def side_by_side(columns: Iterable[tuple[NDArray[Any], Fill]]) -> NDArray[Any]:
-    """Columns of the same records as one matrix: the values of a record one after the other, fill as `exact_fill`.
-
-    What is written at once costs the calls of numpy once.
+    `room` has the shape (records, values, bytes of each). What is alike costs the calls of numpy once.
     """
-    found = [(values.reshape(len(values), -1), fill) for values, fill in columns]
+    found = [(values.reshape(len(values), prod(values.shape[1:])), fill) for values, fill in columns]
     first, fill = found[0]
     if all(values.dtype == first.dtype and other == fill for values, other in found):
-        return exact_fill(np.concatenate([values for values, _fill in found], axis=1), fill)
-    with np.errstate(invalid="ignore"):  # a signalling NaN
-        return np.concatenate([exact_fill(values, own) for values, own in found], axis=1, dtype=np.float64)
+        write_reals(room, np.concatenate([values for values, _fill in found], axis=1), fill)
+        return
+    start = 0
+    for values, own in found:
+        stop = start + values.shape[1]
+        write_reals(room[:, start:stop], values, own)
+        start = stop
 
 
-def write_reals(room: NDArray[np.uint8], numbers: NDArray[Any]) -> None:
-    """Writes numbers in `%e` with a blank behind each; `room` has the bytes of each as a row, that of the blank too."""
+def write_reals(room: NDArray[np.uint8], values: NDArray[Any], fill: Fill) -> None:
+    """Writes numbers in `%e` with a blank behind each; `room` has the bytes of each as a row, that of the blank too.
+
+    Fill that a float32 holds only nearly, such as -1e31, is written as the number that headers name.
+    """
     room[..., -1] = ord(" ")
-    digits.fixed_e(numbers, room.shape[-1] - 2 - _BESIDE_DIGITS, out=room[..., :-1])
+    behind_point = room.shape[-1] - 2 - _BESIDE_DIGITS
+    digits.fixed_e(values, behind_point, out=room[..., :-1])
+    if values.dtype.kind != "f" or values.dtype.itemsize > 4 or not isinstance(fill, float):
+        return
+    near = values.dtype.type(fill)
+    if float(near) == fill or not np.isfinite(near):
+        return
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        found = values == near
+    if found.any():
+        room[found, :-1] = digits.fixed_e(np.float64(fill), behind_point, width=room.shape[-1] - 1)
 
 
 def keep_digits(room: NDArray[Any], values: NDArray[Any]) -> None:

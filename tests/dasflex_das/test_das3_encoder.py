@@ -325,6 +325,36 @@ def test_text_records_look_as_people_expect():
     ]
 
 
+def test_neighbours_of_one_width_are_written_as_each_alone_would_be():
+    """Singles with fills of their own, rows of two, and doubles and integers between; and no record is no packet."""
+    own = (
+        variable("a", "f4", fill=-1e31),
+        variable("b", "f4", fill=-1e31),
+        variable("c", ">f4", fill=1e30, index=(VARIES, 2)),
+        variable("i", "i2", semantic="integer", fill=-1),
+        variable("e", "f8", fill=-1e31),
+        variable("f", "f4", fill=float("nan")),
+    )
+    columns = {
+        "a": np.array([-1e31, 2], dtype="f4"),
+        "b": np.array([1e30, -1e31], dtype="f4"),
+        "c": np.array([[1e30, -1e31], [0, -0.5]], dtype=">f4"),
+        "i": np.array([7, -1], dtype="i2"),
+        "e": np.array([np.float32(-1e31), -1e31]),
+        "f": np.array([np.nan, 1e30], dtype="f4"),
+    }
+    items = stream(*own, columns=columns, index=(VARIES, 2))
+    texts = [
+        b"-1.000000000e+31 1.000000015e+30 1.000000000e+30 -9.999999848e+30 7 -9.999999848e+30 NaN",
+        b"2.000000000e+00 -1.000000000e+31 0.000000000e+00 -5.000000000e-01 -1 -1.000000000e+31 1.000000015e+30",
+    ]
+    packets = data_packets(encode(Das3TextEncoder(sigdigit=10), items))
+    assert [packet.split(b"|")[-1].split() for packet in packets] == [text.split() for text in texts]
+    assert len({len(packet) for packet in packets}) == 1
+    empty = Records(items[1], {name: values[:0] for name, values in columns.items()})
+    assert encode(Das3TextEncoder(), [*items[:2], empty]) == encode(Das3TextEncoder(), items[:2])
+
+
 def test_a_fill_time_of_its_own_is_written_for_what_is_missing():
     """NaT in the column, the declared time on the wire, NaT again."""
     fill = np.datetime64("2026-01-01", "ns")
