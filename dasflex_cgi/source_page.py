@@ -239,7 +239,7 @@ def _row(param: ParamSpec, *, required: bool) -> Row:
     """A parameter as a row of the table."""
     low = "" if param.low is None else f"from {param.low:.6g}"
     high = "" if param.high is None else f"to {param.high:.6g}"
-    kind = "choice" if param.values else _TYPES.get(param.type, param.type)
+    kind = "choice" if param.values and param.type != "arguments" else _TYPES.get(param.type, param.type)
     bounds = " ".join(each for each in (low, high) if each)
     default = param.default or ""
     return Row(

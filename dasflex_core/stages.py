@@ -42,7 +42,7 @@ Out_co = TypeVar("Out_co", covariant=True)
 
 #: The typed value of a parameter, as a factory gets it.
 Value = str | int | float | bool | tuple[str, ...]
-ParamType = Literal["real", "integer", "boolean", "string", "time", "duration", "list"]
+ParamType = Literal["real", "integer", "boolean", "string", "time", "duration", "list", "arguments"]
 Mode = Literal["required", "offered", "modifier"]
 
 

@@ -119,8 +119,8 @@ class _Making:
         about: Node = {"required": param.name in self.offer.required, "type": _TYPES.get(param.type, "string")}
         flags = self.flags(param)
         if flags:
-            about |= {"type": "FlagSet", "flagSep": ",", "flags": flags}
-        elif param.values:
+            about |= {"type": "FlagSet", "flagSep": " " if param.type == "arguments" else ",", "flags": flags}
+        elif param.values and param.type != "arguments":
             about |= {"type": "enum", "enum": [value for value, _title in param.values]}
         if param.low is not None or param.high is not None:
             about["range"] = _range(param)
@@ -134,6 +134,8 @@ class _Making:
         """What a list may hold; blank for what is no list, or one of anything."""
         if param.name == "read.data":
             return {name: {"value": name, "title": each.title or name} for name, each in self.definition.data.items()}
+        if param.type == "arguments" and len(param.values) > 1:  # what das2 says of one is its use, and no flag
+            return {value: {"value": value, "title": _first_part(title) or value} for value, title in param.values}
         values = param.values if param.type == "list" else ()
         return {value: {"value": value, "title": title or value} for value, title in values}
 
@@ -214,7 +216,8 @@ class _Making:
     def setting(self, path: str, param: ParamSpec, label: str = "") -> Node:
         """A property that sets a parameter; `value` is what it is without being set."""
         self.paths.setdefault(param.name, path)
-        kind = "enum" if param.values and param.type != "list" else _TYPES.get(param.type, "string")
+        several = param.type in ("list", "arguments")
+        kind = "enum" if param.values and not several else _TYPES.get(param.type, "string")
         change: Node = {"param": param.name, "required": param.name in self.offer.required}
         if kind == "enum":
             change["enum"] = [{"value": value, "title": title or value} for value, title in param.values]
@@ -236,6 +239,11 @@ class _Making:
                 if path and param:
                     settings[path] = text if param.values else _typed(_TYPES.get(param.type, "string"), text)
             yield {"label": example.title or "Example", "settings": settings}
+
+
+def _first_part(text: str) -> str:
+    """What a das2 text of several parts says first: the others tell how a parameter is written."""
+    return text.partition("|")[0].strip()
 
 
 def _key(name: str, kind: str = "") -> str:

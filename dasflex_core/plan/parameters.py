@@ -226,6 +226,8 @@ def typed_value(spec: ParamSpec, name: str, text: str) -> Value:
         case "time":
             _check_time(name, text)
             value = text
+        case "arguments":
+            value = text
         case "list":
             value = tuple(each.strip() for each in text.split(",") if each.strip())
             _check_values(spec, name, value)
