@@ -155,6 +155,17 @@ class Planner:
         told = _Told(how.name, frozenset(asked), (*bound.declined, *declined), remarks)
         return self._solution(bound, task, path, told)
 
+    def has_path(self, bound: Bound, request: Mapping[str, str], goal: StreamType | None = None) -> bool:
+        """Whether a request of canonical names has a path to a type, or to one that the readers write.
+
+        It is what `solve` finds out first, without a command rendered. Raises `QueryError` for a value that is none.
+        """
+        whole = {**dict(bound.defaults), **request}
+        goals = [goal] if goal else self._goals(request, bound, "")
+        task = self._task(bound, whole, frozenset(request), goals[0])
+        task, _declined = self._admitted(task, bound.definition)
+        return _cheapest(task, goals)[1] is not None
+
     def _task(self, bound: Bound, request: Mapping[str, str], asked: frozenset[str], goal: StreamType) -> Task:
         """What is to be solved: the request without what makes the goal, and which of it must be consumed."""
         definition = bound.definition
