@@ -64,7 +64,11 @@ class ClassicProgram:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionImporter:
-    """Reads another form of definition: files with this suffix, by `module:name` of `(text, Place) -> TOML tables`."""
+    """Reads another form of definition: files with this suffix, which begins with a full stop and is in lower case.
+
+    `read` is `module:name` of a function `(text, file, include) -> Imported` (`dasflex_core.catalog.importing`), where
+    `include` is the directory whose files may be included, None where there is none.
+    """
 
     name: str
     suffix: str
@@ -76,8 +80,8 @@ class DefinitionImporter:
 class DefinitionTable:
     """A table of definitions that belongs to a plugin, such as `[hapi]`.
 
-    `keys` are its known keys, other than those of a partial request, which are allowed where `request` is true;
-    `many` allows `[[name]]`.
+    `keys` are its known keys, other than those of a partial request, which are allowed where `request` is true; `*`
+    stands for any key. `many` allows `[[name]]`.
     """
 
     name: str

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dasflex_core.catalog.compiled import to_json
-from dasflex_core.catalog.documents import DIRECTORY_FILE, Directories, Document, place_in
+from dasflex_core.catalog.documents import Directories, Document, describes_directory, place_in
 from dasflex_core.catalog.findings import Finding
 from dasflex_core.catalog.identifiers import folded
+from dasflex_core.catalog.importing import TOML, Forms
 from dasflex_core.catalog.published_names import CATALOG_BEGIN, SOURCE_FILES
-from dasflex_core.catalog.read_toml import DEFINITION_FILE, examine_directory, examine_file
+from dasflex_core.catalog.read_toml import examine_directory, examine_file, is_source_file
 from dasflex_core.catalog.tree import Catalog, Entry, TreeReport, index_text
 from dasflex_core.catalog.views import check_views
 from dasflex_core.errors import ConfigError, Place
@@ -25,6 +26,7 @@ from dasflex_core.errors import ConfigError, Place
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from dasflex_core.catalog.findings import KeyPath
     from dasflex_core.catalog.model import Definition
     from dasflex_core.catalog.publishing import Publisher
     from dasflex_core.catalog.walk import Vocabulary
@@ -32,13 +34,16 @@ if TYPE_CHECKING:
 __all__ = ["definition_files", "install"]
 
 
-def definition_files(definitions: Path) -> Iterator[Path]:
-    """The definition files below a directory, in order."""
-    return (path for path in _toml_files(definitions) if path.name != DIRECTORY_FILE)
+def definition_files(definitions: Path, forms: Forms | None = None) -> Iterator[Path]:
+    """The definition files below a directory, in order. Without `forms` they are those of the core."""
+    return (path for path in _files(definitions, forms or Forms()) if not describes_directory(path))
 
 
-def _toml_files(definitions: Path) -> Iterator[Path]:
-    """The definitions and the descriptions of directories. A directory that several links lead to is entered once."""
+def _files(definitions: Path, forms: Forms) -> Iterator[Path]:
+    """The definitions and the descriptions of directories. A directory that several links lead to is entered once.
+
+    Of files that differ in their form alone, TOML comes first: it is what a person goes on editing.
+    """
     entered: set[str] = set()
     owned: set[Path] = set()
     for name, folders, files in os.walk(definitions, followlinks=True):
@@ -48,11 +53,11 @@ def _toml_files(definitions: Path) -> Iterator[Path]:
             continue
         entered.add(os.path.realpath(here))
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
-        if DEFINITION_FILE in files or here.parent in owned:
+        shown = [path for file in files if forms.are_form_of(path := here / file)]
+        shown.sort(key=lambda path: (path.stem, path.suffix != TOML, path.name))
+        if any(is_source_file(path) for path in shown) or here.parent in owned:
             owned.add(here)
-        shown = [file for file in sorted(files) if file.endswith(".toml") and not file.startswith(".")]
-        own = {DEFINITION_FILE, DIRECTORY_FILE} if here in owned else shown
-        yield from (here / file for file in shown if file in own)
+        yield from (path for path in shown if here not in owned or is_source_file(path) or describes_directory(path))
 
 
 def install(root: Path, vocabulary: Vocabulary, publish: Publisher | None = None) -> TreeReport:
@@ -76,6 +81,7 @@ def install(root: Path, vocabulary: Vocabulary, publish: Publisher | None = None
         tuple(sorted(entry.id for entry in staying.values())),
         tuple(sorted(entry.id for entry in removed)),
         tuple(work.found.values()),
+        tuple(work.warnings),
     )
 
 
@@ -91,6 +97,7 @@ class _Compilation:
         self.good: dict[str, Definition] = {}
         self.broken: set[str] = set()  # definition files
         self.titles: dict[str, str] = {}
+        self.warnings: list[Finding] = []
         self.found: dict[str, Finding] = {}  # by their text, since several definitions inherit the same fault
 
     def note(self, *findings: Finding) -> None:
@@ -98,36 +105,46 @@ class _Compilation:
 
     def examine(self) -> None:
         """Reads all the files."""
-        directories = Directories(self.definitions)
-        for path in _toml_files(self.definitions):
-            if path.name == DIRECTORY_FILE:
+        forms = self.vocabulary.forms
+        directories = Directories(self.definitions, forms)
+        for path in _files(self.definitions, forms):
+            if describes_directory(path):
                 self.examine_directory(directories.own(path.parent), path.parent)
                 continue
             reading = examine_file(path, directories, self.vocabulary)
             self.note(*reading.findings)
+            self.warnings += reading.warnings
             if reading.definition:
                 self.add(reading.definition)
             else:
                 self.broken.add(str(path))
 
     def examine_directory(self, document: Document | Finding | None, folder: Path) -> None:
-        if isinstance(document, Document):
-            self.note(*examine_directory(document, self.vocabulary))
-            title = document.tables.get("title")
-            if isinstance(title, str):
-                self.titles[folder.relative_to(self.definitions).as_posix().removeprefix(".")] = title
-        elif document:
-            self.note(document)
+        if document is None:
+            return
+        reading = examine_directory(document, self.vocabulary)
+        self.note(*reading.findings)
+        self.warnings += reading.warnings
+        title = document.tables.get("title") if isinstance(document, Document) else None
+        if isinstance(title, str):
+            self.titles[folder.relative_to(self.definitions).as_posix().removeprefix(".")] = title
 
     def add(self, definition: Definition) -> None:
         """Takes a definition, unless its id is taken."""
         other = self.good.get(folded(definition.id))
         if other:
-            message = f"the id {definition.id!r} is that of {other.file} too; ids match without regard to case"
-            self.note(Finding("config.bad-value", message, place_in(Path(definition.file), ("id",))))
+            message = (
+                f"the id {definition.id!r} is that of {other.file} too, since ids match without regard to case;"
+                " remove one of the two, or give it another id"
+            )
+            self.note(Finding("config.bad-value", message, self.place(definition, ("id",))))
             self.broken.add(definition.file)
         else:
             self.good[folded(definition.id)] = definition
+
+    def place(self, definition: Definition, key: KeyPath) -> Place:
+        """Where a key of a definition stands."""
+        return place_in(Path(definition.file), key, self.vocabulary.forms)
 
     def usable(self) -> bool:
         """Whether there is an index of before that can be read; another is as good as none."""
@@ -172,7 +189,7 @@ class _Compilation:
                 other = holder.id if holder else present.get(folded(name))
                 if other and other != definition.id:
                     message = f"{name!r} cannot be a former id of this source: {other} has it"
-                    self.note(Finding("config.bad-value", message, place_in(Path(definition.file), ("was",))))
+                    self.note(Finding("config.bad-value", message, self.place(definition, ("was",))))
                 present.setdefault(folded(name), definition.id)
         return present
 

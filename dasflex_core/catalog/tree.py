@@ -56,13 +56,15 @@ class TreeReport:
     """What came of compiling a tree.
 
     `installed` are the ids of the sources that are right, `kept` those whose definition is wrong now and that stay as
-    they were installed before, `removed` those whose definition is gone. `findings` are all that is wrong.
+    they were installed before, `removed` those whose definition is gone. `findings` are all that is wrong, `warnings`
+    what is only worth a look.
     """
 
     installed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
 
 
 def compile_tree(root: Path, vocabulary: Vocabulary | None = None, publish: Publisher | None = None) -> TreeReport:

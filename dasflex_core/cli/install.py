@@ -35,7 +35,7 @@ def install(context: click.Context, examples: bool, root: str | None) -> None:  
     if examples and (kept := install_examples(site.config)) is not None:
         click.echo(f"The examples that were there are in {kept}")
     publish = publisher(site.config, site.registry, site.external)
-    report = compile_tree(site.config.root, Vocabulary(site.registry.families, site.registry.tables), publish)
+    report = compile_tree(site.config.root, Vocabulary.of(site.registry, site.config.datasrc_inc), publish)
     _tell(report)
     if report.findings:
         context.exit(FAILED)
@@ -43,6 +43,8 @@ def install(context: click.Context, examples: bool, root: str | None) -> None:  
 
 def _tell(report: TreeReport) -> None:
     """What became of each source, and what is wrong."""
+    for warning in report.warnings:
+        click.echo(f"{warning.place}: warning: {warning.message}", err=True)
     for finding in report.findings:
         click.echo(str(finding), err=True)
     for name in report.removed:

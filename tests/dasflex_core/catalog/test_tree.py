@@ -163,8 +163,10 @@ def test_ids_are_unique_without_regard_to_case(root, least):
     report = compile_tree(root)
     assert report.installed == ("Hidden", "Lab/Mag", "Lab/Plasma")
     assert [finding.message for finding in report.findings] == [
-        f"the id 'HIDDEN' is that of {root}/definitions/Hidden.toml too; ids match without regard to case",
-        f"the id 'lab/mag' is that of {root}/definitions/Lab/Mag/source.toml too; ids match without regard to case",
+        f"the id 'HIDDEN' is that of {root}/definitions/Hidden.toml too, since ids match without regard to case; "
+        "remove one of the two, or give it another id",
+        f"the id 'lab/mag' is that of {root}/definitions/Lab/Mag/source.toml too, since ids match without regard to case; "
+        "remove one of the two, or give it another id",
     ]
     assert report.findings[0].place.line == 5
 
