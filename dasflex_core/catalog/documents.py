@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import field, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.catalog.findings import Finding, Places
-from dasflex_core.catalog.importing import TOML, Forms, imported
+from dasflex_core.catalog.importing import TOML, Forms, Imported, imported
 from dasflex_core.catalog.locate import locate_keys
 from dasflex_core.errors import Place
 from dasflex_core.values import dataclass
@@ -44,39 +44,62 @@ _LONGEST: Final = 4 << 20
 class Document:
     """A file of tables. `text` is its TOML, empty where it was none; `prefix` is where `tables` stand in it.
 
-    Of a file in another form, `origins` are where its keys stand; the other fields are those of `Imported`.
+    Of a file in another form, `imported` is what its importer gave.
     """
 
     file: str
     tables: Mapping[str, object]
     text: str = ""
     prefix: KeyPath = ()
-    origins: Mapping[KeyPath, Place] | None = None
-    called: Mapping[KeyPath, str] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
-    warnings: tuple[Finding, ...] = ()
-    may_lack: frozenset[KeyPath] = frozenset()
-    included: tuple[str, ...] = ()
+    imported: Imported | None = None
 
     @cached_property
     def lines(self) -> Mapping[KeyPath, int]:
         """The line of each key of TOML."""
         return locate_keys(self.text)
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with it before its tables are looked at."""
+        return _of(self).findings
+
+    @property
+    def included(self) -> tuple[str, ...]:
+        """The other files that it includes."""
+        return _of(self).included
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What is odd about it, and not wrong."""
+        return _of(self).warnings
+
+    @property
+    def called(self) -> Mapping[KeyPath, str]:
+        """What keys are called in its form, where it does not have them."""
+        return _of(self).called
+
+    @property
+    def may_lack(self) -> frozenset[KeyPath]:
+        """The keys whose absence is only a warning."""
+        return _of(self).may_lack
+
     def origin(self, path: KeyPath) -> Place | None:
         """Where a key stands, if it does; a blank `key` there stands for the path."""
-        if self.origins is not None:
-            return self.origins.get(path)
+        if self.imported is not None:
+            return self.imported.origins.get(path)
         line = self.lines.get(path)
         return Place(self.file, line) if line else None
+
+
+def _of(document: Document | None) -> Imported:
+    """What was imported of a document; of TOML there is nothing that would be noted."""
+    return (document and document.imported) or Imported({})
 
 
 def faults_of(documents: Iterable[Document | Finding | None]) -> tuple[Finding, ...]:
     """What is wrong with documents before their tables are looked at."""
     return tuple(
-        fault
-        for each in documents
-        for fault in ((each,) if isinstance(each, Finding) else each.findings if each else ())
+        fault for each in documents for fault in ((each,) if isinstance(each, Finding) else _of(each).findings)
     )
 
 
@@ -139,16 +162,7 @@ def _document(path: Path, text: str, forms: Forms) -> Document | Finding:
         return parse_document(text, str(path))
     unified = text.replace("\r\n", "\n").removeprefix("\ufeff")
     made = imported(importer, unified, str(path), forms.include)
-    return Document(
-        str(path),
-        made.tables,
-        origins=made.origins,
-        called=made.called,
-        findings=made.findings,
-        warnings=made.warnings,
-        may_lack=made.may_lack,
-        included=made.included,
-    )
+    return Document(str(path), made.tables, imported=made)
 
 
 def place_in(path: Path, key: KeyPath, forms: Forms | None = None) -> Place:

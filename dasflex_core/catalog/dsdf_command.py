@@ -216,16 +216,24 @@ class _Parser:
             return False
         self.at = found.end()
         default = (found[1] or "").strip()
+        words = [] if quote or not default else self.words_of(default)
         if self.options:
-            instead = " ".join(_quoted(word, insert=True) for word in default.split())
+            instead = " ".join(_quoted(word, insert=True) for word in ([default] if quote and default else words))
             insert = f"#[read.opts # @ # {instead}]" if instead else OPTIONS
             self.here.put_template(f'"{insert}"' if quote else insert)
             self.placed = True
         elif default and quote:
             self.here.put(default)
-        elif default:
-            self.here.put_template(" ".join(_quoted(word) for word in default.split()))
+        elif words:
+            self.here.put_template(" ".join(map(_quoted, words)))
         return True
+
+    def words_of(self, default: str) -> list[str]:
+        """The words that stand in the place of options which are not given: das2 servers let a shell split them."""
+        first, *others = _Parser(default, options=False, behind=self.behind).commands()
+        if others:
+            raise UnfitError("has a pipe among what stands in place of absent options; put it into a script")
+        return [text or "" for text in first.texts]
 
     def check_active(self, *, quoted: bool) -> None:
         """Refuses what a shell would act upon here."""

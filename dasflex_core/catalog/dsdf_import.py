@@ -372,6 +372,9 @@ def _time(reading: _Reading) -> None:
     if reading.on("requiresInterval"):
         reading.put(("coords", "time", "interval"), {}, reading.single["requiresInterval"])
         reading.comments["coords", "time", "interval"] = ()
+    coords = reading.tables.get("coords", {})
+    if "time" in coords:
+        reading.tables["coords"] = {"time": coords.pop("time"), **coords}
 
 
 def _examples(reading: _Reading) -> None:
@@ -491,5 +494,5 @@ def _hapi(reading: _Reading) -> None:
 
 
 _TRANSLATE: Final[tuple[Callable[[_Reading], None], ...]] = (
-    _words, _moved, _reader, _reducer, _coverage, _options, _time, _variables, _examples, _access, _cache, _hapi,
+    _words, _moved, _reader, _reducer, _coverage, _options, _variables, _time, _examples, _access, _cache, _hapi,
 )  # fmt: skip

@@ -91,7 +91,7 @@ def parse_dsdf(text: str) -> Syntax:
         line, start = lines[at], at
         key = _KEY.match(line)
         if comment := _COMMENT.match(line):
-            found.comments.append(comment[1].strip())
+            found.comments.append(comment[1].rstrip().removeprefix(" "))
         elif key is None and _SECTION.match(line):
             found.faults.append(Fault(at + 1, _SECTIONS))
             break

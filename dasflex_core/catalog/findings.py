@@ -54,12 +54,12 @@ class Places:
         own = self.documents[0]
         for length in range(len(path), 0, -1):
             for start in _readings(path[:length]):
-                if start in own.called and length == len(path):
-                    return Place(own.file, 1, own.called[start])
                 for document in self.documents:
                     if place := document.origin((*document.prefix, *start)):
                         whole = key_text((*document.prefix, *start, *path[length:]))
                         return Place(place.file, place.line, place.key or whole)
+                if start in own.called and length == len(path):
+                    return Place(own.file, 1, own.called[start])
         return Place(own.file, 1 if own.text else 0, key_text((*own.prefix, *path)))
 
 

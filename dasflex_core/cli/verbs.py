@@ -21,7 +21,7 @@ __all__ = ["MORE", "OutputError", "Verb", "Verbs", "main", "mkroot", "root_optio
 #: The built-in verbs by the group of the help that they stand in. Each is `dasflex_core.cli.NAME:NAME`.
 _BUILT_IN: Final[Mapping[str, tuple[str, ...]]] = {
     "Data": ("get", "plan", "find", "filter"),
-    "Definitions": ("check", "install", "schema", "plugins"),
+    "Definitions": ("check", "install", "convert", "schema", "plugins"),
     "Servers": ("root",),
 }
 #: The group of verbs that name none.
