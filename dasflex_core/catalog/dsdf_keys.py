@@ -22,13 +22,12 @@ LISTS: Final = (
 )  # fmt: skip
 #: What readers of the first generation need to be understood: the form of the records, and the quantities in them.
 DAS1: Final = (
-    "form", "ny", "items", "nitems", "x_parameter", "x_unit", "x_sample_width", "y_parameter", "y_unit", "y_fill",
-    "y_coordinate", "z_parameter", "z_unit", "z_fill",
+    "form", "ny", "items", "x_parameter", "x_unit", "x_sample_width", "y_parameter", "y_unit", "y_fill",
+    "y_coordinate", "z_parameter", "z_unit", "z_fill", "spacecraft", "spacecraft_id", "instrument", "instrument_id",
 )  # fmt: skip
 #: Known keys with no part in anything here: they are kept, and nothing is said of them.
 IGNORED: Final = (
-    "compressor", "hasCoverage", "spacecraft", "spacecraft_id", "instrument", "instrument_id", "legacy", "x_range",
-    "y_range", "z_range", "x_label", "y_label", "z_label",
+    "compressor", "hasCoverage", "legacy", "nitems", "x_range", "y_range", "z_range", "x_label", "y_label", "z_label",
 )  # fmt: skip
 
 _TRUE: Final = ("1", "true", "yes", "on")

@@ -207,7 +207,7 @@ def _wishes(definition: Definition) -> Iterator[_Wish]:
         (("hapi", place), each.request) for place, each in enumerate(definition.hapi)
     ]
     partial += [(("cache", "level", place), each.request) for place, each in enumerate(definition.cache.levels)]
-    partial += [((each.name,), each.request) for each in definition.tables]
+    partial += [((each.name,), each.request) for each in definition.tables if each.request]
     for key, pairs in partial:
         yield _Wish(key, tuple({**time, **dict(pairs)}.items()))
 

@@ -228,7 +228,7 @@ def test_a_source_that_moved_says_where():
 
 
 def test_what_a_first_generation_reader_needs_is_kept():
-    kept = load_document(FILES / "das1.dsdf").tables["dsdf"]
+    kept = load_document(FILES / "das1.dsdf").tables["das1"]
     assert kept["form"] == "x_tagged_y_scan"
     assert (kept["items"], kept["x_sample_width"], kept["z_fill"]) == (4, 120.0, -1e31)
     assert kept["y_coordinate"].replace(" ", "") == "[5.62,7.5,10.0,13.3]"
