@@ -144,7 +144,7 @@ class Front:
         if query.server == "peers":
             return das2_views.peers(self.site, self._note)
         if query.server in ("list", "discovery"):
-            return das2_views.list_of(self.site, with_examples=query.server == "discovery", note=self._note)
+            return das2_views.list_of(self.site, with_examples=query.server == "discovery")
         return self._das2_source(visit, query)
 
     def _das2_source(self, visit: Visit, query: das2_views.Das2Query) -> Answer:

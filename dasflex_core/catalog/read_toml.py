@@ -51,11 +51,15 @@ _SOURCE: Final = DEFINITION_FILE.removesuffix(".toml")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came of reading a definition: either it, or what is wrong. `warnings` are worth a look and nothing more."""
+    """What came of reading a definition: either it, or what is wrong. `warnings` are worth a look and nothing more.
+
+    `included` are the other files that its own file includes.
+    """
 
     definition: Definition | None
     findings: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    included: tuple[str, ...] = ()
 
 
 def read_definition(path: Path, *, root: Path, vocabulary: Vocabulary = CORE) -> Definition:
@@ -139,7 +143,8 @@ def examine_file(path: Path, directories: Directories, vocabulary: Vocabulary = 
     inherited = tuple(each for each in above if isinstance(each, Document))
     identifier = id_of(path, directories.root)
     directory = str(path.parent)
-    return examine(document, id=identifier, directory=directory, inherited=inherited, vocabulary=vocabulary)
+    reading = examine(document, id=identifier, directory=directory, inherited=inherited, vocabulary=vocabulary)
+    return replace(reading, included=document.imported.included if document.imported else ())
 
 
 def examine(
@@ -167,8 +172,9 @@ def examine(
 
 def examine_directory(document: Document | Finding, vocabulary: Vocabulary = CORE) -> Reading:
     """All that is wrong with a `_dirinfo_.toml`; it never has a definition."""
-    if isinstance(document, Finding) or document.findings:
-        return Reading(None, faults_of((document,)))
+    broken = faults_of((document,))
+    if broken or isinstance(document, Finding):
+        return Reading(None, broken)
     found = Problems(Places((document,)))
     Walk(vocabulary, found, partial=True).fields(DIRECTORY, document.tables)
     return Reading(None, found.made(), document.warnings)

@@ -33,14 +33,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Catalog", "Entry", "TreeReport", "compile_tree", "index_text"]
 
-_FIRST_LINE: Final = b'{"form": 1,'
+_FIRST_LINE: Final = b'{"form": 2,'
 _FILE: Final = re.compile(r"[a-z0-9_+-][a-z0-9_.+-]*(?:/[a-z0-9_+-][a-z0-9_.+-]*)*\.json")
-_FIELDS: Final = ("id", "file", "title", "label", "summary", "range")
+_FIELDS: Final = ("id", "file", "title", "label", "summary", "range", "parts")
+_FLAGS: Final = ("listed", "exampled")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A source in the index; `file` is its compiled definition below `sources/`, and `range` is `A to B`."""
+    """A source in the index; `file` is its compiled definition below `sources/`, and `range` is `A to B`.
+
+    `parts` are those of its source set that are published, with blanks between them; `exampled` is whether somebody
+    wrote an example of it.
+    """
 
     id: str
     file: str
@@ -49,15 +54,18 @@ class Entry:
     summary: str = ""
     range: str = ""
     listed: bool = True
+    parts: str = ""
+    exampled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TreeReport:
     """What came of compiling a tree.
 
-    `installed` are the ids of the sources that are right, `kept` those whose definition is wrong now and that stay as
-    they were installed before, `removed` those whose definition is gone. `findings` are all that is wrong, `warnings`
-    what is only worth a look.
+    `installed` are the ids of the sources that are right, `changed` those of them that were made anew, `kept` those
+    whose definition is wrong now and that stay as they were installed before, `removed` those whose definition is gone.
+    `findings` are all that is wrong, `warnings` what is only worth a look; a definition that was not read again has
+    none. `files` are the paths of the files that were written or removed, below the root.
     """
 
     installed: tuple[str, ...] = ()
@@ -65,6 +73,8 @@ class TreeReport:
     removed: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    changed: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def compile_tree(root: Path, vocabulary: Vocabulary | None = None, publish: Publisher | None = None) -> TreeReport:
@@ -73,11 +83,13 @@ def compile_tree(root: Path, vocabulary: Vocabulary | None = None, publish: Publ
     A definition that is wrong leaves what was installed of it as it was. All that is wrong is in the report; only an
     `OSError` of the index itself is raised. `vocabulary` is what plugins add to the words of definitions. `publish`,
     from `catalog.publishing.publisher`, makes what is written below `public/`; without it that stays as it is.
+
+    All definitions are read, whatever an install before remembers; `catalog.installing.install` reads what changed.
     """
-    from dasflex_core.catalog.making import install
+    from dasflex_core.catalog.installing import install
     from dasflex_core.catalog.walk import CORE
 
-    return install(root, vocabulary or CORE, publish)
+    return install(root, vocabulary or CORE, publish, fresh=True)
 
 
 def index_text(entries: Iterable[Entry], former: Mapping[str, str], directories: Mapping[str, str]) -> str:
@@ -85,7 +97,7 @@ def index_text(entries: Iterable[Entry], former: Mapping[str, str], directories:
 
     `former` gives the present id for each former one; `directories` gives titles, by the directory's path.
     """
-    by_id = {folded(entry.id): {name: getattr(entry, name) for name in (*_FIELDS, "listed")} for entry in entries}
+    by_id = {folded(entry.id): {name: getattr(entry, name) for name in (*_FIELDS, *_FLAGS)} for entry in entries}
     names = {**{folded(name): {"now": folded(present)} for name, present in former.items()}, **by_id}
     lines = ",\n".join(f'"{name}": {json.dumps(names[name], ensure_ascii=False)}' for name in sorted(names))
     titles = json.dumps(dict(sorted(directories.items())), ensure_ascii=False)
@@ -187,10 +199,10 @@ class Catalog:
             raise self._unusable(str(error)) from error
 
     def _checked(self, held: object) -> Entry:
-        if not isinstance(held, dict) or set(held) != {*_FIELDS, "listed"}:
+        if not isinstance(held, dict) or set(held) != {*_FIELDS, *_FLAGS}:
             raise self._unusable("an entry does not have the fields of one")
         texts = [held[name] for name in _FIELDS]
-        if not all(isinstance(text, str) for text in texts) or not isinstance(held["listed"], bool):
+        if not all(isinstance(text, str) for text in texts) or not all(isinstance(held[name], bool) for name in _FLAGS):
             raise self._unusable("a field of an entry has the wrong type")
         if not _FILE.fullmatch(held["file"]):
             raise self._unusable(f"an entry names the file {held['file']!r}")

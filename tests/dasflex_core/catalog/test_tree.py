@@ -48,7 +48,7 @@ def test_a_tree_is_compiled_and_each_source_is_found(root):
         found = catalog.find(name)
         assert (found.id, found.directory) == ("Lab/Mag", str(root / "definitions/Lab/Mag"))
     assert catalog.entries()[2] == Entry(
-        "Lab/Plasma", "lab/plasma.json", "Plasma between -10 and 10", range="2020 to now"
+        "Lab/Plasma", "lab/plasma.json", "Plasma between -10 and 10", range="2020 to now", exampled=True
     )
     assert [entry.listed for entry in catalog.entries()] == [False, True, True]
     assert catalog.directories() == {"Lab": "The laboratory"}
@@ -135,7 +135,10 @@ def test_nothing_is_written_where_nothing_changed(root):
         **before,
         root / "sources/hidden.json": 1,
     }
-    assert sum(path.is_file() for path in after) == 4
+    hidden = {path.name for path in after if path.is_file() and ".undo" not in path.parts} - {
+        path.name for path in before
+    }
+    assert hidden == {".lock"}
 
 
 def test_files_are_replaced_whole(root, least):
