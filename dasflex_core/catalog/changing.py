@@ -26,13 +26,16 @@ _JOURNAL: Final = "journal"
 
 
 class Changes:
-    """The changes of one install below a root. With `dry` nothing is changed, but what would be is known.
+    """The changes of one install below a root.
+
+    With `dry` nothing is changed, but what would be is known; without `keep` what is replaced is lost.
 
     `made`, `replaced` and `removed` are paths below the root.
     """
 
-    def __init__(self, root: Path, *, dry: bool = False) -> None:
+    def __init__(self, root: Path, *, dry: bool = False, keep: bool = True) -> None:
         self.root = root
+        self._keeps = keep
         self.dry = dry
         self.made: list[str] = []
         self.replaced: list[str] = []
@@ -75,7 +78,7 @@ class Changes:
 
     def settle(self) -> None:
         """Keeps what was replaced for `undo`, in place of what an install before did."""
-        if self.dry or not self:
+        if self.dry or not self._keeps or not self:
             return
         self._folder(self._aside, shown=False)
         journal = {"made": self.made, "kept": [*self.replaced, *self.removed]}
@@ -89,6 +92,8 @@ class Changes:
 
     def _keep(self, path: Path) -> None:
         """Keeps what a file holds: by a second name for it, or by a copy where there can be none."""
+        if not self._keeps:
+            return
         beside = self._aside / "files" / self._relative(path)
         self._folder(beside.parent, shown=False)
         try:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dasflex_core.catalog.publishing import Publisher
     from dasflex_core.catalog.walk import Vocabulary
 
-__all__ = ["install"]
+__all__ = ["install", "update"]
 
 
 def install(
@@ -54,6 +54,16 @@ def install(
     with locked(root):
         run = _Run(root, vocabulary, publisher, changes or Changes(root, dry=dry))
         report = run.report(fresh=fresh, only=only)
+        run.changes.settle()
+        return report
+
+
+def update(root: Path, vocabulary: Vocabulary, publisher: Publisher) -> TreeReport:
+    """Writes anew what is public of all installed sources, and the catalog above them; no definition is read."""
+    root = root.absolute()
+    with locked(root):
+        run = _Run(root, vocabulary, publisher, Changes(root))
+        report = run.updated()
         run.changes.settle()
         return report
 
@@ -106,6 +116,20 @@ class _Run:
             tuple(sorted(changed)),
             tuple(sorted(self.touched())),
         )
+
+    def updated(self) -> TreeReport:
+        """Publishes what is installed, as it is."""
+        work, memory = self.work, read_memory(self.root)
+        self.kept = {name: self.catalog.load(entry) for name, entry in work.before.items()}
+        work.titles = dict(self.catalog.directories())
+        entries = dict(work.before)
+        entries |= self.publish(entries, with_kept=True)
+        self.publish_nodes(entries, clean=True)
+        index = index_text(entries.values(), work.former(self.kept), work.titles)
+        self.changes.write(self.sources / "index.json", index.encode())
+        self.changes.write(self.root / MEMORY, Memory(self.whole, memory.records).to_json())
+        names = tuple(sorted(entry.id for entry in entries.values()))
+        return TreeReport(names, findings=tuple(work.found.values()), files=tuple(sorted(self.touched())))
 
     def touched(self) -> Iterator[str]:
         """The files that are other than before, without what only the next install is interested in."""
@@ -208,8 +232,9 @@ class _Run:
         there = {*files, *(file for entry in entries.values() for file in source_files(entry.id, entry.parts))}
         before = self.work.before.values()
         gone = {file for entry in before for file in source_files(entry.id, entry.parts)} - there
-        gone |= self.publisher.names(before, self.work.titles) - there
-        if clean:
+        if self.publisher.above:
+            gone |= self.publisher.names(before) - there
+        if clean and self.publisher.above:
             gone |= {path.relative_to(self.public).as_posix() for path in _published(self.public)} - there
         for file in sorted(gone):
             self.attempt(self.public / file, None)

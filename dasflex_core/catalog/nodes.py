@@ -33,9 +33,13 @@ _COLUMNS: Final = ("path", "type", "name", "title", "begin", "end", "url")
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A directory by its path in lower case: the directories in it, and the sources, by the last part of their path."""
+    """A directory by its path in lower case: the directories in it, and the sources, by the last part of their path.
+
+    `name` is the last part of its own path as the first source in it writes it.
+    """
 
     path: str
+    name: str
     folders: tuple[str, ...]
     sources: Mapping[str, Entry]
 
@@ -43,18 +47,22 @@ class Folder:
 def folders_of(entries: Iterable[Entry]) -> dict[str, Folder]:
     """The directories by their paths, the uppermost being blank; those above a directory are there too."""
     inner: dict[str, set[str]] = {"": set()}
+    names: dict[str, str] = {}
     sources: dict[str, dict[str, Entry]] = {"": {}}
     for entry in entries:
         path, _, name = entry.id.lower().rpartition("/")
         sources.setdefault(path, {})[name] = entry
+        written = entry.id.rpartition("/")[0]
         while path:
             above, _, last = path.rpartition("/")
+            names.setdefault(path, written.rpartition("/")[2])
+            written = written.rpartition("/")[0]
             sources.setdefault(path, {})
             inner.setdefault(path, set())
             inner.setdefault(above, set()).add(last)
             path = above
     return {
-        path: Folder(path, tuple(sorted(inner[path])), dict(sorted(sources.get(path, {}).items())))
+        path: Folder(path, names.get(path, ""), tuple(sorted(inner[path])), dict(sorted(sources.get(path, {}).items())))
         for path in sorted(inner)
     }
 
@@ -121,8 +129,10 @@ class _Making:
     def stub(self, path: str, ending: str) -> Node:
         """A directory as an entry of the one above."""
         config = self.config
-        name = path.rpartition("/")[2] or config.server_name
-        title = self.titles.get(path) or path or config.site_title or f"Sources of {config.server_name}"
+        name = self.folders[path].name or config.server_name
+        title = (
+            self.titles.get(path) or (name if path else "") or config.site_title or f"Sources of {config.server_name}"
+        )
         return {"type": "Catalog", "name": name, "label": name, "title": title, "urls": [self.address(path, ending)]}
 
     def source(self, entry: Entry, ending: str) -> Node:

@@ -106,11 +106,10 @@ class Publisher:
         """The files of the catalog above the sources, by their paths below `public/`."""
         return catalog_files(entries, titles, self.config) if self.above else {}
 
-    def names(self, entries: Iterable[Entry], titles: Mapping[str, str]) -> set[str]:
+    def names(self, entries: Iterable[Entry]) -> set[str]:
         """The paths of the nodes that are made of these entries."""
-        del titles
         listed = [entry for entry in entries if entry.listed and entry.parts]
-        if not self.above or not listed:
+        if not listed:
             return set()
         names = {f"{name}{ending}" for name in ("root", "catalog") for ending in (".json", FLEX_NODE)}
         folders = [path for path in folders_of(listed) if path]
