@@ -231,8 +231,8 @@ def _kind(param: ParamSpec, default: str, value: str) -> tuple[str, tuple[Choice
     if param.type == "list" and param.values:
         given = value.replace(" ", "").split(",")
         return "checks", tuple(Choice(each, title or each, each in given) for each, title in param.values)
-    if param.values:
-        return "select", _select(dict(param.values), default, value)
+    if param.choices:
+        return "select", _select(dict(param.choices), default, value)
     if param.type == "boolean":
         said = "" if not value else "true" if value.lower() in _TRUE else "false"
         if default.lower() == "false":

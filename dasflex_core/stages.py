@@ -81,6 +81,11 @@ class ParamSpec:
         """The family that the parameter belongs to: the first part of its name."""
         return self.name.partition(".")[0]
 
+    @property
+    def choices(self) -> tuple[tuple[str, str], ...]:
+        """All that the value may be, or hold, with titles. The `values` of arguments are only what is known of them."""
+        return () if self.type == "arguments" else self.values
+
 
 @dataclass(frozen=True, slots=True)
 class StageSpec:

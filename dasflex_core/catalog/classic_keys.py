@@ -106,8 +106,8 @@ def _param(param: ParamSpec, making: Interface) -> Node:
     if flags := making.flags(param):
         about |= {"type": "flag_set", "flag_sep": " "}
         about["flags"] = {name: {**flag, "name": flag["title"]} for name, flag in flags.items()}
-    elif param.values:
-        about |= {"type": "enum", "items": [value for value, _title in param.values]}
+    elif param.choices:
+        about |= {"type": "enum", "items": [value for value, _title in param.choices]}
     if param.units or param.type == "duration":
         about["units"] = param.units or "s"
     return about | {"name": param.title or param.name}
@@ -204,8 +204,8 @@ def _aspect(param: ParamSpec, making: Interface, example: str | None) -> Node:
         value = typed(kind, text or "false")
         change |= {"value": not value, "pval": "false" if value else "true"}
         return {"type": "boolean", "value": value, "set": change}
-    if param.values:
-        titles = [{"value": value, "title": title or value} for value, title in param.values]
+    if param.choices:
+        titles = [{"value": value, "title": title or value} for value, title in param.choices]
         return {"type": "enum", "value": text or "", "set": {**change, "enum": titles}}
     if param.low is not None or param.high is not None:
         change["range"] = bounds_of(param)

@@ -73,9 +73,9 @@ class Interface:
         about: Node = {"required": param.name in self.offer.required, "type": TYPES.get(param.type, "string")}
         flags = self.flags(param)
         if flags:
-            about |= {"type": "FlagSet", "flagSep": ",", "flags": flags}
-        elif param.values:
-            about |= {"type": "enum", "enum": [value for value, _title in param.values]}
+            about |= {"type": "FlagSet", "flagSep": " " if param.type == "arguments" else ",", "flags": flags}
+        elif param.choices:
+            about |= {"type": "enum", "enum": [value for value, _title in param.choices]}
         if param.low is not None or param.high is not None:
             about["range"] = bounds_of(param)
         if param.units or param.type == "duration":
@@ -90,6 +90,8 @@ class Interface:
         """What a list may hold; blank for what is no list, or one of anything."""
         if param.name == "read.data":
             return {name: {"value": name, "title": each.title or name} for name, each in self.definition.data.items()}
+        if param.type == "arguments" and len(param.values) > 1:  # a text for only one tells how that is used
+            return {value: {"value": value, "title": _first_part(title) or value} for value, title in param.values}
         values = param.values if param.type == "list" else ()
         return {value: {"value": value, "title": title or value} for value, title in values}
 
@@ -175,7 +177,7 @@ class Interface:
     def setting(self, path: str, param: ParamSpec, label: str = "") -> Node:
         """A property that sets a parameter; `value` is what it is without being set."""
         self.paths.setdefault(param.name, path)
-        kind = "enum" if param.values and param.type != "list" else TYPES.get(param.type, "string")
+        kind = "enum" if param.choices and param.type != "list" else TYPES.get(param.type, "string")
         change: Node = {"param": param.name, "required": param.name in self.offer.required}
         if kind == "enum":
             change["enum"] = [{"value": value, "title": title or value} for value, title in param.values]
@@ -223,7 +225,7 @@ class Interface:
             }
         if not path or not param:
             return {}
-        return {path: text if param.values else typed(TYPES.get(param.type, "string"), text)}
+        return {path: text if param.choices else typed(TYPES.get(param.type, "string"), text)}
 
     def set_goal(self, name: str, text: str, request: Mapping[str, str]) -> Node:
         """The properties of a format that ask for it."""
@@ -238,6 +240,11 @@ class Interface:
         }[name]
         facts = {each.type.version if key == "version" else each.type.variant for each in self.kinds[kind]}
         return {f"formats/{kind}/props/{key}": value} if key == "enabled" or text in facts else {}
+
+
+def _first_part(text: str) -> str:
+    """What a das2 text of several parts says first: the others tell how a parameter is written."""
+    return text.partition("|")[0].strip()
 
 
 def key_of(name: str, kind: str = "") -> str:

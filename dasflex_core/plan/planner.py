@@ -27,6 +27,7 @@ from dasflex_core.plan.parameters import (
     value_text,
 )
 from dasflex_core.plan.solver import Path, StageIndex, Step, Task, binds, solve
+from dasflex_core.plan.valid_range import NOTHING, trimmed
 from dasflex_core.streamtype import StreamType
 from dasflex_core.times import Time, parse_time
 from dasflex_core.values import dataclass
@@ -333,8 +334,14 @@ class Planner:
             name: value_text(value) if not isinstance(value, bool | tuple) else value for name, value in given.items()
         }
         reader = own.reader
+        within = trimmed(texts, own.definition, bound.definition) if reader else texts
+        argvs = (
+            NOTHING
+            if within is None
+            else own.template.render(within, python=self.python, environ=self.environ, typed=types)
+        )
         command = Command(
-            argvs=own.template.render(texts, python=self.python, environ=self.environ, typed=types),
+            argvs=argvs,
             directory=(reader.directory if reader else "") or own.definition.directory,
             environment=reader.set_env if reader else (),
             pass_env=reader.pass_env if reader else (),
