@@ -147,18 +147,31 @@ class Compilation:
         return True
 
     def add(self, definition: Definition) -> bool:
-        """Takes a definition, unless its id is taken."""
-        other = self.good.get(folded(definition.id))
+        """Takes a definition, unless its id is taken. Of two files, the one that is installed has it."""
+        name = folded(definition.id)
+        other = self.good.get(name)
+        taken = other is None or self._installed_from(name) == definition.file
+        if taken:
+            self.good[name] = definition
         if other:
+            holder, loser = (definition, other) if taken else (other, definition)
             message = (
-                f"the id {definition.id!r} is that of {other.file} too, since ids match without regard to case;"
+                f"the id {loser.id!r} is that of {holder.file} too, since ids match without regard to case;"
                 " remove one of the two, or give it another id"
             )
-            self.note(Finding("config.bad-value", message, self.place(definition, ("id",))))
-            self.broken.add(definition.file)
-            return False
-        self.good[folded(definition.id)] = definition
-        return True
+            self.note(Finding("config.bad-value", message, self.place(loser, ("id",))))
+            self.broken.add(loser.file)
+            if taken:
+                self.same.discard(name)
+                self.records.pop(loser.file, None)
+        return taken
+
+    def _installed_from(self, name: str) -> str:
+        """The file of the definition that is installed under an id; blank where there is none."""
+        try:
+            return self.catalog.load(self.before[name]).file
+        except (ConfigError, KeyError):
+            return ""
 
     def place(self, definition: Definition, key: KeyPath) -> Place:
         """Where a key of a definition stands."""
