@@ -100,6 +100,7 @@ class Front:
             "/id.txt": lambda: identity.id_txt(site),
             "/id.json": lambda: identity.id_json(site),
             "/logo.png": lambda: identity.logo(site),
+            "/favicon.ico": lambda: identity.logo(site),
             "/peers.xml": lambda: das2_views.peers(site, note),
             "/health": lambda: about.health(site, note),
             "/search": lambda: _search(site, visit.asked),

@@ -70,8 +70,11 @@ class Field:
 
     @property
     def id(self) -> str:
-        """The name of the element."""
-        return "field-" + "".join(char if char.isascii() and char.isalnum() else "-" for char in self.name)
+        """The name of the element, which no other has."""
+        plain = self.name.replace(".", "-")
+        return "field-" + "".join(
+            char if char.isascii() and (char.isalnum() or char == "-") else f"_{ord(char):x}" for char in plain
+        )
 
 
 @dataclass(frozen=True, slots=True)

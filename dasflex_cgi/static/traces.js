@@ -61,7 +61,8 @@ function axis(title, theme) {
  * @param {Theme} theme
  */
 function along(panel, range, theme) {
-  const kind = panel.timed ? { type: "date", range, hoverformat: "%Y-%m-%d %H:%M:%S.%L" } : {};
+  const seen = range && [...range]; // the library writes into what it is given
+  const kind = panel.timed ? { type: "date", range: seen, hoverformat: "%Y-%m-%d %H:%M:%S.%L" } : {};
   return { ...axis(panel.x.title, theme), ...kind, fixedrange: !panel.timed };
 }
 

@@ -189,7 +189,7 @@ def test_dropped_params_are_ignored_as_other_extras_are(root):
         root(dropParams=1, drop=["exampleParams_00"]), f"/?server=dataset&dataset=old/level&{DAY}&params=x&ascii=1"
     )
     assert status == 200
-    assert "first|2020-01-01T00:01:00|2020-01-02T00:00:00\"" in body
+    assert 'first|2020-01-01T00:01:00|2020-01-02T00:00:00"' in body
 
 
 def test_the_node_of_the_source_offers_the_flags(root, bare):
