@@ -109,21 +109,13 @@ class _Reading:
             if key == INCLUDE:
                 continue
             parts = key.split(".") if not free and _DOTTED.fullmatch(key) else [key]
-            where = path
-            table = made
-            for part in parts[:-1]:
-                where = (*where, part)
-                self.origins.setdefault(where, Place(file, line))
-                inner = table.setdefault(part, {})
-                if not isinstance(inner, dict):
-                    break
-                table = inner
-            if parts[-1] in table or len(where) != len(path) + len(parts) - 1:
+            for depth in range(1, len(parts) + 1):
+                self.origins.setdefault((*path, *parts[:depth]), Place(file, line))
+            held = self.value(value, file, (*path, *parts), chain)
+            for part in reversed(parts[1:]):
+                held = {part: held}
+            if not _added(made, parts[0], held):
                 self.note("is said twice, with full stops and as an object", Place(file, line, key))
-                continue
-            where = (*where, parts[-1])
-            self.origins.setdefault(where, Place(file, line))
-            table[parts[-1]] = self.value(value, file, where, chain)
         for below in self.includes(parsed, file, path, chain):
             made = _merged(made, below)
         return made
@@ -200,6 +192,17 @@ class _Reading:
             self.note(f"{found} is not UTF-8 text", place)
         else:
             yield self.file(text.replace("\r\n", "\n").removeprefix("\ufeff"), str(found), path, chain)
+
+
+def _added(table: dict[str, Any], key: str, value: object) -> bool:
+    """Adds a key to a table, or what it holds to what it held; false where both say the same key."""
+    if key not in table:
+        table[key] = value
+        return True
+    held = table[key]
+    if not isinstance(held, dict) or not isinstance(value, dict):
+        return False
+    return all(_added(held, name, each) for name, each in value.items())
 
 
 def _merged(own: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:

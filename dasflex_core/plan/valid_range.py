@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import QueryError
-from dasflex_core.times import FOREVER, format_time, parse_time
+from dasflex_core.times import FOREVER, format_time, parse_range, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ def trimmed(values: Mapping[str, Value], *definitions: Definition) -> Mapping[st
         if span is None:
             continue
         try:
-            first, last = parse_time(span.begin), parse_time(span.end)
+            first, last = parse_range(str(span))
         except QueryError:  # the definition was read when that was no fault
             continue
         begin, end = found.get(_BEGIN), found.get(_END)
