@@ -214,7 +214,7 @@ class _Making:
             kind=kind,
             label=(param.title or (facts.title if facts else "") or param.name).replace("`", ""),
             hint=_hint(param, default, kind),
-            units=param.units,
+            units="" if param.title.endswith("in seconds") else param.units,
             low=_bound(param, param.low) if number else "",
             high=_bound(param, param.high) if number else "",
             step=("1" if param.type == "integer" else "any") if number else "",

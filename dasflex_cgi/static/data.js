@@ -49,6 +49,7 @@ class Table {
   /**
    * The values of a variable: a column, or what the declaration has.
    * @param {Variable} variable
+   * @returns {any[]}
    */
   values(variable) {
     return variable.column ? (this.columns.get(variable.name) ?? []) : (variable.values ?? []);

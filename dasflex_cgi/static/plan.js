@@ -98,13 +98,22 @@ function depths(steps) {
 }
 
 /**
+ * What a step takes, begin before end.
+ * @param {Step} step
+ * @param {Plan} plan
+ */
+function taken(step, plan) {
+  const order = [...step.consumes].sort((one, two) => one.replace(/max$/, "n").localeCompare(two.replace(/max$/, "n")));
+  return order.map((name) => `${name}=${plan.request[name] ?? ""}`);
+}
+
+/**
  * The lines of the box of a step.
  * @param {Step} step
  * @param {Plan} plan
  */
 function words(step, plan) {
-  const order = [...step.consumes].sort((one, two) => one.replace(/max$/, "n").localeCompare(two.replace(/max$/, "n")));
-  return order.map((name) => shortened(`${name}=${plan.request[name] ?? ""}`));
+  return taken(step, plan).map(shortened);
 }
 
 /**
@@ -228,7 +237,7 @@ function table(plan) {
     step.name,
     step.title,
     step.produces,
-    words(step, plan).join(" "),
+    taken(step, plan).join(" "),
     duration(step.seconds),
   ]);
   details.append(summary, tableOf("Steps", ["", "Stage", "What it is", "Gives", "Takes", "Costs"], rows));
