@@ -202,8 +202,7 @@ class Front:
             try:
                 source = self._found(visit, path)
             except NotFoundError:
-                start = f"{path.lower()}/"
-                if not any(entry.id.lower().startswith(start) for entry in self.site.catalog.entries()):
+                if not self.site.catalog.has_folder(path):
                     raise
             else:
                 moved = moved_answer(self.site.config, visit, source.definition, "")

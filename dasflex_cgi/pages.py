@@ -21,15 +21,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from dasflex_cgi.exchange import HTML, Answer
 from dasflex_cgi.source_page import Link, Wording, describe, folder_of
 from dasflex_cgi.visit import address, query_pairs
-from dasflex_core.errors import ConfigError, NotFoundError, QueryError, did_you_mean
+from dasflex_core.errors import ConfigError, QueryError
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from dasflex_cgi.exchange import Asked
     from dasflex_cgi.visit import Pairs
     from dasflex_core.catalog.tree import Catalog, Entry
+    from dasflex_core.catalog.tree import Folder as CatalogFolder
     from dasflex_core.config import Config
     from dasflex_core.site import Site
 
@@ -91,34 +92,34 @@ class Frame:
 
 def front(site: Site, asked: Asked) -> Answer:
     """The introduction: what this server is, and its sources, or their uppermost directories."""
-    entries = _listed(site.catalog)
-    folders, here = _children(site.catalog, entries, "", asked.base)
-    everything = [_line(site.catalog, each, asked.base) for each in entries] if len(entries) <= _SHORT else here
+    top, count = site.catalog.folder(), site.catalog.count()
+    shown = _listed(site.catalog) if count <= _SHORT else top.entries
     return _page(
         "front.html",
         site,
         asked,
         title=site.config.server_name,
-        folders=folders,
-        sources=everything,
-        count=len(entries),
+        folders=_folders(top, asked.base),
+        sources=[_line(site.catalog, each, asked.base) for each in shown],
+        count=count,
         sample=_sample(site, asked),
     )
 
 
 def directory(site: Site, asked: Asked, path: str) -> Answer:
     """A directory of the catalog, blank for the uppermost: what is in it. Raises `NotFoundError` for no directory."""
-    entries = _listed(site.catalog)
-    wanted = path.strip("/").lower()
-    known = {folder.lower(): folder for each in entries for folder in _above(each.id)}
-    if wanted and wanted not in known:
-        near = did_you_mean(wanted, known.values())
-        raise NotFoundError(f"There is no directory {path[:120]!r}.{near}", kind="not-found.source")
-    name = known.get(wanted, "")
-    folders, here = _children(site.catalog, entries, name, asked.base)
-    title = _titles(site.catalog).get(name.lower()) or name or "All sources"
-    parts = _trail(name, asked.base)
-    return _page("directory.html", site, asked, title=title, path=name, trail=parts, folders=folders, sources=here)
+    found = site.catalog.folder(path)
+    title = found.title or found.path or "All sources"
+    return _page(
+        "directory.html",
+        site,
+        asked,
+        title=title,
+        path=found.path,
+        trail=_trail(found.path, asked.base),
+        folders=_folders(found, asked.base),
+        sources=[_line(site.catalog, each, asked.base) for each in found.entries],
+    )
 
 
 def search(site: Site, asked: Asked) -> Answer:
@@ -211,40 +212,17 @@ def _listed(catalog: Catalog) -> list[Entry]:
     return [each for each in catalog.entries() if each.listed]
 
 
-def _titles(catalog: Catalog) -> Mapping[str, str]:
-    """The titles of directories, by path in lower case; none where they cannot be read."""
-    try:
-        return {path.lower(): title for path, title in catalog.directories().items()}
-    except ConfigError:
-        return {}
-
-
 def _above(identifier: str) -> list[str]:
     """The directories that an id lies in, the uppermost first."""
     parts = identifier.split("/")[:-1]
     return ["/".join(parts[: count + 1]) for count in range(len(parts))]
 
 
-def _children(catalog: Catalog, entries: Iterable[Entry], path: str, base: str) -> tuple[list[Folder], list[Line]]:
-    """The directories and the sources that lie in a directory."""
-    titles = _titles(catalog)
-    counts: dict[str, int] = {}
-    names: dict[str, str] = {}
-    here: list[Line] = []
-    for each in entries:
-        folders = _above(each.id)
-        if folder_of(each.id).lower() == path.lower():
-            here.append(_line(catalog, each, base))
-        depth = path.count("/") + 1 if path else 0
-        if len(folders) > depth and (not path or folders[depth - 1].lower() == path.lower()):
-            folder = folders[depth]
-            names.setdefault(folder.lower(), folder)
-            counts[folder.lower()] = counts.get(folder.lower(), 0) + 1
-    shown = [
-        Folder(names[lower], _address(base, f"{lower}/"), titles.get(lower, ""), count)
-        for lower, count in counts.items()
+def _folders(found: CatalogFolder, base: str) -> list[Folder]:
+    """The directories in a directory."""
+    return [
+        Folder(each.path, _address(base, f"{each.path.lower()}/"), each.title, each.count) for each in found.folders
     ]
-    return shown, here
 
 
 def _line(catalog: Catalog, entry: Entry, base: str) -> Line:

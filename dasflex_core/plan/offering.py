@@ -109,8 +109,10 @@ class Offers:
 
         Raises `ConfigError` for a broken definition.
         """
-        asked = {None: ((), (("read.time.max", "forever"),)), True: ((("read.time.max", "forever"),),), False: ((),)}
-        bounds = [self._bound(definition, dict(pairs)) for pairs in asked[live]]
+        forever = {"read.time.max": "forever"}
+        follows = live is not False and any(each.live for each in view_chain(definition, self._find)[-1].readers)
+        asked = [*([{}] if not live else []), *([forever] if follows else [])]
+        bounds = [self._bound(definition, request) for request in asked]
         bounds = [each for each in bounds if any(stage.reader for stage in each.stages.values())]
         readers = list({spec.name: spec for bound in bounds for spec in _readers(bound)}.values())
         if not readers:
