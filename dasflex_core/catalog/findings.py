@@ -60,7 +60,7 @@ class Places:
                         return Place(place.file, place.line, place.key or whole)
                 if start in own.called and length == len(path):
                     return Place(own.file, 1, own.called[start])
-        return Place(own.file, 1 if own.text else 0, key_text((*own.prefix, *path)))
+        return Place(own.file, 1 if own.text or own.imported else 0, key_text((*own.prefix, *path)))
 
 
 def _readings(path: KeyPath) -> Iterator[KeyPath]:

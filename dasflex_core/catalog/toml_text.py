@@ -26,6 +26,7 @@ _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPED: Final = re.compile(r'["\\\x00-\x1f\x7f]')
 #: What one in three pairs of them must not: two quotes that meet, or one at its end, would close it.
 _LONG_ESCAPED: Final = re.compile(r'"(?="|$)|[\\\x00-\x1f\x7f]')
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SHORT: Final = {"\b": r"\b", "\t": r"\t", "\n": r"\n", "\f": r"\f", "\r": r"\r", '"': r"\"", "\\": r"\\"}
 #: The tables of the format in the order in which people read them; others follow.
 _ORDER: Final = (
@@ -51,7 +52,7 @@ def toml_text(
     comments.
     """
     writer = _Writer({path: tuple(lines) for path, lines in (comments or {}).items()})
-    blocks = [[f"# {line}".rstrip() for line in head]]
+    blocks = [[_comment(line) for line in head]]
     described = DIRECTORY if directory else DEFINITION
     named = {each.name: each for each in described.tables}
     plain = [key.name for key in described.keys]
@@ -61,7 +62,7 @@ def toml_text(
         if name in tables:
             blocks += writer.table(named.get(name, Table(name, "")), tables[name], (name,))
         elif missing and name in missing:
-            blocks.append([f"# {line}".rstrip() for line in missing[name]])
+            blocks.append([_comment(line) for line in missing[name]])
     blocks.append(writer.leftover())
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
@@ -74,7 +75,7 @@ class _Writer:
 
     def above(self, path: KeyPath) -> list[str]:
         """The comments of a path, as lines."""
-        return [f"# {line}".rstrip() for line in self.comments.pop(path, ())]
+        return [_comment(line) for line in self.comments.pop(path, ())]
 
     def around(self, path: KeyPath) -> list[str]:
         """The comments of a path and of all that is in it."""
@@ -149,6 +150,11 @@ def _leaves(path: KeyPath, value: object) -> Iterator[tuple[KeyPath, object]]:
             yield from _leaves((*path, name), each)
     else:
         yield path, value
+
+
+def _comment(line: str) -> str:
+    """A comment, without the control characters that TOML does not take."""
+    return f"# {_CONTROL.sub('', line)}".rstrip()
 
 
 def _dotted(path: KeyPath) -> str:
