@@ -64,6 +64,8 @@ def _keys(definition: Definition, offer: Offer) -> Iterator[tuple[str, str]]:
     yield "requiresInterval", "1" if model else ""
     if definition.range:
         yield "validRange", f"{_time(definition.range.begin)} to {_time(definition.range.end)}"
+    if definition.readers and all(reader.writes.partition("/")[0] == "qstream" for reader in definition.readers):
+        yield "qstream", "1"  # Autoplot takes QStreams of no other source
     if definition.access.allow:
         yield "securityRealm", definition.access.realm
     if any(reader.live for reader in definition.readers):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from dasflex_core.catalog.model import Definition, ExternalStage, SourceLimits
+    from dasflex_core.declarations import Convention
     from dasflex_core.registry import Registry
     from dasflex_core.stages import StageSpec, Value
 
@@ -139,7 +140,7 @@ class Planner:
         )
         request = _resolved({**self._fitting(dict(bound.defaults), asked), **asked}, now or parse_time("now"))
         check_range(request)
-        goals = [goal] if goal else self._goals(request, bound, how.goal)
+        goals = [goal] if goal else self._goals(request, bound, _goal(how, bound))
         whole = self._task(bound, request, frozenset(asked), goals[0])
         task, declined = self._admitted(whole, definition)
         remarks: tuple[str, ...] = ()
@@ -348,6 +349,12 @@ class Planner:
             limits=_limits(self.limits, bound.limits),
         )
         return command, used
+
+
+def _goal(how: Convention, bound: Bound) -> str:
+    """The type of a request that names none; blank where the clients take what the source gives as it is."""
+    kinds = {each.spec.produces.kind for each in bound.stages.values() if each.reader}
+    return "" if kinds and kinds <= set(how.reads) else how.goal
 
 
 def _resolved(request: Mapping[str, str], now: Time) -> dict[str, str]:

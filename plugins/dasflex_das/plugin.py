@@ -129,6 +129,7 @@ DAS2_CONVENTION = Convention(
     translate="dasflex_das.convention:translate",
     lenient=True,
     goal="das/2",
+    reads=("qstream",),
 )
 
 CLASSIC_PROGRAMS = (

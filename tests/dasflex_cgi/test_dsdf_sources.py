@@ -184,6 +184,17 @@ def test_a_source_that_names_this_very_server_is_here(root, bare, own):
     assert ask(root("here", server=own), "/?server=dsdf&dataset=old/here")[0] == 200
 
 
+def test_a_source_of_qstreams_says_so_and_gives_them_as_they_are(root, tmp_path):
+    script = tmp_path / "q.py"
+    script.write_text("""print('[00]000038<stream dataset_id="ds_0" x="" y="" />', end='')""")
+    front = root(qstream=1, reader=f"{sys.executable} {script}", drop=["das2Stream"])
+    assert 'String:qstream="1"' in ask(front, "/?server=dsdf&dataset=old/level")[2]
+    status, headers, body = ask(front, f"/?server=dataset&dataset=old/level&{DAY}&resolution=60")
+    assert status == 200
+    assert headers["Content-Type"].split(";")[0] in ("application/vnd.das2.qstream", "text/vnd.das2.qstream")
+    assert body.endswith('<stream dataset_id="ds_0" x="" y="" />')
+
+
 def test_dropped_params_are_ignored_as_other_extras_are(root):
     status, _headers, body = ask(
         root(dropParams=1, drop=["exampleParams_00"]), f"/?server=dataset&dataset=old/level&{DAY}&params=x&ascii=1"
