@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dasflex_core.catalog.documents import Directories, Document, describes_directory, place_in
 from dasflex_core.catalog.findings import Finding
 from dasflex_core.catalog.identifiers import folded
+from dasflex_core.catalog.importing import TOML
 from dasflex_core.catalog.making import tree_files
 from dasflex_core.catalog.read_toml import examine_directory, examine_file
 from dasflex_core.catalog.remembering import Above, Memory, Record, mark_of
@@ -147,10 +148,14 @@ class Compilation:
         return True
 
     def add(self, definition: Definition) -> bool:
-        """Takes a definition, unless its id is taken. Of two files, the one that is installed has it."""
+        """Takes a definition, unless its id is taken. Of two files, the one that is installed has it.
+
+        A TOML file beside one of another form was made from that to take its place, so that it has the id.
+        """
         name = folded(definition.id)
         other = self.good.get(name)
-        taken = other is None or self._installed_from(name) == definition.file
+        converted = other is not None and other.file == str(Path(definition.file).with_suffix(TOML))
+        taken = other is None or (not converted and self._installed_from(name) == definition.file)
         if taken:
             self.good[name] = definition
         if other:
