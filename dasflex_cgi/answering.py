@@ -18,7 +18,7 @@ from dasflex_cgi.failures import NOT_DATA, failure
 from dasflex_cgi.moving import moved_answer
 from dasflex_cgi.runs import Runs
 from dasflex_cgi.static import serve
-from dasflex_cgi.visit import Visit, query_pairs
+from dasflex_cgi.visit import Visit, joined_lists, query_pairs
 from dasflex_core.errors import DasflexError, NotFoundError, QueryError, shown
 from dasflex_core.logs import RequestLog
 from dasflex_core.run.records import new_request_id
@@ -100,10 +100,20 @@ class Front:
             "/id.txt": lambda: identity.id_txt(site),
             "/id.json": lambda: identity.id_json(site),
             "/logo.png": lambda: identity.logo(site),
+            "/favicon.ico": lambda: identity.logo(site),
             "/peers.xml": lambda: das2_views.peers(site, note),
             "/health": lambda: about.health(site, note),
+            "/search": lambda: _search(site, visit.asked),
+            "/peers": lambda: _peers(site, visit.asked, note),
             "/static/": lambda: Answer(200, (("Content-Type", TEXT), *NOT_DATA), b"What pages are made of\n"),
         }
+        if path.startswith("/static/plotly-"):
+            from dasflex_cgi.plot_library import serve_library
+
+            folder = site.config.runtime / "static"
+            library = serve_library(folder, visit.asked.method, path, visit.asked.headers)
+            if library is not None:
+                return Answer(library.status, library.headers, library)
         if path in answers:
             return answers[path]()
         raise NotFoundError(f"There is nothing at {shown(visit.asked.path)}; the sources are listed at /source/")
@@ -135,7 +145,7 @@ class Front:
         if query.server == "peers":
             return das2_views.peers(self.site, self._note)
         if query.server in ("list", "discovery"):
-            return das2_views.list_of(self.site, with_examples=query.server == "discovery", note=self._note)
+            return das2_views.list_of(self.site, with_examples=query.server == "discovery")
         return self._das2_source(visit, query)
 
     def _das2_source(self, visit: Visit, query: das2_views.Das2Query) -> Answer:
@@ -192,8 +202,7 @@ class Front:
             try:
                 source = self._found(visit, path)
             except NotFoundError:
-                start = f"{path.lower()}/"
-                if not any(entry.id.lower().startswith(start) for entry in self.site.catalog.entries()):
+                if not self.site.catalog.has_folder(path):
                     raise
             else:
                 moved = moved_answer(self.site.config, visit, source.definition, "")
@@ -226,10 +235,24 @@ class Front:
         return Accounted(answer.body, visit, ended)
 
 
+def _search(site: Site, asked: Asked) -> Answer:
+    """The sources that have the words of a search, as a page."""
+    from dasflex_cgi import pages
+
+    return pages.search(site, asked)
+
+
+def _peers(site: Site, asked: Asked, note: Callable[[str], None]) -> Answer:
+    """The other servers that are known here, as a page."""
+    from dasflex_cgi import pages
+
+    return pages.peers(site, asked, tuple(about.peers(site.config, note)))
+
+
 def _read(query: str) -> tuple[Pairs, QueryError | None]:
     """The pairs of a query, or what is wrong with it: that is told when it is known to whom."""
     try:
-        return query_pairs(query), None
+        return joined_lists(query_pairs(query)), None
     except QueryError as error:
         return [], error
 

@@ -14,7 +14,7 @@ from dasflex_cgi import about
 from dasflex_cgi.exchange import TEXT, Answer
 from dasflex_cgi.failures import NOT_DATA
 from dasflex_core.catalog.identifiers import folded
-from dasflex_core.errors import DasflexError, QueryError, shown
+from dasflex_core.errors import QueryError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -63,52 +63,21 @@ def _single(pairs: Pairs, key: str) -> str:
     return values.pop()
 
 
-def list_of(site: Site, *, with_examples: bool, note: Callable[[str], None]) -> Answer:
+def list_of(site: Site, *, with_examples: bool) -> Answer:
     """The listed sources, a line `path|title` each, and each directory before what is in it; `path/` is a directory.
 
-    Clients decode it in whatever character set they have, so that it is ASCII. `with_examples` leaves out the sources
-    for which nobody wrote down an example; one that cannot be read is left out too, and the administrator is told.
+    `with_examples` leaves out the sources for which nobody wrote down an example. It is the file that was made when the
+    sources were installed, or is made now where that is missing.
     """
-    titles = {path.strip("/").lower(): title for path, title in site.catalog.directories().items()}
-    lines: list[str] = []
-    seen: set[str] = set()
-    entries = [each for each in site.catalog.entries() if each.listed]
-    for entry in sorted(entries, key=lambda each: each.id.lower().split("/")):
-        if with_examples and not _has_example(site, entry.id, note):
-            continue
-        parts = entry.id.split("/")
-        for depth in range(1, len(parts)):
-            path = "/".join(parts[:depth])
-            if path.lower() not in seen:
-                seen.add(path.lower())
-                lines.append(_line(f"{path}/", titles.get(path.lower(), "")))
-        lines.append(_line(entry.id, entry.title))
-    return Answer(200, (("Content-Type", TEXT), ("Cache-Control", "no-cache")), "".join(lines).encode("ascii"))
+    from dasflex_core.catalog.listing import list_files
+    from dasflex_core.catalog.published_names import LISTS
 
-
-def _has_example(site: Site, identifier: str, note: Callable[[str], None]) -> bool:
-    """Whether somebody wrote an example of a source down."""
+    name = LISTS[2 if with_examples else 1]
     try:
-        return bool(site.catalog.find(identifier).examples)
-    except DasflexError as error:
-        note(error.message)
-        return False
-
-
-def _line(path: str, title: str) -> str:
-    """A line of the list."""
-    text = _ascii(" ".join(title.replace("|", "/").split()))
-    return f"{path}|{text}\n" if text else f"{path}\n"
-
-
-def _ascii(text: str) -> str:
-    """The text in ASCII: letters lose their accents, and what is no letter of that kind is a question mark."""
-    if text.isascii():
-        return text
-    from unicodedata import combining, normalize
-
-    plain = "".join(char for char in normalize("NFKD", text) if not combining(char))
-    return plain.encode("ascii", "replace").decode("ascii")
+        body = (site.config.root / "public" / name).read_bytes()
+    except OSError:
+        body = list_files(site.catalog.entries(), site.catalog.directories())[name]
+    return Answer(200, (("Content-Type", TEXT), ("Cache-Control", "no-cache")), body)
 
 
 def header(site: Site, definition: Definition) -> Answer:

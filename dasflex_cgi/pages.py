@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pages for people: the introduction, the directories of the catalog, the sources, and what went wrong.
+"""The pages for people: the introduction, the directories of the catalog, search, the sources, and what went wrong.
 
-Pages are HTML without scripts, and are read as well without the style sheet. Each address on them is relative to where
-the server is mounted, so that they work behind any proxy.
+Pages do all that they are for without scripts, and are read as well without the style sheet. Each link on them is
+relative to where the server is mounted, so that they work behind any proxy. Nothing in a page is run or styled but
+what comes from `/static/`, which our Content-Security-Policy holds us to.
 """
 
 from __future__ import annotations
@@ -13,35 +14,44 @@ from html import unescape
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dasflex_cgi.exchange import HTML, Answer
 from dasflex_cgi.source_page import Link, Wording, describe, folder_of
-from dasflex_core.errors import ConfigError, NotFoundError, did_you_mean
+from dasflex_cgi.visit import address, query_pairs
+from dasflex_core.errors import ConfigError, QueryError
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Sequence
 
     from dasflex_cgi.exchange import Asked
+    from dasflex_cgi.visit import Pairs
     from dasflex_core.catalog.tree import Catalog, Entry
+    from dasflex_core.catalog.tree import Folder as CatalogFolder
     from dasflex_core.config import Config
     from dasflex_core.site import Site
 
-__all__ = ["directory", "error", "front", "source"]
+__all__ = ["directory", "error", "front", "peers", "search", "source"]
 
 _HEADERS: Final = (
     ("Content-Type", HTML),
     ("Cache-Control", "public, max-age=60"),
     ("Vary", "Accept, User-Agent"),
-    ("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'self' https: http:"),
+)
+#: What a page may use: what is served here, and pictures that its scripts draw. A blank for another style sheet.
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'{}; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
 #: Characters that HTML has none of: a page with one is none.
 _NO_HTML: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 #: How many sources the introduction lists; of more it lists the uppermost directories.
 _SHORT: Final = 60
+#: How many sources a page of search lists.
+_MOST_FOUND: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,7 @@ class Frame:
     site_url: str
     home: str
     style: str
+    static: str
     logo: str
     contact: str
     contact_url: str
@@ -81,40 +92,56 @@ class Frame:
 
 def front(site: Site, asked: Asked) -> Answer:
     """The introduction: what this server is, and its sources, or their uppermost directories."""
-    entries = _listed(site.catalog)
-    folders, here = _children(site.catalog, entries, "", asked.base)
-    everything = [_line(site.catalog, each, asked.base) for each in entries] if len(entries) <= _SHORT else here
+    top, count = site.catalog.folder(), site.catalog.count()
+    shown = _listed(site.catalog) if count <= _SHORT else top.entries
     return _page(
         "front.html",
         site,
         asked,
         title=site.config.server_name,
-        folders=folders,
-        sources=everything,
-        count=len(entries),
+        folders=_folders(top, asked.base),
+        sources=[_line(site.catalog, each, asked.base) for each in shown],
+        count=count,
         sample=_sample(site, asked),
     )
 
 
 def directory(site: Site, asked: Asked, path: str) -> Answer:
     """A directory of the catalog, blank for the uppermost: what is in it. Raises `NotFoundError` for no directory."""
-    entries = _listed(site.catalog)
-    wanted = path.strip("/").lower()
-    known = {folder.lower(): folder for each in entries for folder in _above(each.id)}
-    if wanted and wanted not in known:
-        near = did_you_mean(wanted, known.values())
-        raise NotFoundError(f"There is no directory {path[:120]!r}.{near}", kind="not-found.source")
-    name = known.get(wanted, "")
-    folders, here = _children(site.catalog, entries, name, asked.base)
-    title = _titles(site.catalog).get(name.lower()) or name or "All sources"
-    parts = _trail(name, asked.base)
-    return _page("directory.html", site, asked, title=title, path=name, trail=parts, folders=folders, sources=here)
+    found = site.catalog.folder(path)
+    title = found.title or found.path or "All sources"
+    return _page(
+        "directory.html",
+        site,
+        asked,
+        title=title,
+        path=found.path,
+        trail=_trail(found.path, asked.base),
+        folders=_folders(found, asked.base),
+        sources=[_line(site.catalog, each, asked.base) for each in found.entries],
+    )
+
+
+def search(site: Site, asked: Asked) -> Answer:
+    """The sources whose id, title or description has all the words of `q`; all of them where it has none."""
+    words = next((text for name, text in _pairs(asked) if name.lower() == "q"), "").strip()
+    wanted = {*site.catalog.search(words)}
+    found = [each for each in _listed(site.catalog) if each.id in wanted]
+    lines = [_line(site.catalog, each, asked.base) for each in found[:_MOST_FOUND]]
+    return _page("search.html", site, asked, title="Search", words=words, sources=lines, count=len(found))
+
+
+def peers(site: Site, asked: Asked, known: Sequence[tuple[str, str]]) -> Answer:
+    """Other servers, by name and address."""
+    links = [Link(name, Wording.safe(place)) for name, place in known]
+    return _page("peers.html", site, asked, title="Other servers", peers=links)
 
 
 def source(site: Site, asked: Asked, identifier: str) -> Answer:
-    """A source: what it is, its examples as links, and its parameters. Raises `NotFoundError`, and `ConfigError`."""
+    """A source: what it is, its examples, its form, and its parameters. Raises `NotFoundError`, and `ConfigError`."""
     found = site[identifier]
-    about = describe(found, asked.base)
+    server = address(asked, "", site.config.server_url)
+    about = describe(found, asked.base, server, _pairs(asked))
     trail = _trail(folder_of(found.id), asked.base)
     return _page("source.html", site, asked, title=found.title, about=about, trail=trail)
 
@@ -127,6 +154,14 @@ def error(site: Site, asked: Asked, status: int, text: str, request_id: str) -> 
 
 
 # -- how they are made
+
+
+def _pairs(asked: Asked) -> Pairs:
+    """The query of a page; one that cannot be read asks nothing."""
+    try:
+        return query_pairs(asked.query)
+    except QueryError:
+        return []
 
 
 @cache
@@ -145,7 +180,15 @@ def _page(template: str, site: Site, asked: Asked, **values: object) -> Answer:
     """A page made of a template."""
     frame = _frame(site.config, asked.base)
     text = _environment().get_template(template).render(frame=frame, base=asked.base, **values)
-    return Answer(200, _HEADERS, _NO_HTML.sub("\ufffd", text).encode("utf-8", "replace"))
+    headers = (*_HEADERS, ("Content-Security-Policy", _POLICY.format(_elsewhere(frame.style))))
+    return Answer(200, headers, _NO_HTML.sub("\ufffd", text).encode("utf-8", "replace"))
+
+
+def _elsewhere(style: str) -> str:
+    """The server of the style sheet, with a blank before it, where the configuration names one of another server."""
+    parts = urlsplit(style)
+    sound = re.fullmatch(r"[A-Za-z0-9.:\[\]_-]+", parts.netloc)
+    return f" {parts.scheme}://{parts.netloc}" if sound else ""
 
 
 def _frame(config: Config, base: str) -> Frame:
@@ -157,6 +200,7 @@ def _frame(config: Config, base: str) -> Frame:
         site_url=Wording.safe(config.site_url),
         home=f"{base}/",
         style=style if style.startswith(("http://", "https://", "/")) else f"{base}/static/{quote(style)}",
+        static=f"{base}/static",
         logo=f"{base}/logo.png",
         contact=Wording.mangled(unescape(config.contact_email)),
         contact_url=Wording.safe(config.contact_url),
@@ -168,40 +212,17 @@ def _listed(catalog: Catalog) -> list[Entry]:
     return [each for each in catalog.entries() if each.listed]
 
 
-def _titles(catalog: Catalog) -> Mapping[str, str]:
-    """The titles of directories, by path in lower case; none where they cannot be read."""
-    try:
-        return {path.lower(): title for path, title in catalog.directories().items()}
-    except ConfigError:
-        return {}
-
-
 def _above(identifier: str) -> list[str]:
     """The directories that an id lies in, the uppermost first."""
     parts = identifier.split("/")[:-1]
     return ["/".join(parts[: count + 1]) for count in range(len(parts))]
 
 
-def _children(catalog: Catalog, entries: Iterable[Entry], path: str, base: str) -> tuple[list[Folder], list[Line]]:
-    """The directories and the sources that lie in a directory."""
-    titles = _titles(catalog)
-    counts: dict[str, int] = {}
-    names: dict[str, str] = {}
-    here: list[Line] = []
-    for each in entries:
-        folders = _above(each.id)
-        if folder_of(each.id).lower() == path.lower():
-            here.append(_line(catalog, each, base))
-        depth = path.count("/") + 1 if path else 0
-        if len(folders) > depth and (not path or folders[depth - 1].lower() == path.lower()):
-            folder = folders[depth]
-            names.setdefault(folder.lower(), folder)
-            counts[folder.lower()] = counts.get(folder.lower(), 0) + 1
-    shown = [
-        Folder(names[lower], _address(base, f"{lower}/"), titles.get(lower, ""), count)
-        for lower, count in counts.items()
+def _folders(found: CatalogFolder, base: str) -> list[Folder]:
+    """The directories in a directory."""
+    return [
+        Folder(each.path, _address(base, f"{each.path.lower()}/"), each.title, each.count) for each in found.folders
     ]
-    return shown, here
 
 
 def _line(catalog: Catalog, entry: Entry, base: str) -> Line:
@@ -211,7 +232,7 @@ def _line(catalog: Catalog, entry: Entry, base: str) -> Line:
         broken = False
     except ConfigError:
         broken = True
-    return Line(entry.id, _address(base, entry.id.lower()), entry.title, entry.range, broken)
+    return Line(entry.id, f"{_address(base, entry.id.lower())}.html", entry.title, entry.range, broken)
 
 
 def _trail(path: str, base: str) -> list[Link]:
@@ -232,8 +253,8 @@ def _sample(site: Site, asked: Asked) -> Link | None:
     name = config.sample_dsdf.removesuffix(".dsdf")
     if not name or name not in site:
         return None
-    address = _address(asked.base, name.lower())
+    place = _address(asked.base, name.lower())
     if config.sample_start and config.sample_end:
         query = urlencode({"time": f"{config.sample_start}/{config.sample_end}"}, safe=":/")
-        address = f"{address}/data.csv?{query}"
-    return Link(name, address)
+        return Link(name, f"{place}/data.csv?{query}")
+    return Link(name, f"{place}.html")

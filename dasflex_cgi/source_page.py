@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the page of a source shows, as values: its texts, its examples as links, and its parameters in a table."""
+"""What the page of a source shows, as values: its texts, its examples, its form and its parameters in a table."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
+from dasflex_cgi.capabilities import Capabilities, capabilities
+from dasflex_cgi.plot_library import Library, library
+from dasflex_cgi.requesting import Recipe, address_query, gaps, recipes
+from dasflex_cgi.source_form import Fieldset, fields, filled
 from dasflex_core.errors import DasflexError
 from dasflex_core.plan.offering import Offer, offered
 from dasflex_core.plan.parameters import CANONICAL, GOAL
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dasflex_cgi.visit import Pairs
     from dasflex_core.catalog.model import Contacts, Definition
     from dasflex_core.registry import Registry
     from dasflex_core.site import Source
@@ -22,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["About", "Example", "Group", "Link", "Row", "Variable", "Wording", "describe", "folder_of"]
 
 _MOST_FORMATS: Final = 8
+#: The kind of stream that the script of the page draws.
+_DRAWN: Final = "json"
 _MOST_EXAMPLES: Final = 30
 _TYPES: Final = {"time": "time", "real": "number", "integer": "whole number", "string": "text", "boolean": "yes or no"}
 
@@ -39,11 +49,12 @@ class Link:
 class Example:
     """An example: its title, what it asks in words, its data in several formats, and its plan.
 
-    Without a plan this server cannot make it.
+    `form` is the address of the page with its form filled. Without a plan this server cannot make it.
     """
 
     title: str
     asks: tuple[tuple[str, str], ...]
+    form: str
     formats: tuple[Link, ...]
     plan: str
 
@@ -82,7 +93,11 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """All that the page of a source shows. Without `groups`, what the source takes could not be told."""
+    """All that the page of a source shows. Without `groups`, what the source takes could not be told.
+
+    `address` is where data are asked for, and `data_address` the same with what the form asks. `facts` is what the
+    scripts of the page have to know, as JSON; `plot` is None where nothing draws.
+    """
 
     id: str
     summary: tuple[str, ...]
@@ -97,6 +112,13 @@ class About:
     groups: tuple[Group, ...]
     files: tuple[Link, ...]
     address: str
+    data_address: str
+    form: tuple[Fieldset, ...]
+    recipes: tuple[Recipe, ...]
+    plan: str
+    abilities: Capabilities
+    plot: Library | None
+    facts: str
 
 
 class Wording:
@@ -119,14 +141,19 @@ def folder_of(identifier: str) -> str:
     return identifier.rpartition("/")[0]
 
 
-def describe(source: Source, base: str) -> About:
-    """What the page shows; `base` is where the server is mounted."""
+def describe(source: Source, base: str, server: str = "", query: Pairs | None = None) -> About:
+    """What the page shows; `base` is where the server is mounted, and `server` is its absolute address.
+
+    `query` is that of the page: what it asks stands in the form.
+    """
     definition, site = source.definition, source.site
     here = f"{base}/source/{quote(source.id.lower(), safe='/+')}"
     try:
         offer = offered(definition, site.registry, site.catalog.find, site.external)
     except DasflexError:  # the rest of the page can be shown; `dasflex check` says what is wrong
         offer = Offer()
+    given = filled(definition, offer, query or [])
+    asked = address_query(given)
     viewed = definition.viewed
     return About(
         id=source.id,
@@ -135,23 +162,70 @@ def describe(source: Source, base: str) -> About:
         contacts=_contacts(definition.contacts),
         cite=_cite(definition),
         closed=(definition.access.realm or "a log-in") if definition.access.allow else "",
-        view=Link(viewed, f"{base}/source/{quote(viewed.lower(), safe='/+')}") if viewed else None,
+        view=Link(viewed, f"{base}/source/{quote(viewed.lower(), safe='/+')}.html") if viewed else None,
         examples=tuple(_examples(source, offer, here)),
-        coords=tuple(
-            Variable(name, each.title or each.label, each.units or "", each.of)
-            for name, each in definition.coords.items()
-        ),
-        data=tuple(
-            Variable(name, each.title or each.label, each.units or "", ", ".join(each.axes))
-            for name, each in definition.data.items()
-        ),
+        coords=_variables(definition, coordinates=True),
+        data=_variables(definition, coordinates=False),
         groups=_groups(offer, site.registry),
         files=(
             Link("flex.json", f"{here}/flex.json", "the source as a node of the federated catalog"),
             Link("das2.d2t", f"{here}/das2.d2t", "its definition for das2 clients"),
         ),
         address=f"{here}/flex",
+        data_address=f"{here}/flex?{asked}" if asked else f"{here}/flex",
+        form=fields(definition, offer, site.registry, given),
+        recipes=recipes(gaps(source.id, server, offer, given)),
+        plan=f"{here}/plan?{asked}" if asked and not definition.access.allow else "",
+        abilities=capabilities(offer, site.registry),
+        plot=library() if _is_plotted(offer) and not definition.access.allow else None,
+        facts=_facts(source, offer, server, given),
     )
+
+
+def _variables(definition: Definition, *, coordinates: bool) -> tuple[Variable, ...]:
+    """The variables of the data, or their coordinates."""
+    if coordinates:
+        coords = definition.coords.items()
+        return tuple(Variable(name, each.title or each.label, each.units or "", each.of) for name, each in coords)
+    return tuple(
+        Variable(name, each.title or each.label, each.units or "", ", ".join(each.axes))
+        for name, each in definition.data.items()
+    )
+
+
+def _is_plotted(offer: Offer) -> bool:
+    """Whether the source gives what the script of the page can draw."""
+    return any(info.type.kind == _DRAWN for info in offer.types)
+
+
+def _facts(source: Source, offer: Offer, server: str, given: Mapping[str, str]) -> str:
+    """What the scripts have to know of the source and of the server.
+
+    `reduce` tells whether data may be asked for in bins of time, and `lines` whether something is drawn as lines, so
+    that the extremes of bins are worth asking for. `every` is the seconds between records, where that is known.
+    """
+    definition = source.definition
+    time = definition.coords.get("time")
+    ends = {name: text for name, text in given.items() if name in ("read.time.min", "read.time.max")}
+    wanted = [*ends.items(), ("bin.time.max", "60"), ("format.type", _DRAWN)]
+    axes = [each.axes for each in definition.data.values()]
+    return json.dumps(
+        {
+            "id": source.id,
+            "server": server,
+            "types": [[*_parts(info), info.suffix] for info in offer.types],
+            "own": [offer.own.kind, offer.own.version, offer.own.variant] if offer.own else ["", "", ""],
+            "reduce": bool(_is_plotted(offer) and offer.param("bin.time.max") and _can_be_made(source, wanted)),
+            "stats": bool(offer.param("bin.stats")) and "bin.stats" not in dict(definition.defaults),
+            "lines": not axes or any(len(each) < 2 for each in axes),
+            "every": (time and time.cadence) or 0,
+        }
+    )
+
+
+def _parts(info: StreamTypeInfo) -> tuple[str, str, str]:
+    """The parts of a stream type."""
+    return info.type.kind, info.type.version, info.type.variant
 
 
 def _contacts(contacts: Contacts) -> tuple[tuple[str, str], ...]:
@@ -180,20 +254,22 @@ def _examples(source: Source, offer: Offer, here: str) -> list[Example]:
     for number, example in enumerate(source.definition.examples[:_MOST_EXAMPLES], 1):
         asks = _shortened(example.request)
         plain = [pair for pair in asks if pair[0] not in GOAL]
-        query = urlencode(plain, safe=":/,")
+        query = address_query(dict(plain))
         formats = tuple(
             Link(info.suffix, f"{here}/data.{info.suffix}?{query}", info.title)
             for info in infos
             if _can_be_made(source, [*plain, *_goal(info)])
         )
-        plan = f"{here}/plan?{urlencode(asks, safe=':/,')}" if _can_be_made(source, asks) else ""
-        found.append(Example(example.title or f"Example {number}", tuple(asks), formats, plan))
+        whole = address_query(dict(asks))
+        plan = f"{here}/plan?{whole}" if _can_be_made(source, asks) else ""
+        form = f"{here}.html?{whole}#form"
+        found.append(Example(example.title or f"Example {number}", tuple(asks), form, formats, plan))
     return found
 
 
 def _goal(info: StreamTypeInfo) -> list[tuple[str, str]]:
     """The pairs that ask for a stream type."""
-    return list(zip(GOAL, (info.type.kind, info.type.version, info.type.variant), strict=True))
+    return list(zip(GOAL, _parts(info), strict=True))
 
 
 def _can_be_made(source: Source, pairs: list[tuple[str, str]]) -> bool:
@@ -239,7 +315,7 @@ def _row(param: ParamSpec, *, required: bool) -> Row:
     """A parameter as a row of the table."""
     low = "" if param.low is None else f"from {param.low:.6g}"
     high = "" if param.high is None else f"to {param.high:.6g}"
-    kind = "choice" if param.values else _TYPES.get(param.type, param.type)
+    kind = "choice" if param.values and param.type != "arguments" else _TYPES.get(param.type, param.type)
     bounds = " ".join(each for each in (low, high) if each)
     default = param.default or ""
     return Row(

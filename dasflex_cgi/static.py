@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Headers = tuple[tuple[str, str], ...]
 
-__all__ = ["Served", "describe", "encoded", "find", "root_of", "serve"]
+__all__ = ["FOREVER", "Served", "describe", "encoded", "find", "root_of", "sent", "serve"]
 
 #: The media type of each suffix that is served; a file with another one is not there.
 MEDIA_TYPES: Final[Mapping[str, str]] = {
@@ -51,6 +51,8 @@ _CODINGS: Final = (("zstd", ".zst"), ("gzip", ".gz"))
 #: Compiled nodes change when definitions are installed; what pages are made of changes with a release.
 _NODES_FRESH: Final = "public, max-age=60"
 _PARTS_FRESH: Final = "public, max-age=3600"
+#: What has its version in its address never changes.
+FOREVER: Final = "public, max-age=31536000, immutable"
 #: The parts of pages that come with dasflex.
 _SHIPPED: Final = os.path.join(os.path.dirname(__file__), "static")
 _CHUNK: Final = 1 << 18
@@ -108,13 +110,20 @@ def serve(root: str, method: str, path: str, headers: Mapping[str, str]) -> Serv
     file = find(root, path)
     if file is None:
         return None
+    return sent(file, method, headers, _PARTS_FRESH if path[:8].lower() == "/static/" else _NODES_FRESH)
+
+
+def sent(file: str, method: str, headers: Mapping[str, str], fresh: str) -> Served | None:
+    """A file as the answer to GET or HEAD, compressed where that is beside it; None where it cannot be read.
+
+    `fresh` is how long it may be kept.
+    """
     file = encoded(file, headers.get("accept-encoding", ""))
     try:
         opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None  # it has gone in this moment, or may not be read: it is not there
     facts = os.fstat(opened)
-    fresh = _PARTS_FRESH if path[:8].lower() == "/static/" else _NODES_FRESH
     status, told, size = describe(file, facts, headers, fresh=fresh)
     return Served(status, told, opened, size if method == "GET" else 0)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dasflex_core.errors import DasflexError
     from dasflex_core.streamtype import StreamType
 
-__all__ = ["Pairs", "Visit", "address", "query_pairs"]
+__all__ = ["Pairs", "Visit", "address", "joined_lists", "query_pairs"]
 
 Pairs = list[tuple[str, str]]
 
@@ -74,6 +74,32 @@ def query_pairs(query: str) -> Pairs:
     raise QueryError(
         f"The query of this address cannot be read: it has at most {_MOST_FIELDS} fields, in UTF-8 with % escapes"
     ) from wrong
+
+
+def joined_lists(pairs: Pairs) -> Pairs:
+    """The pairs of a query, with a list in one that has several fields, as the boxes of a form send it.
+
+    >>> joined_lists([("bin.stats", "min"), ("a", "1"), ("bin.stats", "max")])
+    [('bin.stats', 'min,max'), ('a', '1')]
+    """
+    if len({name for name, _text in pairs}) == len(pairs):
+        return pairs
+    from dasflex_core.plan.parameters import canonical_facts, canonical_name
+
+    found: Pairs = []
+    places: dict[str, int] = {}
+    for name, text in pairs:
+        facts = canonical_facts(canonical_name(name))
+        if facts is None or facts.type != "list" or not text.strip():
+            found.append((name, text))
+        elif name in places:
+            known = found[places[name]][1]
+            if text not in known.split(","):
+                found[places[name]] = (name, f"{known},{text}")
+        else:
+            places[name] = len(found)
+            found.append((name, text))
+    return found
 
 
 def address(asked: Asked, path: str, public: str) -> str:

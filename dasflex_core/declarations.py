@@ -39,7 +39,8 @@ class Convention:
 
     `translate` is `module:name` of a function `(pairs, definition) -> list of canonical pairs`, which raises
     `QueryError`. `lenient` drops, with a `log:info` comment, what no stage can consume. `goal` is the stream type
-    (`das/2`) of a request that names none; blank: the reader's own.
+    (`das/2`) of a request that names none; blank: the reader's own. `reads` are kinds of stream that its clients take as
+    they are, so that a source of these gives its own.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Convention:
     translate: str
     lenient: bool = False
     goal: str = ""
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,11 @@ class ClassicProgram:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionImporter:
-    """Reads another form of definition: files with this suffix, by `module:name` of `(text, Place) -> TOML tables`."""
+    """Reads another form of definition: files with this suffix, which begins with a full stop and is in lower case.
+
+    `read` is `module:name` of a function `(text, file, include) -> Imported` (`dasflex_core.catalog.importing`), where
+    `include` is the directory whose files may be included, None where there is none.
+    """
 
     name: str
     suffix: str
@@ -76,8 +82,8 @@ class DefinitionImporter:
 class DefinitionTable:
     """A table of definitions that belongs to a plugin, such as `[hapi]`.
 
-    `keys` are its known keys, other than those of a partial request, which are allowed where `request` is true;
-    `many` allows `[[name]]`.
+    `keys` are its known keys, other than those of a partial request, which are allowed where `request` is true; `*`
+    stands for any key. `many` allows `[[name]]`.
     """
 
     name: str

@@ -39,6 +39,22 @@ CORE_FAMILIES = (
 )
 
 
+#: The forms of definition that the core itself reads, beside TOML.
+CORE_IMPORTERS = (
+    declarations.DefinitionImporter(
+        "dsdf", ".dsdf", "Source definitions of das2 servers", "dasflex_core.catalog.dsdf_import:read_dsdf"
+    ),
+    declarations.DefinitionImporter(
+        "json", ".json", "Definitions in JSON, with comments", "dasflex_core.catalog.json_definition:read_json"
+    ),
+)
+#: The tables of definitions that the core itself keeps for whoever has a use for them.
+CORE_TABLES = (
+    declarations.DefinitionTable("das1", "What das1 data are, which have no header: the keys of a DSDF", keys=("*",)),
+    declarations.DefinitionTable("dsdf", "What a DSDF file said that means nothing here", keys=("*",)),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
     """One plugin: its entry point's name and module, its distribution and version, and why it failed, if it did."""
@@ -65,8 +81,8 @@ class Registry:
     stream_types: tuple[StreamTypeInfo, ...] = ()
     families: tuple[declarations.Family, ...] = CORE_FAMILIES
     conventions: tuple[declarations.Convention, ...] = ()
-    importers: tuple[declarations.DefinitionImporter, ...] = ()
-    tables: tuple[declarations.DefinitionTable, ...] = ()
+    importers: tuple[declarations.DefinitionImporter, ...] = CORE_IMPORTERS
+    tables: tuple[declarations.DefinitionTable, ...] = CORE_TABLES
     classic_programs: tuple[declarations.ClassicProgram, ...] = ()
     authenticators: tuple[declarations.Authenticator, ...] = ()
     task_kinds: tuple[declarations.TaskKind, ...] = ()
@@ -221,8 +237,11 @@ def discover(entry_points: Iterable[tuple[PluginInfo, Callable[[], object]]] | N
         stream_types=_all(good, "dasflex_stream_types", StreamTypeInfo),
         families=(*CORE_FAMILIES, *_all(good, "dasflex_families", declarations.Family)),
         conventions=(*CORE_CONVENTIONS, *_all(good, "dasflex_conventions", declarations.Convention)),
-        importers=_all(good, "dasflex_definition_importers", declarations.DefinitionImporter),
-        tables=_all(good, "dasflex_definition_tables", declarations.DefinitionTable),
+        importers=(
+            *CORE_IMPORTERS,
+            *_all(good, "dasflex_definition_importers", declarations.DefinitionImporter),
+        ),
+        tables=(*CORE_TABLES, *_all(good, "dasflex_definition_tables", declarations.DefinitionTable)),
         classic_programs=_all(good, "dasflex_classic_programs", declarations.ClassicProgram),
         authenticators=_all(good, "dasflex_authenticators", declarations.Authenticator),
         task_kinds=_all(good, "dasflex_task_kinds", declarations.TaskKind),

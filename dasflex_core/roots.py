@@ -199,11 +199,13 @@ def _compile(root: Path) -> None:
     from dasflex_core.catalog.findings import raise_for
     from dasflex_core.catalog.publishing import publisher
     from dasflex_core.catalog.tree import compile_tree
+    from dasflex_core.catalog.walk import Vocabulary
     from dasflex_core.manifest import load_facts
 
     with _writing(root):
         facts = load_facts(root / CONFIG_FILE)
-        report = compile_tree(root, publish=publisher(facts.config, facts.registry, facts.external))
+        words = Vocabulary.of(facts.registry, facts.config.datasrc_inc)
+        report = compile_tree(root, words, publisher(facts.config, facts.registry, facts.external))
     raise_for(report.findings)
 
 

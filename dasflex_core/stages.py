@@ -42,7 +42,7 @@ Out_co = TypeVar("Out_co", covariant=True)
 
 #: The typed value of a parameter, as a factory gets it.
 Value = str | int | float | bool | tuple[str, ...]
-ParamType = Literal["real", "integer", "boolean", "string", "time", "duration", "list"]
+ParamType = Literal["real", "integer", "boolean", "string", "time", "duration", "list", "arguments"]
 Mode = Literal["required", "offered", "modifier"]
 
 
@@ -80,6 +80,11 @@ class ParamSpec:
     def family(self) -> str:
         """The family that the parameter belongs to: the first part of its name."""
         return self.name.partition(".")[0]
+
+    @property
+    def choices(self) -> tuple[tuple[str, str], ...]:
+        """All that the value may be, or hold, with titles. The `values` of arguments are only what is known of them."""
+        return () if self.type == "arguments" else self.values
 
 
 @dataclass(frozen=True, slots=True)

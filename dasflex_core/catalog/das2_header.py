@@ -64,12 +64,14 @@ def _keys(definition: Definition, offer: Offer) -> Iterator[tuple[str, str]]:
     yield "requiresInterval", "1" if model else ""
     if definition.range:
         yield "validRange", f"{_time(definition.range.begin)} to {_time(definition.range.end)}"
+    if definition.readers and all(reader.writes.partition("/")[0] == "qstream" for reader in definition.readers):
+        yield "qstream", "1"  # Autoplot takes QStreams of no other source
     if definition.access.allow:
         yield "securityRealm", definition.access.realm
     if any(reader.live for reader in definition.readers):
         yield "realTime", "1"
     yield from _examples(definition)
-    yield from _numbered("param", (_param(each) for each in offer.params if _is_option(each)))
+    yield from _numbered("param", (text for each in offer.params if _is_option(each) for text in _param(each)))
     variables = [(name, each.title or each.label, each.units) for name, each in definition.data.items()]
     coords = [(name, each.title or each.label, each.units) for name, each in definition.coords.items()]
     yield from _numbered("item" if model else "data", (_variable(*each) for each in variables))
@@ -106,15 +108,21 @@ def _is_own(name: str) -> bool:
 
 
 def _is_option(param: ParamSpec) -> bool:
-    return _is_own(param.name)
+    return _is_own(param.name) or param.type == "arguments"
 
 
-def _param(param: ParamSpec) -> str:
-    """An option: its name, what it means, how it is written, and what it may be."""
+def _param(param: ParamSpec) -> Iterator[str]:
+    """An option: its name, what it means, how it is written, and what it may be.
+
+    Arguments have the texts of their values, which are already the parts of such a key.
+    """
+    if param.type == "arguments":
+        yield from (" | ".join([name, title or name]) for name, title in param.values)
+        return
     name = param.name.removeprefix("read.")
     values = [value for value, _title in param.values] or (["true", "false"] if param.type == "boolean" else [])
     parts = [name, _part(param.title) or name, f"{name}=@"]
-    return " | ".join([*parts, f"option: {' '.join(map(_part, values))}"] if values else parts)
+    yield " | ".join([*parts, f"option: {' '.join(map(_part, values))}"] if values else parts)
 
 
 def _variable(name: str, title: str, units: str | None) -> str:

@@ -51,13 +51,16 @@ class Places:
 
     def of(self, path: KeyPath) -> Place:
         """The place of a key, or of the innermost table around it, with the whole path as its key."""
+        own = self.documents[0]
         for length in range(len(path), 0, -1):
             for start in _readings(path[:length]):
                 for document in self.documents:
-                    if line := document.lines.get((*document.prefix, *start)):
-                        return Place(document.file, line, key_text((*document.prefix, *start, *path[length:])))
-        own = self.documents[0]
-        return Place(own.file, 1 if own.text else 0, key_text((*own.prefix, *path)))
+                    if place := document.origin((*document.prefix, *start)):
+                        whole = key_text((*document.prefix, *start, *path[length:]))
+                        return Place(place.file, place.line, place.key or whole)
+                if start in own.called and length == len(path):
+                    return Place(own.file, 1, own.called[start])
+        return Place(own.file, 1 if own.text or own.imported else 0, key_text((*own.prefix, *path)))
 
 
 def _readings(path: KeyPath) -> Iterator[KeyPath]:
@@ -88,5 +91,14 @@ class Problems:
 
     def made(self) -> tuple[Finding, ...]:
         """The findings, each once, by file and line."""
-        order = [document.file for document in self.places.documents]
-        return tuple(sorted(self._found, key=lambda each: (order.index(each.place.file), each.place.line)))
+        return self.parted(frozenset())[0]
+
+    def parted(self, may_lack: frozenset[KeyPath]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+        """The findings, each once, by file and line; and apart those that only miss what may be missing."""
+        order = {document.file: number for number, document in reversed(list(enumerate(self.places.documents)))}
+        inner = len(order)  # files that are included come behind those that include them
+        each = sorted(
+            self._found, key=lambda each: (order.get(each.place.file, inner), each.place.file, each.place.line)
+        )
+        minor = [one for one in each if one.kind == "config.missing" and self._found[one] in may_lack]
+        return tuple(one for one in each if one not in minor), tuple(minor)

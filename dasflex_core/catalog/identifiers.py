@@ -44,6 +44,10 @@ def id_fault(identifier: str) -> str:
             last.endswith(".dsdf"),
             f"an id cannot end in '.dsdf', which clients may append to any: {identifier!r}",
         ),
+        (
+            any(part.endswith(".flex") for part in identifier.lower().split("/")),
+            f"no part of an id can end in '.flex', as the nodes of the catalog do: {identifier!r}",
+        ),
         (identifier.lower() == "index", "an id cannot be 'index', the name of the catalog's own list"),
     )
     return next((message for wrong, message in faults if wrong), "")

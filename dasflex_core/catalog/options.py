@@ -83,7 +83,7 @@ def _limits(range_: Span, kind: ParamType) -> tuple[float, float]:
 def _check_default(written: str, kind: ParamType, values: Pairs, limits: tuple[float, float] | None) -> None:
     names = [name for name, _ in values]
     for each in written.split(",") if kind == "list" else [written]:
-        if names and each not in names:
+        if kind != "arguments" and names and each not in names:
             known = did_you_mean(each, names) or f" They are {', '.join(names)}."
             raise UnfitError(f"is {each!r}, which is none of the option's values.{known}", "default")
     if kind not in _RANGED:

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files of a site that anybody may read: what its sources are to clients, below `public/` of the root.
 
-    public/<id in lower case>/flex.json   the source as a node of the federated catalog
-    public/<id in lower case>/das2.d2t    the same for das2 clients
-    public/<directory>.json               a directory as a node of the catalog
-    public/root.json, catalog.json        the catalog: its uppermost node, and all of it in one
+    public/<id in lower case>/flex.json     the source as a node of the federated catalog, for requests over HTTP
+    public/<id in lower case>/flexrt.json   the same for what it gives as it comes in
+    public/<id in lower case>/das2.d2t      the same for das2 clients
+    public/<id in lower case>/hapi.json     its HAPI service, where there is one
+    public/<id in lower case>.json          its set for every client, a `Collection`; or a directory, a `Catalog`
+    public/<id in lower case>.flex.json     the same in the tree that has a `SourceSet`
+    public/root.json, catalog.json          the plain tree: its uppermost node, and all of it in one
+    public/root.flex.json, catalog.flex.json   the flex tree
+    public/nodes.csv, das2list.txt, das2discovery.txt   flat lists
 
 They are plain files, so that any web server can serve them, and hold nothing about how the data are made. Sources that
 lists do not show have files, and no node leads to them.
@@ -12,75 +17,133 @@ lists do not show have files, and no node leads to them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import orjson
 
 from dasflex_core.catalog.das2_header import das2_header
-from dasflex_core.catalog.findings import Finding
-from dasflex_core.catalog.flex_node import Node, flex_json, json_bytes, source_url
-from dasflex_core.catalog.identifiers import folded
-from dasflex_core.catalog.published_names import SELF, SITE_NODES
-from dasflex_core.errors import DasflexError, NotFoundError, Place
+from dasflex_core.catalog.flex_node import flex_json, live_json
+from dasflex_core.catalog.nodes import catalog_files, folders_of
+from dasflex_core.catalog.published_names import FLEX_NODE, PARTS, directory_file
+from dasflex_core.catalog.remembering import digest_of
+from dasflex_core.catalog.source_set import collection_json, hapi_json, parts_of, source_set_json
+from dasflex_core.errors import ConfigError
 from dasflex_core.plan.binding import view_chain
-from dasflex_core.plan.offering import offered
+from dasflex_core.plan.offering import Offers
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from dasflex_core.catalog.model import Definition, ExternalStage
+    from dasflex_core.catalog.tree import Entry
+    from dasflex_core.catalog.walk import Vocabulary
     from dasflex_core.config import Config
     from dasflex_core.registry import Registry
 
-__all__ = ["Published", "Publisher", "das2_header", "flex_json", "publisher"]
+__all__ = ["Publication", "Publisher", "das2_header", "flex_json", "publisher"]
 
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What is to be published: each file below `public/` by its path, and what could not be made.
-
-    `stale` are the folded ids whose files stay as they are, since they could not be made anew.
-    """
-
-    files: Mapping[str, bytes]
-    stale: frozenset[str] = frozenset()
-    findings: tuple[Finding, ...] = ()
-
-
-#: Makes the files of definitions (by folded id); the second argument gives the titles of directories.
-Publisher: TypeAlias = Callable[[Mapping[str, "Definition"], Mapping[str, str]], Published]
+#: The keys of the configuration that stand in what is published.
+_SAID: Final = (
+    "server_name",
+    "server_url",
+    "site_title",
+    "site_catalog_tag",
+    "site_id",
+    "websocket_uri",
+    "enable_hapi_subsys",
+)
 
 
 def publisher(config: Config, registry: Registry, external: tuple[ExternalStage, ...] = ()) -> Publisher:
     """What publishes the sources of a site, with the stages that are installed and its own filters."""
+    return Publisher(config, registry, external)
 
-    def publish(definitions: Mapping[str, Definition], titles: Mapping[str, str]) -> Published:
-        def find(identifier: str) -> Definition:
-            if folded(identifier) not in definitions:
-                raise NotFoundError(f"There is no source {identifier!r}", kind="not-found.source")
-            return definitions[folded(identifier)]
 
-        files: dict[str, bytes] = {}
-        findings: list[Finding] = []
-        stale: set[str] = set()
-        for name in sorted(definitions):
-            definition = definitions[name]
-            try:
-                offer = offered(definition, registry, find, external)
-                whole = _with_time(definition, view_chain(definition, find))
-            except DasflexError as error:
-                message = f"this source cannot be published: {error.message}"
-                findings.append(Finding("config.bad-value", message, Place(definition.file)))
-                stale.add(name)
-                continue
-            files[f"{name}/flex.json"] = flex_json(whole, config, offer)
-            files[f"{name}/das2.d2t"] = das2_header(whole, offer)
-        listed = [definitions[name] for name in sorted(definitions) if definitions[name].listed]
-        return Published(files | _nodes(listed, titles, config), frozenset(stale), tuple(findings))
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """What publishes the sources of a site.
 
-    return publish
+    `live` and `hapi` say whether it has parts for these, `above` whether the nodes of directories are made.
+    """
+
+    config: Config
+    registry: Registry
+    external: tuple[ExternalStage, ...] = ()
+    live: bool = True
+    hapi: bool = True
+    above: bool = True
+
+    def mark(self, vocabulary: Vocabulary) -> str:
+        """A digest of all that what is published of every source depends on, beside its definition."""
+        here = Path(__file__).parent
+        code = max(path.stat().st_mtime_ns for folder in (here, here.parent / "plan") for path in folder.glob("*.py"))
+        facts = (
+            [getattr(self.config, name) for name in _SAID],
+            (self.registry.stages, self.registry.stream_types, self.registry.families, self.registry.conventions),
+            (self.external, vocabulary.families, vocabulary.tables, vocabulary.forms.importers),
+            (self.has_hapi, self.live, self.hapi, code),
+        )
+        return digest_of(orjson.dumps(facts, default=_plain))
+
+    @property
+    def has_hapi(self) -> bool:
+        """Whether something serves HAPI here: without it no node speaks of it."""
+        mounted = any(each.path.strip("/") == "hapi" for each in self.registry.mounts())
+        return mounted and self.hapi and self.config.enable_hapi_subsys
+
+    def limited(self, parts: str) -> str:
+        """The parts that this site has at all."""
+        return " ".join(each for each in parts.split() if each in PARTS)
+
+    def opened(self, find: Callable[[str], Definition]) -> Publication:
+        """What makes the files of sources; `find` looks a viewed one up."""
+        return Publication(self, Offers(self.registry, find, self.external), find)
+
+    def nodes(self, entries: Iterable[Entry], titles: Mapping[str, str]) -> dict[str, bytes]:
+        """The files of the catalog above the sources, by their paths below `public/`."""
+        return catalog_files(entries, titles, self.config) if self.above else {}
+
+    def names(self, entries: Iterable[Entry]) -> set[str]:
+        """The paths of the nodes that are made of these entries."""
+        listed = [entry for entry in entries if entry.listed and entry.parts]
+        if not listed:
+            return set()
+        names = {f"{name}{ending}" for name in ("root", "catalog") for ending in (".json", FLEX_NODE)}
+        folders = [path for path in folders_of(listed) if path]
+        return names | {directory_file(path, ending) for path in folders for ending in (".json", FLEX_NODE)}
+
+
+class Publication:
+    """What makes the files of sources, one after the other."""
+
+    def __init__(self, made_by: Publisher, offers: Offers, find: Callable[[str], Definition]) -> None:
+        self._by = made_by
+        self._offers = offers
+        self._find = find
+
+    def source(self, definition: Definition) -> tuple[dict[str, bytes], str]:
+        """The files of a source by their paths below `public/`, and its parts. Raises `DasflexError`."""
+        config, name = self._by.config, definition.id.lower()
+        parts = parts_of(definition, hapi=self._by.has_hapi, live=self._by.live)
+        if not parts:
+            return {}, ""
+        whole = _with_time(definition, view_chain(definition, self._find))
+        offer = self._offers.of(definition)
+        if not offer.types and offer.own is None:
+            raise ConfigError("nothing that is installed reads it", kind="config.plugin")
+        files = {
+            "flex": lambda: flex_json(whole, config, offer),
+            "flexrt": lambda: live_json(whole, config, self._offers.of(definition, live=True)),
+            "das2": lambda: das2_header(whole, offer),
+            "hapi": lambda: hapi_json(whole, config),
+        }
+        made = {f"{name}/{PARTS[part]}": files[part]() for part in parts.split()}
+        made[directory_file(name, ".json")] = collection_json(whole, config, parts)
+        made[directory_file(name, FLEX_NODE)] = source_set_json(whole, config, offer, parts)
+        return made, parts
 
 
 def _with_time(view: Definition, chain: Iterable[Definition]) -> Definition:
@@ -89,75 +152,6 @@ def _with_time(view: Definition, chain: Iterable[Definition]) -> Definition:
     return replace(view, coords={"time": time, **view.coords}) if time else view
 
 
-# -- the catalog
-
-
-def _nodes(listed: Iterable[Definition], titles: Mapping[str, str], config: Config) -> dict[str, bytes]:
-    """The nodes of all directories, of the root, and the one that has everything."""
-    by_folder: dict[str, list[Definition]] = {"": []}
-    for definition in listed:
-        folder = PurePosixPath(definition.id.lower()).parent
-        by_folder.setdefault(_path(folder), []).append(definition)
-        for above in folder.parents:
-            by_folder.setdefault(_path(above), [])
-    known = {path.lower(): title for path, title in titles.items()}
-    tree = _directory("", by_folder, known, config)
-    files = {
-        f"{path}.json": json_bytes(_flat(_directory(path, by_folder, known, config)))
-        for path in by_folder
-        if path and path not in SITE_NODES
-    }
-    return files | {"root.json": json_bytes(_flat(tree)), "catalog.json": json_bytes(tree)}
-
-
-def _path(folder: PurePosixPath) -> str:
-    return "" if str(folder) == "." else str(folder)
-
-
-def _directory(path: str, by_folder: Mapping[str, list[Definition]], titles: Mapping[str, str], config: Config) -> Node:
-    """The node of a directory with all that is below it, each directory in it with its own children."""
-    below = [each for each in by_folder if each and _path(PurePosixPath(each).parent) == path]
-    children: Node = {each.rpartition("/")[2]: _directory(each, by_folder, titles, config) for each in below}
-    children |= {
-        name: _stub(definition, config)
-        for definition in by_folder[path]
-        if (name := definition.id.lower().rpartition("/")[2]) not in children
-    }
-    for definition in by_folder.get(_path(PurePosixPath(path).parent), []):
-        if definition.id.lower() == path:
-            children[SELF] = _stub(definition, config)
-    title = titles.get(path) or path or config.site_title or f"Sources of {config.server_name}"
-    name = path.rpartition("/")[2] or config.server_name
-    base = config.server_url.rstrip("/")
-    return {
-        "type": "Catalog",
-        "version": "0.5",
-        "name": name,
-        "label": name,
-        "title": title,
-        "separator": "/",
-        "urls": [f"{base}/source/{path}.json" if path else f"{base}/root.json"],
-        "catalog": dict(sorted(children.items())),
-    }
-
-
-def _stub(definition: Definition, config: Config) -> Node:
-    """A source as an entry of a catalog."""
-    name = definition.label or definition.id.rpartition("/")[2]
-    return {
-        "type": "HttpStreamSrc",
-        "name": name,
-        "label": name,
-        "title": definition.title,
-        "urls": [source_url(config, definition.id, "flex.json")],
-        "purpose": "primary-stream",
-    }
-
-
-def _flat(node: Node) -> Node:
-    """A node with no more of its children than their entries."""
-    inner = {
-        name: {key: held for key, held in child.items() if key not in ("catalog", "version", "separator")}
-        for name, child in node["catalog"].items()
-    }
-    return {key: held for key, held in node.items() if key != "urls"} | {"catalog": inner}
+def _plain(value: object) -> object:
+    """What JSON has no word for, as something that it has one for, always the same."""
+    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)

@@ -7,7 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.catalog.documents import DIRECTORY_FILE, Directories, Document, load_document, merged, parse_document
+from dasflex_core.catalog.documents import (
+    Directories,
+    Document,
+    describes_directory,
+    faults_of,
+    load_document,
+    merged,
+    parse_document,
+)
 from dasflex_core.catalog.findings import Finding, Places, Problems, raise_for
 from dasflex_core.catalog.keys import DEFINITION, DIRECTORY, OWN_KEYS
 from dasflex_core.catalog.model import Definition, ExternalStage, Reader
@@ -19,30 +27,39 @@ from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import PurePath
 
 __all__ = [
     "DEFINITION_FILE",
     "Reading",
     "completed_stages",
+    "examination",
     "examine",
     "examine_directory",
     "examine_file",
     "id_of",
+    "is_source_file",
     "problems",
     "read_definition",
     "read_text",
 ]
 
-#: The definition of a source that has a directory of its own.
+#: The definition of a source that has a directory of its own; it may have the suffix of another form.
 DEFINITION_FILE: Final = "source.toml"
+_SOURCE: Final = DEFINITION_FILE.removesuffix(".toml")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came of reading a definition: either it, or what is wrong."""
+    """What came of reading a definition: either it, or what is wrong. `warnings` are worth a look and nothing more.
+
+    `included` are the other files that its own file includes.
+    """
 
     definition: Definition | None
     findings: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    included: tuple[str, ...] = ()
 
 
 def read_definition(path: Path, *, root: Path, vocabulary: Vocabulary = CORE) -> Definition:
@@ -50,7 +67,7 @@ def read_definition(path: Path, *, root: Path, vocabulary: Vocabulary = CORE) ->
 
     Raises one `ConfigError` that lists all that is wrong, each with file, line and the key's path.
     """
-    return _definition(examine_file(path, Directories(root), vocabulary))
+    return _definition(examine_file(path, Directories(root, vocabulary.forms), vocabulary))
 
 
 def read_text(
@@ -78,18 +95,28 @@ def problems(path: Path, *, root: Path | None = None, vocabulary: Vocabulary = C
 
     Without `root` it is the directory around the source: that of its file, or the one above a `source.toml`.
     """
-    if path.name == DIRECTORY_FILE:
-        document = load_document(path)
-        return (document,) if isinstance(document, Finding) else examine_directory(document, vocabulary)
+    return examination(path, root=root, vocabulary=vocabulary).findings
+
+
+def examination(path: Path, *, root: Path | None = None, vocabulary: Vocabulary = CORE) -> Reading:
+    """What `problems` looks at; with the warnings, and with the definition where one is right."""
+    if describes_directory(path):
+        document = load_document(path, vocabulary.forms)
+        return examine_directory(document, vocabulary)
     path = path.absolute()
-    own = path.parent.parent if path.name == DEFINITION_FILE else path.parent
-    return examine_file(path, Directories(root or own), vocabulary).findings
+    own = path.parent.parent if is_source_file(path) else path.parent
+    return examine_file(path, Directories(root or own, vocabulary.forms), vocabulary)
+
+
+def is_source_file(path: PurePath) -> bool:
+    """Whether a definition is that of the directory that it is in."""
+    return path.stem == _SOURCE
 
 
 def id_of(path: Path, root: Path) -> str:
     """The id of a definition file by its place below `root`; empty for a `source.toml` in `root` itself."""
     relative = path.relative_to(root)
-    named = relative.parent if relative.name == DEFINITION_FILE else relative.with_suffix("")
+    named = relative.parent if is_source_file(relative) else relative.with_suffix("")
     return named.as_posix().removeprefix(".")
 
 
@@ -106,15 +133,18 @@ def examine_file(path: Path, directories: Directories, vocabulary: Vocabulary = 
     if not path.is_relative_to(directories.root):
         outside = f"this file is not below {directories.root}, so that it has no id"
         return Reading(None, (Finding("config.bad-value", outside, Place(str(path))),))
-    document = load_document(path)
+    document = load_document(path, vocabulary.forms)
     above = directories.inherited(path.parent)
-    broken = tuple(each for each in (document, *above) if isinstance(each, Finding))
-    if broken or isinstance(document, Finding):
+    broken = faults_of((document, *above))
+    if isinstance(document, Finding):
         return Reading(None, broken)
+    if broken:
+        return Reading(None, broken, document.warnings)
     inherited = tuple(each for each in above if isinstance(each, Document))
     identifier = id_of(path, directories.root)
     directory = str(path.parent)
-    return examine(document, id=identifier, directory=directory, inherited=inherited, vocabulary=vocabulary)
+    reading = examine(document, id=identifier, directory=directory, inherited=inherited, vocabulary=vocabulary)
+    return replace(reading, included=document.imported.included if document.imported else ())
 
 
 def examine(
@@ -135,14 +165,19 @@ def examine(
     whole = {"id": id, "title": "", "file": document.file, "directory": directory, **fields}
     definition = _completed(Definition(**whole), found)
     check_rules(definition, vocabulary, found)
-    return Reading(None, found.made()) if found else Reading(definition)
+    findings, minor = found.parted(document.may_lack)
+    warnings = (*document.warnings, *minor)
+    return Reading(None, findings, warnings) if findings else Reading(definition, (), warnings)
 
 
-def examine_directory(document: Document, vocabulary: Vocabulary = CORE) -> tuple[Finding, ...]:
-    """All that is wrong with a `_dirinfo_.toml`."""
+def examine_directory(document: Document | Finding, vocabulary: Vocabulary = CORE) -> Reading:
+    """All that is wrong with a `_dirinfo_.toml`; it never has a definition."""
+    broken = faults_of((document,))
+    if broken or isinstance(document, Finding):
+        return Reading(None, broken)
     found = Problems(Places((document,)))
     Walk(vocabulary, found, partial=True).fields(DIRECTORY, document.tables)
-    return found.made()
+    return Reading(None, found.made(), document.warnings)
 
 
 # -- what a definition leaves to be understood

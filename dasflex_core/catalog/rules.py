@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from dasflex_core.catalog.identifiers import id_fault
 from dasflex_core.catalog.quantities import UnfitError, range_ends
-from dasflex_core.errors import did_you_mean
+from dasflex_core.errors import QueryError, did_you_mean
 from dasflex_core.plan.templates import parse_template
+from dasflex_core.times import FOREVER, parse_range, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,7 @@ _CANONICAL: Final = ("read.time.min", "read.time.max", "read.time.inter", "read.
 _NO_OPTIONS: Final = frozenset({"data", "time"})
 _RANGE_OF_COORD: Final = re.compile(r"read\.[^.]+\.(?:min|max)")
 _INTERVAL: Final = "read.time.inter"
+_ENDS: Final = ("read.time.min", "read.time.max")
 
 
 def check_rules(definition: Definition, vocabulary: Vocabulary, problems: Problems) -> None:
@@ -35,6 +37,7 @@ def check_rules(definition: Definition, vocabulary: Vocabulary, problems: Proble
     _check_contact(definition, problems)
     _check_names(definition, problems)
     _check_time(definition, problems)
+    _check_examples(definition, problems)
     _check_commands(definition, vocabulary, problems)
 
 
@@ -66,6 +69,26 @@ def _check_time(definition: Definition, problems: Problems) -> None:
             range_ends(str(definition.range))
         except UnfitError as error:
             problems.add(("coords", "time", "range"), error.message)
+
+
+def _check_examples(definition: Definition, problems: Problems) -> None:
+    """An example is of times that there are data for, some of them at least; there always are some of the present."""
+    if not definition.range or problems.within(("coords", "time", "range")):
+        return
+    first, last = parse_range(str(definition.range))
+    last = FOREVER if definition.range.end.lower().startswith("now") else last
+    for place, example in enumerate(definition.examples):
+        asked = dict(example.request)
+        try:
+            begin, end = (parse_time(asked[name]) for name in _ENDS)
+        except (KeyError, QueryError):  # a range that is none is noted where it was read
+            continue
+        if end <= first or last <= begin:
+            message = (
+                f"is outside of the times that there are data for, {definition.range}: write a range within, or mend"
+                " that one"
+            )
+            problems.add(("example", place, "time"), message)
 
 
 def _check_commands(definition: Definition, vocabulary: Vocabulary, problems: Problems) -> None:

@@ -92,10 +92,11 @@ def _shaped(table: Table, vocabulary: Vocabulary, *, partial: bool) -> dict[str,
 
 
 def _plugin_table(table: DefinitionTable, vocabulary: Vocabulary) -> dict[str, object]:
-    properties: dict[str, object] = {name: {} for name in table.keys}
+    properties: dict[str, object] = {name: {} for name in table.keys if name != "*"}
     if table.request:
         properties = {**_request(vocabulary), **properties}
-    one = {"description": table.title, "type": "object", "properties": properties, "additionalProperties": False}
+    free = "*" in table.keys
+    one = {"description": table.title, "type": "object", "properties": properties, "additionalProperties": free}
     return {"anyOf": [one, {"type": "array", "items": one}]} if table.many else one
 
 

@@ -31,16 +31,21 @@ if TYPE_CHECKING:
     from dasflex_core.catalog.publishing import Publisher
     from dasflex_core.catalog.walk import Vocabulary
 
-__all__ = ["Catalog", "Entry", "TreeReport", "compile_tree", "index_text"]
+__all__ = ["Catalog", "Entry", "Folder", "TreeReport", "compile_tree", "index_text"]
 
-_FIRST_LINE: Final = b'{"form": 1,'
+_FIRST_LINE: Final = b'{"form": 2,'
 _FILE: Final = re.compile(r"[a-z0-9_+-][a-z0-9_.+-]*(?:/[a-z0-9_+-][a-z0-9_.+-]*)*\.json")
-_FIELDS: Final = ("id", "file", "title", "label", "summary", "range")
+_FIELDS: Final = ("id", "file", "title", "label", "summary", "range", "parts")
+_FLAGS: Final = ("listed", "exampled")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A source in the index; `file` is its compiled definition below `sources/`, and `range` is `A to B`."""
+    """A source in the index; `file` is its compiled definition below `sources/`, and `range` is `A to B`.
+
+    `parts` are those of its source set that are published, with blanks between them; `exampled` is whether somebody
+    wrote an example of it.
+    """
 
     id: str
     file: str
@@ -49,20 +54,42 @@ class Entry:
     summary: str = ""
     range: str = ""
     listed: bool = True
+    parts: str = ""
+    exampled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A directory with what lists show of it.
+
+    `path` is as the first source in it writes it; `count` is how many sources are below it, `folders` and `entries` are
+    the directories and the sources in it.
+    """
+
+    path: str
+    title: str = ""
+    count: int = 0
+    folders: tuple[Folder, ...] = ()
+    entries: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TreeReport:
     """What came of compiling a tree.
 
-    `installed` are the ids of the sources that are right, `kept` those whose definition is wrong now and that stay as
-    they were installed before, `removed` those whose definition is gone. `findings` are all that is wrong.
+    `installed` are the ids of the sources that are right, `changed` those of them that were made anew, `kept` those
+    whose definition is wrong now and that stay as they were installed before, `removed` those whose definition is gone.
+    `findings` are all that is wrong, `warnings` what is only worth a look; a definition that was not read again has
+    none. `files` are the paths of the files that were written or removed, below the root.
     """
 
     installed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    changed: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def compile_tree(root: Path, vocabulary: Vocabulary | None = None, publish: Publisher | None = None) -> TreeReport:
@@ -71,11 +98,13 @@ def compile_tree(root: Path, vocabulary: Vocabulary | None = None, publish: Publ
     A definition that is wrong leaves what was installed of it as it was. All that is wrong is in the report; only an
     `OSError` of the index itself is raised. `vocabulary` is what plugins add to the words of definitions. `publish`,
     from `catalog.publishing.publisher`, makes what is written below `public/`; without it that stays as it is.
+
+    All definitions are read, whatever an install before remembers; `catalog.installing.install` reads what changed.
     """
-    from dasflex_core.catalog.making import install
+    from dasflex_core.catalog.installing import install
     from dasflex_core.catalog.walk import CORE
 
-    return install(root, vocabulary or CORE, publish)
+    return install(root, vocabulary or CORE, publish, fresh=True)
 
 
 def index_text(entries: Iterable[Entry], former: Mapping[str, str], directories: Mapping[str, str]) -> str:
@@ -83,7 +112,7 @@ def index_text(entries: Iterable[Entry], former: Mapping[str, str], directories:
 
     `former` gives the present id for each former one; `directories` gives titles, by the directory's path.
     """
-    by_id = {folded(entry.id): {name: getattr(entry, name) for name in (*_FIELDS, "listed")} for entry in entries}
+    by_id = {folded(entry.id): {name: getattr(entry, name) for name in (*_FIELDS, *_FLAGS)} for entry in entries}
     names = {**{folded(name): {"now": folded(present)} for name, present in former.items()}, **by_id}
     lines = ",\n".join(f'"{name}": {json.dumps(names[name], ensure_ascii=False)}' for name in sorted(names))
     titles = json.dumps(dict(sorted(directories.items())), ensure_ascii=False)
@@ -137,6 +166,44 @@ class Catalog:
             and all(word in f"{entry.id} {entry.label} {entry.title} {entry.summary}".lower() for word in wanted)
         )
 
+    def count(self) -> int:
+        """How many sources lists show."""
+        return self._read_index().count(b'"listed": true')
+
+    def folder(self, path: str = "") -> Folder:
+        """A directory, blank for the uppermost, without regard to case. Of the index no more is parsed than it takes.
+
+        Raises `NotFoundError` (`not-found.source`) with the nearest one.
+        """
+        index = self._read_index()
+        wanted = path.strip("/").lower()
+        below = self._below(index, f"{wanted}/" if wanted else "")
+        titles = self._titles(index)
+        if wanted and not below:
+            known = {each.rpartition("/")[0] for each in (entry.id for entry in self._entries(index) if entry.listed)}
+            near = did_you_mean(wanted, known) if len(wanted) <= 2 * LONGEST else ""
+            raise NotFoundError(f"There is no directory {path[: 2 * LONGEST]!r}.{near}", kind="not-found.source")
+        depth = wanted.count("/") + 1 if wanted else 0
+        inner: dict[str, list[bytes]] = {}
+        entries: list[Entry] = []
+        for key, line in below:
+            parts = key.split("/")
+            if len(parts) == depth + 1:
+                entries.append(self._checked(self._parsed(line)))
+            else:
+                inner.setdefault("/".join(parts[: depth + 1]), []).append(line)
+        folders = tuple(
+            Folder(self._written(lines[0], depth + 1), titles.get(name, ""), len(lines))
+            for name, lines in inner.items()
+        )
+        own = self._written(below[0][1], depth) if wanted else ""
+        return Folder(own, titles.get(wanted, ""), len(below), folders, tuple(entries))
+
+    def has_folder(self, path: str) -> bool:
+        """Whether some listed source lies in a directory."""
+        wanted = path.strip("/").lower()
+        return bool(self._below(self._read_index(), f"{wanted}/"))
+
     def directories(self) -> Mapping[str, str]:
         """The titles of directories, by path, with the case in which they were written."""
         titles = self._loaded(self._read_index()).get("directories")
@@ -172,6 +239,40 @@ class Catalog:
             if not isinstance(held, dict) or "now" not in held:
                 yield self._checked(held)
 
+    def _below(self, index: bytes, start: str) -> list[tuple[str, bytes]]:
+        """The listed sources whose ids begin so: the id in lower case, and its line. They stand one after the other."""
+        if not start.isascii() or not start.isprintable() or '"' in start:
+            return []
+        found: list[tuple[str, bytes]] = []
+        begin = b'\n"%b' % start.encode()
+        at = index.find(begin)
+        while at >= 0 and index.startswith(begin, at):
+            end = index.find(b"\n", at + 1)
+            line = index[at + 1 : end]
+            if b'"listed": true' in line:
+                found.append((line[1 : line.find(b'"', 1)].decode("ascii", "replace"), line))
+            at = end
+        return found
+
+    def _parsed(self, line: bytes) -> object:
+        """What the line of a source holds."""
+        try:
+            return json.loads(line.partition(b": ")[2].rstrip(b","))
+        except (ValueError, RecursionError) as error:
+            raise self._unusable(str(error)) from error
+
+    def _written(self, line: bytes, depth: int) -> str:
+        """The path of a directory with the case in which the source of a line writes it."""
+        return "/".join(self._checked(self._parsed(line)).id.split("/")[:depth])
+
+    def _titles(self, index: bytes) -> Mapping[str, str]:
+        """The titles of directories by path in lower case; none where they cannot be read."""
+        try:
+            titles = json.loads(index[: index.find(b"\n")] + b"}}")["directories"]
+            return {path.lower(): str(title) for path, title in titles.items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return {}
+
     def _held(self, index: bytes, identifier: str) -> object:
         """What the index holds for an id, by its line; None where it has none."""
         if not identifier.isascii() or not identifier.isprintable() or '"' in identifier:
@@ -185,10 +286,10 @@ class Catalog:
             raise self._unusable(str(error)) from error
 
     def _checked(self, held: object) -> Entry:
-        if not isinstance(held, dict) or set(held) != {*_FIELDS, "listed"}:
+        if not isinstance(held, dict) or set(held) != {*_FIELDS, *_FLAGS}:
             raise self._unusable("an entry does not have the fields of one")
         texts = [held[name] for name in _FIELDS]
-        if not all(isinstance(text, str) for text in texts) or not isinstance(held["listed"], bool):
+        if not all(isinstance(text, str) for text in texts) or not all(isinstance(held[name], bool) for name in _FLAGS):
             raise self._unusable("a field of an entry has the wrong type")
         if not _FILE.fullmatch(held["file"]):
             raise self._unusable(f"an entry names the file {held['file']!r}")

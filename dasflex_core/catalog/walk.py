@@ -5,37 +5,47 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
+from dasflex_core.catalog.importing import Forms
 from dasflex_core.catalog.keys import TIME, Key, Table
 from dasflex_core.catalog.kinds import KINDS
 from dasflex_core.catalog.model import PluginTable
 from dasflex_core.catalog.quantities import UnfitError
 from dasflex_core.catalog.requests import read_request
 from dasflex_core.errors import did_you_mean
-from dasflex_core.registry import CORE_FAMILIES
+from dasflex_core.registry import CORE_FAMILIES, CORE_TABLES
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from dasflex_core.catalog.findings import KeyPath, Problems
     from dasflex_core.hookspecs import DefinitionTable, Family
+    from dasflex_core.registry import Registry
 
 __all__ = ["CORE", "Vocabulary", "Walk"]
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What plugins add to the words of definitions: families of parameters, and tables of their own."""
+    """What plugins add to definitions: families of parameters, tables of their own, and other forms than TOML."""
 
     families: tuple[Family, ...] = CORE_FAMILIES
-    tables: tuple[DefinitionTable, ...] = ()
+    tables: tuple[DefinitionTable, ...] = CORE_TABLES
+    forms: Forms = field(default_factory=Forms)
 
     @property
     def request(self) -> frozenset[str]:
         """The first words of what may stand in a partial request."""
         return frozenset({TIME, *(family.name for family in self.families)})
+
+    @classmethod
+    def of(cls, registry: Registry, include: Path | None = None) -> Vocabulary:
+        """What the plugins of a site add; `include` is the directory whose files its definitions may include."""
+        return cls(registry.families, registry.tables, Forms(registry.importers, include))
 
 
 #: The core's own words, without any plugin.
@@ -172,9 +182,10 @@ class Walk:
             self.problems.add(path, f"must be a table, [{table.name}]")
             return
         words = self.vocabulary.request if table.request else frozenset[str]()
-        own = {name: value for name, value in raw.items() if name in table.keys}
+        known = [*table.keys, *(raw if "*" in table.keys else ())]
+        own = {name: value for name, value in raw.items() if name in known}
         asked = {name: value for name, value in raw.items() if name in words and name not in own}
-        self.unknown(raw, [*table.keys, *sorted(words)], path)
+        self.unknown(raw, [*known, *sorted(words)], path)
         try:
             values = json.dumps(own, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError):

@@ -58,18 +58,24 @@ def check(context: click.Context, what: tuple[str, ...], no_run: bool, learn: bo
 
 def _paths(site: Site, what: Sequence[str]) -> Iterator[Path]:
     """The files that are to be checked."""
-    from dasflex_core.catalog.documents import DIRECTORY_FILE
+    from dasflex_core.catalog.documents import describes_directory
+    from dasflex_core.catalog.importing import Forms
     from dasflex_core.catalog.making import definition_files
     from dasflex_core.catalog.read_toml import DEFINITION_FILE
 
+    forms = Forms(site.registry.importers, site.config.datasrc_inc)
     if not what:
-        yield from sorted(site.config.definitions.rglob(DIRECTORY_FILE))
-        yield from definition_files(site.config.definitions)
+        yield from (
+            path
+            for path in sorted(site.config.definitions.rglob("_dirinfo_.*"))
+            if describes_directory(path) and forms.are_form_of(path)
+        )
+        yield from definition_files(site.config.definitions, forms)
     for each in what:
         path = Path(each)
         if path.is_dir() and (path / DEFINITION_FILE).is_file():
             yield path / DEFINITION_FILE
-        elif path.suffix == ".toml" or path.is_file():
+        elif forms.are_form_of(path) or path.is_file():
             yield path
         else:
             yield Path(site[each].definition.file)

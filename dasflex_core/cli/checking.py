@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from threading import Timer
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.catalog.documents import DIRECTORY_FILE, place_in
-from dasflex_core.catalog.read_toml import DEFINITION_FILE, problems, read_definition
+from dasflex_core.catalog.documents import describes_directory, place_in
+from dasflex_core.catalog.read_toml import examination, is_source_file, read_definition
 from dasflex_core.catalog.walk import Vocabulary
 from dasflex_core.cli.learning import axis_names
 from dasflex_core.errors import BusyError, DasflexError, Place, QueryError, did_you_mean
@@ -92,14 +92,15 @@ class Checker:
         self._site = site
         self._run = run
         self._known: dict[str, Definition] = {}
-        self._vocabulary = Vocabulary(site.registry.families, site.registry.tables)
+        self._vocabulary = Vocabulary.of(site.registry, site.config.datasrc_inc)
 
     def check(self, path: Path) -> Iterator[Remark]:
         """All that is to be said of a definition file, or of a `_dirinfo_.toml`."""
         root = self._root(path)
-        found = problems(path, root=root, vocabulary=self._vocabulary)
-        yield from (Remark(each.place, each.message) for each in found)
-        if found or path.name == DIRECTORY_FILE:
+        found = examination(path, root=root, vocabulary=self._vocabulary)
+        yield from (Remark(each.place, each.message, wrong=False) for each in found.warnings)
+        yield from (Remark(each.place, each.message) for each in found.findings)
+        if found.findings or describes_directory(path):
             return
         yield from self._requests(self.definition(path), path)
 
@@ -118,7 +119,7 @@ class Checker:
         path = path.absolute()
         if path.is_relative_to(self._site.config.definitions):
             return self._site.config.definitions
-        return path.parent.parent if path.name == DEFINITION_FILE else path.parent
+        return path.parent.parent if is_source_file(path) else path.parent
 
     def _find(self, identifier: str) -> Definition:
         """A definition that was checked, or one that is installed. Raises `NotFoundError`."""
@@ -210,7 +211,7 @@ def _wishes(definition: Definition) -> Iterator[_Wish]:
         (("hapi", place), each.request) for place, each in enumerate(definition.hapi)
     ]
     partial += [(("cache", "level", place), each.request) for place, each in enumerate(definition.cache.levels)]
-    partial += [((each.name,), each.request) for each in definition.tables]
+    partial += [((each.name,), each.request) for each in definition.tables if each.request]
     for key, pairs in partial:
         yield _Wish(key, tuple({**time, **dict(pairs)}.items()))
 

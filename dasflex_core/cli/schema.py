@@ -25,5 +25,5 @@ def schema(what: str) -> None:  # noqa: ARG001  there is one so far
     from dasflex_core.registry import discover
 
     registry = discover()
-    vocabulary = Vocabulary(registry.families, registry.tables)
+    vocabulary = Vocabulary.of(registry)
     click.echo(json.dumps(source_schema(vocabulary), indent=2, ensure_ascii=False))

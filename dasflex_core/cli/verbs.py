@@ -16,12 +16,12 @@ from dasflex_core.errors import DasflexError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["MORE", "OutputError", "Verb", "Verbs", "main", "mkroot", "root_option"]
+__all__ = ["MORE", "OutputError", "Verb", "VerbGroup", "Verbs", "main", "mkroot", "root_option"]
 
 #: The built-in verbs by the group of the help that they stand in. Each is `dasflex_core.cli.NAME:NAME`.
 _BUILT_IN: Final[Mapping[str, tuple[str, ...]]] = {
     "Data": ("get", "plan", "find", "filter"),
-    "Definitions": ("check", "install", "schema", "plugins"),
+    "Definitions": ("check", "install", "convert", "catalog", "schema", "plugins"),
     "Servers": ("root",),
 }
 #: The group of verbs that name none.
@@ -77,6 +77,14 @@ class Verb(click.Command):
         """Runs the verb; what fails is told."""
         with _failures_told(ctx):
             return super().invoke(ctx)
+
+
+class VerbGroup(click.Group):
+    """A verb that has verbs of its own, which tell their failures themselves."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  those of click
+        kwargs["context_settings"] = {**_HELP, **(kwargs.get("context_settings") or {})}
+        super().__init__(*args, **kwargs)
 
 
 class Verbs(click.Group):
@@ -178,3 +186,24 @@ def mkroot() -> None:
     from dasflex_core.cli.root import root
 
     root.main(prog_name="dasflex_mkroot")
+
+
+def sdef() -> None:
+    """The program `dasflex_sdef`: the verb `install` under its old name and with its old options."""
+    from dasflex_core.cli import programs
+
+    programs.sdef.main(prog_name="dasflex_sdef")
+
+
+def cupdate() -> None:
+    """The program `dasflex_cupdate`: the verb `catalog update` under its old name."""
+    from dasflex_core.cli import programs
+
+    programs.cupdate.main(prog_name="dasflex_cupdate")
+
+
+def sitecat() -> None:
+    """The program `dasflex_sitecat`: the verb `catalog merge` under its old name."""
+    from dasflex_core.cli import programs
+
+    programs.sitecat.main(prog_name="dasflex_sitecat")

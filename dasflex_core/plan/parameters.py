@@ -149,13 +149,19 @@ def canonical_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         if len(name) > _LONGEST_NAME or not name.isprintable():
             raise QueryError(f"There is no parameter {shown(name)}", kind="query.unknown-parameter")
         check_characters(name, value)
-        for key, text in _expand(name, value.strip()):
+        for key, text in _expand(name, _listed(name, value.strip())):
             if request.setdefault(key, text) != text:
                 raise QueryError(
                     f"{key} is given twice, as {shown(request[key])} and as {shown(text)}; give it once",
                     kind="query.bad-value",
                 )
     return request
+
+
+def _listed(name: str, value: str) -> str:
+    """The value; of a parameter that is a list, with commas between its items."""
+    facts = CANONICAL.get(name)
+    return (",".join(_items(value)) or value) if facts and facts.type == "list" else value
 
 
 def check_characters(name: str, value: str) -> None:
@@ -226,13 +232,20 @@ def typed_value(spec: ParamSpec, name: str, text: str) -> Value:
         case "time":
             _check_time(name, text)
             value = text
+        case "arguments":
+            value = text
         case "list":
-            value = tuple(each.strip() for each in text.split(",") if each.strip())
+            value = _items(text)
             _check_values(spec, name, value)
         case _:
             value = text
             _check_values(spec, name, (text,))
     return value
+
+
+def _items(text: str) -> tuple[str, ...]:
+    """The items of a list, between commas or blanks: das2py joins what is chosen with blanks, whatever a node says."""
+    return tuple(text.replace(",", " ").split())
 
 
 def canonical_text(declared: Iterable[ParamSpec], name: str, text: str) -> str:

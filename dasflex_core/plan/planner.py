@@ -28,6 +28,7 @@ from dasflex_core.plan.parameters import (
 )
 from dasflex_core.plan.solver import Path, StageIndex, Step, Task, binds, solve
 from dasflex_core.plan.stating import facts_for, stated, told_to
+from dasflex_core.plan.valid_range import NOTHING, trimmed
 from dasflex_core.streamtype import StreamType
 from dasflex_core.times import Time, parse_time
 from dasflex_core.values import dataclass
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from dasflex_core.catalog.model import Definition, ExternalStage, SourceLimits
+    from dasflex_core.declarations import Convention
     from dasflex_core.registry import Registry
     from dasflex_core.stages import StageSpec, Value
 
@@ -139,7 +141,7 @@ class Planner:
         )
         request = _resolved({**self._fitting(dict(bound.defaults), asked), **asked}, now or parse_time("now"))
         check_range(request)
-        goals = [goal] if goal else self._goals(request, bound, how.goal)
+        goals = [goal] if goal else self._goals(request, bound, _goal(how, bound))
         whole = self._task(bound, request, frozenset(asked), goals[0])
         task, declined = self._admitted(whole, definition)
         remarks: tuple[str, ...] = ()
@@ -155,6 +157,17 @@ class Planner:
         task, path, declined = self._granted(replace(task, banned=whole.banned), task, path, declined, definition)
         told = _Told(how.name, frozenset(asked), (*bound.declined, *declined), remarks)
         return self._solution(bound, task, path, told)
+
+    def has_path(self, bound: Bound, request: Mapping[str, str], goal: StreamType | None = None) -> bool:
+        """Whether a request of canonical names has a path to a type, or to one that the readers write.
+
+        It is what `solve` finds out first, without a command rendered. Raises `QueryError` for a value that is none.
+        """
+        whole = {**dict(bound.defaults), **request}
+        goals = [goal] if goal else self._goals(request, bound, "")
+        task = self._task(bound, whole, frozenset(request), goals[0])
+        task, _declined = self._admitted(task, bound.definition)
+        return _cheapest(task, goals)[1] is not None
 
     def _task(self, bound: Bound, request: Mapping[str, str], asked: frozenset[str], goal: StreamType) -> Task:
         """What is to be solved: the request without what makes the goal, and which of it must be consumed."""
@@ -326,14 +339,26 @@ class Planner:
             name: value_text(value) if not isinstance(value, bool | tuple) else value for name, value in given.items()
         }
         reader = own.reader
+        within = trimmed(texts, own.definition, bound.definition) if reader else texts
+        argvs = (
+            NOTHING
+            if within is None
+            else own.template.render(within, python=self.python, environ=self.environ, typed=types)
+        )
         command = Command(
-            argvs=own.template.render(texts, python=self.python, environ=self.environ, typed=types),
+            argvs=argvs,
             directory=(reader.directory if reader else "") or own.definition.directory,
             environment=reader.set_env if reader else (),
             pass_env=reader.pass_env if reader else (),
             limits=_limits(self.limits, bound.limits),
         )
         return command, used
+
+
+def _goal(how: Convention, bound: Bound) -> str:
+    """The type of a request that names none; blank where the clients take what the source gives as it is."""
+    kinds = {each.spec.produces.kind for each in bound.stages.values() if each.reader}
+    return "" if kinds and kinds <= set(how.reads) else how.goal
 
 
 def _resolved(request: Mapping[str, str], now: Time) -> dict[str, str]:

@@ -8,6 +8,7 @@ and nowhere else, so that no value has a part in it.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from dasflex_core.errors import ConfigError
@@ -82,7 +83,8 @@ class Insert:
     """What stands between `#[` and `]`.
 
     `given` are the words that it becomes where `name` is given, `absent` those where it is not. The first word joins
-    what stands in front of the insert, each further one is an argument of its own.
+    what stands in front of the insert, each further one is an argument of its own. A `quoted` one has one word, which
+    stays one whatever the value is.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Insert:
     required: bool
     given: tuple[Word, ...]
     absent: tuple[Word, ...] = ()
+    quoted: bool = False
 
     @property
     def variable(self) -> str:
@@ -299,7 +302,8 @@ class _Parser:
         if not self.at("]"):
             self.fail(self.position, f"behind {name} comes ( or # or ]")
         self.position += 1
-        return self.checked(start, name, sub, texts)
+        insert = self.checked(start, name, sub, texts)
+        return replace(insert, quoted=True) if quoted else insert
 
     def checked(self, start: int, name: str, sub: SubParam | None, texts: list[tuple[Word, ...]]) -> Insert:
         if name == PYTHON and (sub or texts):

@@ -39,6 +39,12 @@ hyphen, even if the value is empty and the hyphen the template's: otherwise `Que
 that as a whole is a negative number in digits, from a parameter typed integer or real. It carries no text of the
 client's, and definitions declare its range; a program with options such as `-5` takes it as `--name=#[p]`. Variables of
 the environment are the administrator's, and pass.
+
+*Arguments by contract.* A parameter of the type `arguments` is what clients of old sources write on the reader's
+command line. Its value splits at blanks and at `&`, and each part takes the place of `@` in an argument of its own:
+with `--a=1 b`, `x#[p # @ #]` is `x--a=1` and `b`. A part may begin with a hyphen, since being an option is what it is
+for. No part is empty, quotes and backslashes in it are characters like others, and in a quoted insert the value stays
+one.
 """
 
 from __future__ import annotations
@@ -214,7 +220,8 @@ class _Rendering:
         text = "".join(part.text for part in parts)
         first = next((part for part in parts if part.parameter or part.text), _Part(""))
         name = first.parameter
-        if name and text.startswith("-") and not (self.is_number(name) and _NEGATIVE_NUMBER.fullmatch(text)):
+        number = self.is_number(name) and _NEGATIVE_NUMBER.fullmatch(text)
+        if name and text.startswith("-") and not number and not self.is_arguments(name):
             what = "not begin with a hyphen" if first.text else "not be empty here"
             raise QueryError(
                 f"The value of {name} must {what}: the reader would take it for an option.", kind="query.bad-value"
@@ -225,6 +232,9 @@ class _Rendering:
         value = self.values.get(parameter)
         return isinstance(value, (int, float)) or self.typed.get(parameter) in {"integer", "real"}
 
+    def is_arguments(self, parameter: str) -> bool:
+        return self.typed.get(parameter) == "arguments"
+
     def words(self, insert: Insert) -> list[list[_Part]]:
         """The words that an insert becomes."""
         value = self.value(insert)
@@ -233,9 +243,9 @@ class _Rendering:
         own = not insert.is_parameter or (insert.sub and not insert.sub.value_separator)
         parameter = "" if own else insert.name
         taken: tuple[Word, ...] = insert.absent if value is None else insert.given
-        return [
-            [_Part(value or "", parameter) if piece is None else _Part(str(piece)) for piece in word] for word in taken
-        ]
+        split = self.is_arguments(insert.name) and not insert.quoted
+        parts = (_arguments(value or "") if split else []) or [value or ""]
+        return [made for word in taken for made in _filled(word, parts, parameter)]
 
     def value(self, insert: Insert) -> str | None:
         """The text that `@` stands for; None where it is absent."""
@@ -257,6 +267,8 @@ class _Rendering:
             return _checked(name, ",".join(value)) if value else None
         if self.typed.get(name) == "boolean" and value.lower() == "false":
             return None
+        if self.is_arguments(name) and not _arguments(value):
+            return None
         return _checked(name, value)
 
     def missing(self, insert: Insert) -> ConfigError | QueryError:
@@ -269,6 +281,24 @@ class _Rendering:
             )
         what = f"{insert.name} with {insert.sub.name} in it" if insert.sub else insert.name
         return QueryError(f"This source needs the parameter {what}.", kind="query.missing-parameter")
+
+
+def _arguments(value: str) -> list[str]:
+    """The arguments that the value of a parameter of that type holds."""
+    return value.replace("&", " ").split()
+
+
+def _filled(word: Word, values: Sequence[str], parameter: str) -> list[list[_Part]]:
+    """The words that one with `@` in it becomes: one for each value, or the same for none and for one."""
+    made: list[list[_Part]] = [[]]
+    for piece in word:
+        if piece is not None:
+            made[-1].append(_Part(str(piece)))
+            continue
+        first, *further = values
+        made[-1].append(_Part(first, parameter))
+        made += [[_Part(each, parameter)] for each in further]
+    return made
 
 
 def _checked(name: str, value: str) -> str:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from dasflex_core.arrays import Dataset, Ragged, Records
+from dasflex_core.batching import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Column, Item, Variable
+    from dasflex_core.arrays import Item, Variable
 
     #: A declaration of a dataset and what follows it: the records, in one batch per declaration.
     Merged: TypeAlias = tuple[list[Item], list[Records]]
@@ -49,30 +50,6 @@ def merged(items: Iterable[Item]) -> Merged:
                 current[item.id] = len(others)
             others.append(item)
     return others, [joined(batches[place]) for place in sorted(batches)]
-
-
-def joined(batches: list[Records]) -> Records:
-    """One batch of all records, in order."""
-    names = batches[0].columns
-    columns = {name: _concatenated([batch[name] for batch in batches]) for name in names}
-    extras = [batch.extras for batch in batches if batch.extras is not None]
-    return Records(batches[0].dataset, columns, _chained(extras) if extras else None)
-
-
-def _concatenated(columns: list[Column]) -> Column:
-    """Columns one after another."""
-    arrays = [column for column in columns if not isinstance(column, Ragged)]
-    if len(arrays) == len(columns):
-        return np.concatenate(arrays)
-    return _chained([column for column in columns if isinstance(column, Ragged)])
-
-
-def _chained(ragged: list[Ragged]) -> Ragged:
-    """Columns of runs one after another."""
-    shifts = np.cumsum([0, *(int(column.offsets[-1]) for column in ragged)])
-    offsets = [column.offsets[1:] + shift for column, shift in zip(ragged, shifts, strict=False)]
-    first = np.zeros(1, dtype=np.int64)
-    return Ragged(_concatenated([column.values for column in ragged]), np.concatenate([first, *offsets]))
 
 
 def difference(one: object, other: object, *, rtol: float = 0.0, where: str = "") -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from dasflex_core.epochs import is_epoch
 from dasflex_core.errors import QueryError
+from dasflex_core.second_digits import own_secfrac
 from dasflex_core.values import dataclass
 from dasflex_csv.tags import element_tags
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.arrays import Dataset, Dimension, Property, Records, Variable
 
-__all__ = ["Field", "Kind", "component_labels", "fields_of", "own_secfrac", "plain_names", "split_items", "values_of"]
+__all__ = ["Field", "Kind", "component_labels", "fields_of", "plain_names", "split_items", "values_of"]
 
 #: What the cells of a field are. `fixed`: the same in every record, so that rows have nothing to say.
 Kind: TypeAlias = Literal["time", "real", "integer", "boolean", "text", "fixed"]
@@ -32,9 +33,6 @@ _SYMBOLS: Final = {
     "detic": ("φ", "θ", "a"),
     "graphic": ("φ", "θ", "a"),
 }
-#: Digits of the fraction of a second in a das2 text time, by width; others fall back to the next shorter form
-#: (the das2 stream format, value encodings).
-_TEXT_DIGITS: Final = ((30, 9), (27, 6), (24, 3), (23, 2), (22, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,22 +192,3 @@ def split_items(entry: Property) -> list[str]:
         items = [part.strip() for part in text.split(entry.term)]
         return items[:-1] if len(items) > 1 and not items[-1] else items
     return [part.strip() for part in text.split(",")] if kind == "doublearray" else text.split()
-
-
-def own_secfrac(variable: Variable) -> int:
-    """The digits of a second's fraction that the times of a variable need.
-
-    Text times keep the digits that their width has room for: in das2 as that format defines, in das3 the next of 0,
-    3, 6 and 9, as a field there may or may not end in a separator. Integers that count nanoseconds, and text of any
-    width, need 9; other epochs 6, which is what a double holds (the das2 stream format, units).
-    """
-    encoding = variable.encoding
-    if variable.dtype.kind != "M":
-        return 9 if variable.units.lower() in ("tt2000", "cdftt2000", "ns1970") else 6
-    if encoding is None or encoding.width < 0:
-        return 9
-    if encoding.name == "time":
-        return next((digits for width, digits in _TEXT_DIGITS if encoding.width >= width), 0)
-    if encoding.name == "utf8":
-        return min(9, -(-max(0, encoding.width - 21) // 3) * 3)
-    return 9

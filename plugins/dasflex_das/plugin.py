@@ -155,6 +155,7 @@ DAS2_CONVENTION = Convention(
     translate="dasflex_das.convention:translate",
     lenient=True,
     goal="das/2",
+    reads=("qstream",),
 )
 
 #: What a definition says of das1 data, in the words of DSDF files (the das utilities, das1 helpers).

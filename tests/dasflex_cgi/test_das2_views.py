@@ -229,13 +229,15 @@ class TestLists:
             for depth in range(1, len(parts)):
                 assert any(each.startswith("/".join(parts[:depth]) + "/") for each in lines[:number])
 
-    def test_discovery_has_only_what_has_an_example(self, local, bare):
+    @pytest.mark.parametrize("missing", [False, True])
+    def test_discovery_has_only_what_has_an_example(self, local, bare, missing):
         bare.add("with", "", define())
-        bare.add("without", "", define())
-        compiled = bare.root / "sources" / "without.json"
-        held = json.loads(compiled.read_text(encoding="utf-8"))
-        del held["examples"]
-        compiled.write_text(json.dumps(held), encoding="utf-8")
+        old = "description = 'A title'\nreader = 'cat'\ndas2Stream = 1\ntechContact = 'A <a@example.org>'\n"
+        (bare.root / "definitions" / "without.dsdf").write_text(old, encoding="utf-8")
+        compile_tree(bare.root)
+        if missing:  # it is then made of the index
+            for name in ("das2list.txt", "das2discovery.txt"):
+                (bare.root / "public" / name).unlink()
         assert ask(local(), "/?server=list")[2] == b"with|A title\nwithout|A title\n"
         assert ask(local(), "/?server=discovery")[2] == b"with|A title\n"
 

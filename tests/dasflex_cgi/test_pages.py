@@ -28,8 +28,8 @@ from dasflex_core.site import Source, open_site
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "wbr"}
 BROWSER = {"accept": "text/html,*/*", "user-agent": "Mozilla/5.0"}
-#: What a page never holds: scripts, frames and forms of any kind.
-FORBIDDEN = {"script", "iframe", "object", "embed", "form", "style", "base"}
+#: What a page never holds: frames, styles, and whatever changes what addresses mean.
+FORBIDDEN = {"iframe", "object", "embed", "style", "base"}
 
 
 class Page(HTMLParser):
@@ -40,6 +40,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.texts: dict[str, list[str]] = {}
+        self.ids: set[str] = set()
         text = answer.body.decode("utf-8")
         assert text.startswith("<!DOCTYPE html>\n<html lang=")
         assert not re.search("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]", text)
@@ -53,11 +54,28 @@ class Page(HTMLParser):
         assert len(names) == len(set(names)), (tag, names)
         assert not any(name.startswith("on") or name == "style" for name in names), (tag, names)
         assert tag not in FORBIDDEN
+        self.check(tag, dict(attrs))
         self.elements.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
 
+    def check(self, tag, attributes):
+        """Scripts come from the server, forms lead to it, and each field has a label of its own."""
+        if tag == "script":
+            assert set(attributes) == {"type", "src"}
+            assert attributes["type"] == "module"
+            assert "/static/" in attributes["src"]
+        if tag == "form":
+            assert attributes["method"] == "get"
+            assert not urlsplit(attributes["action"]).netloc
+        if "id" in attributes:
+            assert attributes["id"].isprintable()
+            assert " " not in attributes["id"]
+            assert attributes["id"] not in self.ids
+            self.ids.add(attributes["id"])
+
     def handle_endtag(self, tag):
+        assert not (tag == "script" and self.texts.get("script")), "no script stands in a page"
         assert self.open, tag
         assert self.open.pop() == tag
 
@@ -69,7 +87,7 @@ class Page(HTMLParser):
 
     @property
     def links(self) -> list[str]:
-        return [each["href"] for tag in ("a", "link") for each in self.all(tag)] + [each["src"] for each in self.all("img")]  # fmt: skip
+        return [each["href"] for tag in ("a", "link") for each in self.all(tag)] + [each["src"] for tag in ("img", "script") for each in self.all(tag)]  # fmt: skip
 
 
 @pytest.fixture
@@ -88,6 +106,9 @@ def every_page(site, asked) -> list[Answer]:
         pages.front(site, asked),
         pages.directory(site, asked, ""),
         pages.directory(site, asked, "examples"),
+        pages.search(site, asked),
+        pages.search(site, replace(asked, query="q=synthetic")),
+        pages.peers(site, asked, []),
         pages.error(site, asked, 404, "There is no source 'x'.", "abc"),
         *(pages.source(site, asked, name) for name in site),
     ]
@@ -116,6 +137,10 @@ def test_every_page_can_be_read_by_everybody(site, asked):
         assert all(each.get("href") for each in page.all("a"))
         targets = {each["id"] for _tag, each in page.elements if "id" in each}
         assert {link[1:] for link in page.links if link.startswith("#")} <= targets
+        labels = {each["for"] for each in page.all("label") if "for" in each}
+        fields = [each for tag in ("input", "select") for each in page.all(tag)]
+        assert all(each.get("type") == "checkbox" or each["id"] in labels for each in fields)
+        assert {each["aria-describedby"] for _tag, each in page.elements if "aria-describedby" in each} <= targets
 
 
 def test_pages_bring_nothing_from_elsewhere(site, asked):
@@ -128,7 +153,7 @@ def test_links_are_relative_to_where_the_server_is_mounted(site, asked):
         links = [link for link in Page(answer).links if not link.startswith("#")]
         assert links
         assert all(link.startswith("/das/server/") for link in links), links
-        assert b"example.org:8080" not in answer.body
+        assert all(each["action"].startswith("/das/server/") for each in Page(answer).all("form"))
 
 
 def test_every_link_answers(site, asked):
@@ -164,7 +189,7 @@ def test_a_source_has_its_examples_its_parameters_and_its_contacts(site, asked):
 
 
 def test_a_view_leads_to_what_it_shows_and_a_protected_source_says_so(site, asked):
-    assert "/source/examples/waveform" in Page(pages.source(site, asked, "Examples/Spectra")).links
+    assert "/source/examples/waveform.html" in Page(pages.source(site, asked, "Examples/Spectra")).links
     assert "Example Working Group" in Page(pages.source(site, asked, "Examples/Auth")).text
 
 
@@ -181,16 +206,46 @@ def test_no_page_says_how_data_are_made(site, asked):
         assert not re.search(rb"reader\.py|#\[python\]|definitions/|/tmp/", answer.body)
 
 
+def test_the_policy_of_a_page_lets_nothing_in_but_what_is_served_here(site, asked):
+    for answer in every_page(site, asked):
+        policy = dict(each.split(" ", 1) for each in dict(answer.headers)["Content-Security-Policy"].split("; "))
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+        assert "unsafe" not in str(policy)
+    elsewhere = replace(site, config=replace(site.config, style_sheet="https://lab.example.org:8443/s.css"))
+    assert "style-src 'self' https://lab.example.org:8443;" in dict(pages.front(elsewhere, asked).headers)["Content-Security-Policy"]  # fmt: skip
+    hostile = replace(site, config=replace(site.config, style_sheet="https://x;script-src *;/s.css"))
+    assert "script-src *" not in dict(pages.front(hostile, asked).headers)["Content-Security-Policy"]
+
+
+def test_search_finds_what_has_all_the_words_and_lists_everything_for_none(site, asked):
+    found = Page(pages.search(site, replace(asked, query="q=VOYAGER+wideband")))
+    assert {"/source/examples/waveform.html", "/source/examples/spectra.html"} <= {*found.links}
+    assert "/source/examples/random.html" not in found.links
+    assert "2 sources with VOYAGER wideband" in found.text
+    assert "/source/examples/params.html" in Page(pages.search(site, replace(asked, query="q=chorus"))).links
+    everything = Page(pages.search(site, replace(asked, query="q=")))
+    assert sum("/source/examples/" in link for link in everything.links) == len([*site])
+    assert "0 sources" in Page(pages.search(site, replace(asked, query="q=%3Cscript%3E"))).text
+
+
+def test_peers_are_shown_and_lead_nowhere_strange(site, asked):
+    page = Page(pages.peers(site, asked, [("A <b>", "https://a.example.org/"), ("Other", "javascript:x")]))
+    assert "https://a.example.org/" in page.links
+    assert "A <b>" in page.text
+    assert not [link for link in page.links if link.startswith("javascript")]
+
+
 def test_a_directory_shows_what_is_in_it_and_no_other(bare, asked):
     for name in ("Mission/One/A", "Mission/One/B", "Mission/C", "Missionary/D", "E"):
         bare.add(name, "records(1)")
     site = open_site(bare.root)
     top, mission, one = (Page(pages.directory(site, asked, path)) for path in ("", "MISSION/", "mission/one"))
-    assert {"/source/mission/", "/source/missionary/", "/source/e"} <= {*top.links}
-    assert "/source/mission/c" not in top.links
-    assert {"/source/mission/one/", "/source/mission/c"} <= {*mission.links}
-    assert not {"/source/missionary/d", "/source/mission/one/a"} & {*mission.links}
-    assert {"/source/mission/one/a", "/source/mission/one/b", "/source/mission/"} <= {*one.links}
+    assert {"/source/mission/", "/source/missionary/", "/source/e.html"} <= {*top.links}
+    assert "/source/mission/c.html" not in top.links
+    assert {"/source/mission/one/", "/source/mission/c.html"} <= {*mission.links}
+    assert not {"/source/missionary/d.html", "/source/mission/one/a.html"} & {*mission.links}
+    assert {"/source/mission/one/a.html", "/source/mission/one/b.html", "/source/mission/"} <= {*one.links}
     with pytest.raises(NotFoundError, match=r"There is no directory 'missio'\. Did you mean"):
         pages.directory(site, asked, "missio")
 
@@ -203,7 +258,7 @@ def test_a_source_whose_definition_cannot_be_read_is_told_from_the_others(bare, 
     for answer in (pages.front(site, asked), pages.directory(site, asked, "dir")):
         page = Page(answer)
         assert page.text.count("cannot be read") == 1
-        assert {"/source/dir/good", "/source/dir/bad"} <= {*page.links}
+        assert {"/source/dir/good.html", "/source/dir/bad.html"} <= {*page.links}
 
 
 def test_a_source_that_fits_no_stage_any_more_still_has_its_page(site, asked, monkeypatch):
@@ -224,7 +279,7 @@ def test_unlisted_sources_have_a_page_but_no_link(bare, asked):
     definition = (bare.root / "definitions" / "open" / "source.toml").read_text(encoding="utf-8")
     bare.add("hidden", "records(1)", f"listed = false\n{definition}")
     site = open_site(bare.root)
-    assert "/source/hidden" not in Page(pages.front(site, asked)).links
+    assert "/source/hidden.html" not in Page(pages.front(site, asked)).links
     assert Page(pages.source(site, asked, "hidden")).text
 
 
@@ -336,4 +391,4 @@ def test_a_page_of_a_large_catalog_takes_little_time(bare, asked):
     page = Page(pages.front(site, asked))
     assert time.perf_counter() - begin < 1.0
     assert "/source/m7/" in page.links
-    assert not [link for link in page.links if "/s" in link.removeprefix("/source/") and "static" not in link]
+    assert not [link for link in page.links if "/s" in link.removeprefix("/source/") and link.startswith("/source")]

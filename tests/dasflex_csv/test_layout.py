@@ -10,8 +10,9 @@ import pytest
 
 from dasflex_core.arrays import VARIES, Dataset, Dimension, Encoding, Properties, Property, Variable, Vector
 from dasflex_core.errors import QueryError
+from dasflex_core.second_digits import own_secfrac
 from dasflex_core.testing import golden
-from dasflex_csv.layout import component_labels, fields_of, own_secfrac, plain_names, split_items
+from dasflex_csv.layout import component_labels, fields_of, plain_names, split_items
 from dasflex_csv.tags import text_of
 
 TIME = Variable("time", "center", "datetime", "UTC", (VARIES, None, None), np.dtype("M8[ns]"))

@@ -28,6 +28,11 @@ def generated() -> str:
         assert verb is not None
         context = click.Context(verb, parent=top, info_name=name, terminal_width=80, **verb.context_settings)
         shown.append(verb.get_help(context))
+        for inner in verb.commands.values() if isinstance(verb, click.Group) else ():
+            below = click.Context(
+                inner, parent=context, info_name=inner.name, terminal_width=80, **inner.context_settings
+            )
+            shown.append(inner.get_help(below))
     return "".join(f"\n```text\n{each}\n```\n" for each in shown) + "\n"
 
 

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from dasflex_core.catalog.model import Contacts, Coord, DataItem, Definition, Example, Option, Reader, Span
 from dasflex_core.catalog.publishing import das2_header, flex_json, publisher
-from dasflex_core.catalog.tree import Catalog, compile_tree
+from dasflex_core.catalog.tree import compile_tree
 from dasflex_core.config import read_config
-from dasflex_core.plan.offering import offered
+from dasflex_core.plan.offering import Offer, Offers, offered
 from dasflex_core.registry import Registry, discover
 from dasflex_core.roots import ensure_user_root, make_root
 from dasflex_core.stages import Cost, ParamSpec, StageSpec
@@ -287,7 +287,11 @@ def test_a_new_root_and_a_fresh_user_have_their_files(root, tmp_path, monkeypatc
 def test_ids_are_published_in_lower_case(own):
     own.add("Mission/ABC")
     own.install()
-    assert own.public() == ["catalog.json", "mission.json", "mission/abc/das2.d2t", "mission/abc/flex.json", "root.json"]  # fmt: skip
+    assert own.public() == [
+        "catalog.flex.json", "catalog.json", "das2discovery.txt", "das2list.txt", "mission.flex.json", "mission.json",
+        "mission/abc.flex.json", "mission/abc.json", "mission/abc/das2.d2t", "mission/abc/flex.json", "nodes.csv",
+        "root.flex.json", "root.json",
+    ]  # fmt: skip
 
 
 def test_files_of_sources_that_are_gone_are_removed_and_others_left(own):
@@ -297,7 +301,10 @@ def test_files_of_sources_that_are_gone_are_removed_and_others_left(own):
     (own.root / "public" / "peers.xml").write_text("<peers/>", encoding="utf-8")
     (own.root / "definitions" / "one" / "a.toml").unlink()
     assert own.install().removed == ("one/a",)
-    assert own.public() == ["catalog.json", "peers.xml", "root.json", "two/das2.d2t", "two/flex.json"]
+    assert own.public() == [
+        "catalog.flex.json", "catalog.json", "das2discovery.txt", "das2list.txt", "nodes.csv", "peers.xml",
+        "root.flex.json", "root.json", "two.flex.json", "two.json", "two/das2.d2t", "two/flex.json",
+    ]  # fmt: skip
     assert not (own.root / "public" / "one").exists()
 
 
@@ -309,17 +316,17 @@ def test_a_definition_that_is_wrong_now_keeps_its_files(own):
     assert own.node("a/flex.json")["title"] == "As it was"
 
 
-def test_a_source_that_cannot_be_published_is_told_and_keeps_its_files(own, registry):
+def test_a_source_that_cannot_be_published_is_told_and_keeps_its_files(own, registry, monkeypatch):
     own.add("a")
     own.install()
-    broken = replace(Catalog(own.root).find("a"), readers=(Reader("r", source="Nowhere"),))
-    made = publisher(own.config, registry)({"a": broken}, {})
-    assert made.stale == {"a"}
-    assert "cannot be published" in str(made.findings[0])
-    assert compile_tree(own.root, publish=lambda _definitions, _titles: made).findings == made.findings
-    assert "a/flex.json" in own.public()
-    compile_tree(own.root, publish=lambda _definitions, _titles: replace(made, stale=frozenset()))
-    assert "a/flex.json" not in own.public()
+    own.add("a", title="Another")
+    with monkeypatch.context() as fault:
+        fault.setattr(Offers, "of", lambda *_all, **_more: Offer())
+        report = own.install()
+    assert "cannot be published: nothing that is installed reads it" in str(report.findings[0])
+    assert own.node("a/flex.json")["title"] == "Something"
+    assert not own.install().findings
+    assert own.node("a/flex.json")["title"] == "Another"
 
 
 def test_unlisted_sources_are_published_but_no_node_leads_to_them(own):

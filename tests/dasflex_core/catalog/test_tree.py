@@ -20,7 +20,7 @@ VIEW = "title = 'A view'\nreader.source = '{}'\nexample = [{{ time = '2020 to 20
 def root(tmp_path, least):
     """A root with three sources, one of them hidden, and a directory with a title."""
     put(tmp_path, "Lab/Mag/source.toml", least.replace("Random numbers", "Magnetometer") + "was = ['Old/Mag']\n")
-    put(tmp_path, "Lab/Plasma.toml", least.replace("Random numbers", "Plasma") + "coords.time.range = '2020 to now'\n")
+    put(tmp_path, "Lab/Plasma.toml", least.replace("Random numbers", "Plasma") + "coords.time.range = '2010 to now'\n")
     put(tmp_path, "Lab/_dirinfo_.toml", "title = 'The laboratory'\n")
     put(tmp_path, "Hidden.toml", least + "listed = false\nsummary = 'Secret weapon'\n")
     return tmp_path
@@ -48,7 +48,7 @@ def test_a_tree_is_compiled_and_each_source_is_found(root):
         found = catalog.find(name)
         assert (found.id, found.directory) == ("Lab/Mag", str(root / "definitions/Lab/Mag"))
     assert catalog.entries()[2] == Entry(
-        "Lab/Plasma", "lab/plasma.json", "Plasma between -10 and 10", range="2020 to now"
+        "Lab/Plasma", "lab/plasma.json", "Plasma between -10 and 10", range="2010 to now", exampled=True
     )
     assert [entry.listed for entry in catalog.entries()] == [False, True, True]
     assert catalog.directories() == {"Lab": "The laboratory"}
@@ -135,7 +135,10 @@ def test_nothing_is_written_where_nothing_changed(root):
         **before,
         root / "sources/hidden.json": 1,
     }
-    assert sum(path.is_file() for path in after) == 4
+    hidden = {path.name for path in after if path.is_file() and ".undo" not in path.parts} - {
+        path.name for path in before
+    }
+    assert hidden == {".lock"}
 
 
 def test_files_are_replaced_whole(root, least):
@@ -162,9 +165,10 @@ def test_ids_are_unique_without_regard_to_case(root, least):
     put(root, "Other.toml", least + "id = 'HIDDEN'\n")
     report = compile_tree(root)
     assert report.installed == ("Hidden", "Lab/Mag", "Lab/Plasma")
+    remedy = "since ids match without regard to case; remove one of the two, or give it another id"
     assert [finding.message for finding in report.findings] == [
-        f"the id 'HIDDEN' is that of {root}/definitions/Hidden.toml too; ids match without regard to case",
-        f"the id 'lab/mag' is that of {root}/definitions/Lab/Mag/source.toml too; ids match without regard to case",
+        f"the id 'HIDDEN' is that of {root}/definitions/Hidden.toml too, {remedy}",
+        f"the id 'lab/mag' is that of {root}/definitions/Lab/Mag/source.toml too, {remedy}",
     ]
     assert report.findings[0].place.line == 5
 

@@ -47,7 +47,7 @@ def test_the_help_lists_the_verbs_in_groups(examples):
         for title, text in re.findall(r"(\w+):\n((?:  .+\n)+)", shown)
     }
     assert groups["Data"] == ["get", "plan", "find", "filter", "verify"]
-    assert groups["Definitions"] == ["check", "install", "schema", "plugins"]
+    assert groups["Definitions"] == ["check", "install", "convert", "catalog", "schema", "plugins"]
     assert set(groups["Servers"]) == {"root", "serve"}
 
 
@@ -222,7 +222,7 @@ def test_install_makes_definitions_sources_and_tells_what_is_wrong(bare):
     done = bare.run("install")
     assert done.exit_code == 1
     assert "bad.toml:1: " in done.stderr
-    assert done.stdout == "1 sources\n"
+    assert done.stdout == "made good\n1 sources\n"
     (bare.root / "definitions" / "bad.toml").unlink()
     (bare.root / "definitions" / "good" / "source.toml").unlink()
     assert bare.run("install", "--root", str(bare.root)).stdout == "removed good\n0 sources\n"

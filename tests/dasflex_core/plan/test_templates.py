@@ -397,6 +397,35 @@ def test_a_negative_number_passes_only_as_the_whole_argument_and_in_digits(text,
         render(text, {"read.x": value, "read.y": "abc"}, typed={"read.x": "real"})
 
 
+RAW = {"read.opts": "arguments"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "expected"),
+    [
+        ("r a #[read.opts # @ #]", "--filter=low --gain=3", ["a", "--filter=low", "--gain=3"]),
+        ("r a #[read.opts # @ #] b", "k=v&-x", ["a", "k=v", "-x", "b"]),
+        ("r #[read.opts # @ #]", "  +5.5V\t%41 ", ["+5.5V", "%41"]),
+        ("r #[read.opts # @ #]", "'a b' \"c\\ d\" $(e) ;f", ["'a", "b'", '"c\\', 'd"', "$(e)", ";f"]),
+        ("r --a=#[read.opts # @ #]x", "1 2 3", ["--a=1", "2", "3x"]),
+        ("r #[read.opts # -o @ # none at all]", "1 2", ["-o", "1", "2"]),
+        ("r #[read.opts # -o @ # none at all]", " & ", ["none", "at", "all"]),
+        ("r '#[read.opts # @ #]'", "-a  b", ["-a  b"]),
+        ('r --opts="#[read.opts # @ #]"', "-a&b", ["--opts=-a&b"]),
+        ("r #[read.opts # @ #]", "", []),
+    ],
+)
+def test_a_parameter_of_the_type_arguments_is_a_list_of_arguments_that_may_be_options(text, value, expected):
+    assert arguments(text, {"read.opts": value}, typed=RAW) == expected
+
+
+def test_arguments_of_one_parameter_give_no_leave_to_another():
+    with pytest.raises(QueryError, match=r"read\.x must not begin with a hyphen"):
+        arguments("r #[read.opts # @ #] #[read.x]", {"read.opts": "-a", "read.x": "-b"}, typed=RAW)
+    with pytest.raises(QueryError, match=r"read\.x must not begin with a hyphen"):
+        arguments("r #[read.x]#[read.opts # @ #]", {"read.opts": "a", "read.x": "-b"}, typed=RAW)
+
+
 @pytest.mark.parametrize("value", ["a\0b", "\0", "\ud800", "a\udcffb", ("a", "\0")])
 def test_a_value_that_no_argument_can_hold_is_refused(value):
     with pytest.raises(QueryError, match=r"read\.x") as caught:
