@@ -39,8 +39,8 @@ class Convention:
 
     `translate` is `module:name` of a function `(pairs, definition) -> list of canonical pairs`, which raises
     `QueryError`. `lenient` drops, with a `log:info` comment, what no stage can consume. `goal` is the stream type
-    (`das/2`) of a request that names none; blank: the reader's own. `reads` are kinds of stream that its clients take as
-    they are, so that a source of these gives its own.
+    (`das/2`) of a request that names none; blank: the reader's own. `reads` are kinds of stream that its clients take
+    as they are, so that a source of these gives its own.
     """
 
     name: str

@@ -60,7 +60,7 @@ def write_reals(room: NDArray[np.uint8], values: NDArray[Any], fill: Fill) -> No
     with np.errstate(invalid="ignore"):  # a signalling NaN
         found = values == near
     if found.any():
-        room[found, :-1] = digits.fixed_e(np.float64(fill), behind_point, width=room.shape[-1] - 1)
+        room[found, :-1] = digits.fixed_e(np.array(fill), behind_point, width=room.shape[-1] - 1)
 
 
 def keep_digits(room: NDArray[Any], values: NDArray[Any]) -> None:
