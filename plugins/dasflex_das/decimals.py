@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,7 +61,15 @@ def write_reals(room: NDArray[np.uint8], values: NDArray[Any], fill: Fill) -> No
     with np.errstate(invalid="ignore"):  # a signalling NaN
         found = values == near
     if found.any():
-        room[found, :-1] = digits.fixed_e(np.array(fill), behind_point, width=room.shape[-1] - 1)
+        room[found, :-1] = _fill_row(fill, behind_point, room.shape[-1] - 1)
+
+
+@lru_cache(maxsize=64)
+def _fill_row(fill: float, behind_point: int, width: int) -> NDArray[np.uint8]:
+    """The bytes of a fill value, which is the same in all batches of a stream."""
+    row = digits.fixed_e(np.asarray(fill), behind_point, width=width)
+    row.flags.writeable = False
+    return row
 
 
 def keep_digits(room: NDArray[Any], values: NDArray[Any]) -> None:
