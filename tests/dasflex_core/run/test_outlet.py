@@ -7,6 +7,7 @@ import re
 import time
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,9 +63,15 @@ def rules(pulse=0.1, first_byte=0.0, **rest):
 
 
 def program(*parts):
-    """A reader that writes bytes and sleeps for seconds."""
-    acts = (f"time.sleep({each})" if isinstance(each, float) else f"w({each!r})" for each in parts)
-    return "\n".join(["import sys, time", "def w(b): sys.stdout.buffer.write(b); sys.stdout.flush()", *acts])
+    """A reader that writes bytes, sleeps for seconds, and waits for files."""
+
+    def act(part):
+        if isinstance(part, Path):
+            return f"while not os.path.exists({str(part)!r}): time.sleep(0.01)"
+        return f"time.sleep({part})" if isinstance(part, float) else f"w({part!r})"
+
+    begin = ["import os, sys, time", "def w(b): sys.stdout.buffer.write(b); sys.stdout.flush()"]
+    return "\n".join([*begin, *map(act, parts)])
 
 
 def everything(nodes, settings):
@@ -121,12 +128,12 @@ def test_a_format_without_comments_is_left_alone(readers):
         assert b"".join(pump.chunks()) == b"data"
 
 
-def test_an_answer_whose_data_are_late_begins_without_them(readers, das2):
-    text = program(0.6, das2.whole(2))
+def test_an_answer_whose_data_are_late_begins_without_them(readers, das2, tmp_path):
+    gate = tmp_path / "gate"
+    text = program(gate, das2.whole(2))
     with Pump((readers.node(text, produces=DAS2),), rules(pulse=10.0, first_byte=0.1)) as pump:
-        began = time.monotonic()
-        assert pump.start(patience=10)
-        assert time.monotonic() - began < 0.5
+        assert pump.start(patience=10)  # the rest of the data cannot have come
+        gate.touch()
         chunks = pump.chunks()
         assert COMMENT.sub(b"", next(chunks)) == early_header() == b'[00]000025<stream version="2.2" />\n'
         assert b"".join(chunks) == das2.whole(2)[len(das2.header) :]
@@ -140,32 +147,32 @@ def test_a_header_that_says_something_is_passed_on_behind_the_early_one(readers,
     assert COMMENT.sub(b"", got) == early_header() + stream
 
 
-def test_a_header_without_data_is_handed_over_when_data_are_late(readers, das2):
-    text = program(das2.header, 0.6, das2.dataset + das2.records(1))
+def test_a_header_without_data_is_handed_over_when_data_are_late(readers, das2, tmp_path):
+    gate = tmp_path / "gate"
+    text = program(das2.header, gate, das2.dataset + das2.records(1))
     with Pump((readers.node(text, produces=DAS2),), rules(pulse=10.0, first_byte=0.1)) as pump:
-        began = time.monotonic()
-        assert pump.start(patience=10)
-        assert time.monotonic() - began < 0.5
+        assert pump.start(patience=10)  # the rest of the data cannot have come
+        gate.touch()
         assert COMMENT.sub(b"", b"".join(pump.chunks())) == das2.whole(1)
 
 
-def test_in_the_place_of_half_a_header_the_early_one_stands_when_data_are_late(readers, das2):
+def test_in_the_place_of_half_a_header_the_early_one_stands_when_data_are_late(readers, das2, tmp_path):
+    gate = tmp_path / "gate"
     whole = das2.whole(1)
-    text = program(whole[:7], 0.5, whole[7:])
+    text = program(whole[:7], gate, whole[7:])
     with Pump((readers.node(text, produces=DAS2),), rules(pulse=0.1, first_byte=0.1)) as pump:
-        began = time.monotonic()
-        assert pump.start(patience=10)
-        assert time.monotonic() - began < 0.4
+        assert pump.start(patience=10)  # the rest of the data cannot have come
+        gate.touch()
         assert COMMENT.sub(b"", b"".join(pump.chunks())) == early_header() + whole[len(das2.header) :]
 
 
-def test_half_a_packet_is_handed_over_without_a_comment_when_data_are_late(readers, das2):
+def test_half_a_packet_is_handed_over_without_a_comment_when_data_are_late(readers, das2, tmp_path):
+    gate = tmp_path / "gate"
     whole = das2.whole(1)
-    text = program(whole[:-7], 0.5, whole[-7:])
+    text = program(whole[:-7], gate, whole[-7:])
     with Pump((readers.node(text, produces=DAS2),), rules(pulse=0.1, first_byte=0.1)) as pump:
-        began = time.monotonic()
-        assert pump.start(patience=10)
-        assert time.monotonic() - began < 0.4
+        assert pump.start(patience=10)  # the rest of the data cannot have come
+        gate.touch()
         assert b"".join(pump.chunks()) == whole
 
 
