@@ -37,6 +37,9 @@ _FIRST_LINE: Final = b'{"form": 2,'
 _FILE: Final = re.compile(r"[a-z0-9_+-][a-z0-9_.+-]*(?:/[a-z0-9_+-][a-z0-9_.+-]*)*\.json")
 _FIELDS: Final = ("id", "file", "title", "label", "summary", "range", "parts")
 _FLAGS: Final = ("listed", "exampled")
+#: Of so many ids each may be meant by one that is not there; of more, those that share so many letters with it.
+_MANY: Final = 300
+_ALIKE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +141,8 @@ class Catalog:
         if isinstance(held, dict) and "now" in held:
             held = self._held(index, str(held["now"]))
         if held is None:
-            known = [entry.id for entry in self._entries(index) if entry.listed and len(identifier) <= 2 * LONGEST]
-            message = f"There is no source {identifier[: 2 * LONGEST]!r}.{did_you_mean(folded(identifier), known)}"
+            near = did_you_mean(folded(identifier), self._similar(index, folded(identifier)))
+            message = f"There is no source {identifier[: 2 * LONGEST]!r}.{near}"
             raise NotFoundError(message, kind="not-found.source")
         return self.load(self._checked(held))
 
@@ -180,8 +183,7 @@ class Catalog:
         below = self._below(index, f"{wanted}/" if wanted else "")
         titles = self._titles(index)
         if wanted and not below:
-            known = {each.rpartition("/")[0] for each in (entry.id for entry in self._entries(index) if entry.listed)}
-            near = did_you_mean(wanted, known) if len(wanted) <= 2 * LONGEST else ""
+            near = did_you_mean(wanted, {each.rpartition("/")[0] for each in self._similar(index, wanted)})
             raise NotFoundError(f"There is no directory {path[: 2 * LONGEST]!r}.{near}", kind="not-found.source")
         depth = wanted.count("/") + 1 if wanted else 0
         inner: dict[str, list[bytes]] = {}
@@ -198,6 +200,10 @@ class Catalog:
         )
         own = self._written(below[0][1], depth) if wanted else ""
         return Folder(own, titles.get(wanted, ""), len(below), folders, tuple(entries))
+
+    def __contains__(self, identifier: object) -> bool:
+        """Whether there is a source of that id, or former one, without regard to case."""
+        return isinstance(identifier, str) and self._held(self._read_index(), folded(identifier)) is not None
 
     def has_folder(self, path: str) -> bool:
         """Whether some listed source lies in a directory."""
@@ -253,6 +259,17 @@ class Catalog:
                 found.append((line[1 : line.find(b'"', 1)].decode("ascii", "replace"), line))
             at = end
         return found
+
+    def _similar(self, index: bytes, wanted: str) -> list[str]:
+        """The listed ids that might be meant; of very many those that have something in common with what was asked."""
+        if len(wanted) > 2 * LONGEST:
+            return []
+        found = self._below(index, "")
+        if len(found) > _MANY:
+            folder, _, last = wanted.rpartition("/")
+            alike = [each for each in found if each[0].rpartition("/")[2][:_ALIKE] == last[:_ALIKE]]
+            found = [each for each in found if folder and each[0].startswith(f"{folder}/")][:_MANY] + alike[:_MANY]
+        return [self._written(line, key.count("/") + 1) for key, line in found]
 
     def _parsed(self, line: bytes) -> object:
         """What the line of a source holds."""
