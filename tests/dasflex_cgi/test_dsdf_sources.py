@@ -184,6 +184,7 @@ def test_a_source_that_names_this_very_server_is_here(root, bare, own):
     base = dasflex_core.open(bare.root).config.server_url.rstrip("/")
     own = own.format(base=base).replace("/das/server", "/server")
     assert ask(root("here", server=own), "/?server=dsdf&dataset=old/here")[0] == 200
+    assert (bare.root / "public" / "old" / "here" / "flex.json").is_file()
 
 
 def test_a_source_of_qstreams_says_so_and_gives_them_as_they_are(root, tmp_path):
