@@ -198,16 +198,11 @@ class Front:
         path = rest.strip("/")
         if path.lower().endswith(".html"):
             path = path[: -len(".html")]
-        if path:
-            try:
-                source = self._found(visit, path)
-            except NotFoundError:
-                if not self.site.catalog.has_folder(path):
-                    raise
-            else:
-                moved = moved_answer(self.site.config, visit, source.definition, "")
-                if moved is not None:
-                    return moved
+        catalog = self.site.catalog
+        if path and (path in catalog or not catalog.has_folder(path)):
+            moved = moved_answer(self.site.config, visit, self._found(visit, path).definition, "")
+            if moved is not None:
+                return moved
         from dasflex_cgi import pages
 
         asked = visit.asked

@@ -7,11 +7,11 @@ Clients follow 301 and an absolute address of less than 1024 bytes, and no other
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from dasflex_cgi.exchange import TEXT, Answer
 from dasflex_cgi.visit import address
-from dasflex_core.catalog.identifiers import folded
+from dasflex_core.catalog.moved import moved_to, other_name
 from dasflex_core.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -32,13 +32,9 @@ def moved_answer(config: Config, visit: Visit, definition: Definition, what: str
     `what` follows the id in the path, such as `/flex`. Raises `NotFoundError`, which says where it is, when the
     address would be longer than clients can take.
     """
-    there = definition.moved
-    if not there or folded(there) == folded(definition.id) or ("://" in there and config.ignore_redirect):
+    there = moved_to(definition, config)
+    if not there:
         return None
-    if "://" in there and _server(there) == _server(config.server_url):
-        there = parse_qs(urlsplit(there).query).get("dataset", [""])[0]  # another name at this very server, or none
-        if not there or folded(there) == folded(definition.id):
-            return None
     place = redirect(_das2(config, visit, there) if visit.das2 else _path(config, visit, there, what))
     if place is None:
         raise NotFoundError(f"{definition.id} has moved to {there}; ask for it there", kind="not-found.source")
@@ -71,16 +67,8 @@ def _das2(config: Config, visit: Visit, there: str) -> str:
     server, found, identifier = there.partition("/source/")
     if found:
         return f"{server}/?{_with_dataset(asked.query, identifier.strip('/'))}"
-    place, _mark, named = there.partition("?")
-    other = parse_qs(named).get("dataset", [""])[0]
-    return f"{place}?{_with_dataset(asked.query, other) if other else asked.query}"
-
-
-def _server(place: str) -> str:
-    """The server that an address is of, as das2 definitions name theirs: one may end in the name of a program."""
-    parts = urlsplit(place.lower())
-    path = parts.path.rstrip("/").removesuffix("/server").removesuffix("/das2server")
-    return f"{parts.netloc}{path}"
+    other = other_name(there)
+    return f"{there.partition('?')[0]}?{_with_dataset(asked.query, other) if other else asked.query}"
 
 
 def _with_dataset(query: str, identifier: str) -> str:

@@ -209,7 +209,7 @@ def _variables(reading: DsdfReading) -> None:
         for _number, entry in reading.items(key):
             name, *about = keys.parts(entry.text, 8)
             name = keys.variable_name(name)
-            if not name or name in reading.tables.get(table, {}):
+            if not name or name in reading.named(table):
                 what = f"has the name {name!r} of another one" if name else "has no name in front of its first |"
                 reading.warn(entry, f"{what}, and is left out")
                 continue
@@ -229,7 +229,7 @@ def _time(reading: DsdfReading) -> None:
     if reading.on("requiresInterval"):
         reading.put(("coords", "time", "interval"), {}, reading.single["requiresInterval"])
         reading.comments["coords", "time", "interval"] = ()
-    coords = reading.tables.get("coords", {})
+    coords = reading.named("coords")
     if "time" in coords:
         reading.tables["coords"] = {"time": coords.pop("time"), **coords}
 

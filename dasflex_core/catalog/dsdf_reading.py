@@ -46,7 +46,7 @@ class DsdfReading:
         self.single: dict[str, Entry] = {}
         self.lists: dict[str, dict[int, Entry]] = {name: {} for name in keys.LISTS}
         self.kept: dict[str, list[Entry]] = {}
-        self.tables: dict[str, Any] = {}
+        self.tables: dict[str, object] = {}
         self.origins: dict[KeyPath, Place] = {}
         self.comments: dict[KeyPath, tuple[str, ...]] = {}
         self.findings: list[Finding] = []
@@ -144,6 +144,11 @@ class DsdfReading:
                 for length in range(1, len(path) + 1):
                     self.origins.setdefault(path[:length], self.place(entry))
                 self.comments[path] = (*self.comments.get(path, ()), *entry.comments)
+
+    def named(self, table: str) -> dict[str, object]:
+        """What stands in a table so far, by name."""
+        held = self.tables.get(table, {})
+        return held if isinstance(held, dict) else {}
 
     def made(self, may_lack: frozenset[KeyPath] = frozenset()) -> Imported:
         """All that was made; `may_lack` is as in `Imported`."""

@@ -18,7 +18,7 @@ from dasflex_core.catalog.compiling import Compilation
 from dasflex_core.catalog.findings import Finding
 from dasflex_core.catalog.identifiers import folded
 from dasflex_core.catalog.listing import list_files
-from dasflex_core.catalog.published_names import NODE_BEGINNINGS, SOURCE_FILES, source_files
+from dasflex_core.catalog.published_names import LISTS, NODE_BEGINNINGS, SOURCE_FILES, source_files
 from dasflex_core.catalog.remembering import MEMORY, Memory, read_memory
 from dasflex_core.catalog.tree import Catalog, Entry, TreeReport, index_text
 from dasflex_core.errors import DasflexError, NotFoundError, Place
@@ -94,11 +94,10 @@ class _Run:
         if self.publisher:
             again = memory.whole != self.whole if only is None else False
             entries |= self.publish(entries, with_kept=fresh or again)
+        index = index_text(entries.values(), former, work.titles).encode()
+        if everything or not self.stands(index):
             self.publish_nodes(entries, clean=everything)
-        for file, data in list_files(entries.values(), work.titles).items():
-            self.attempt(self.public / file, data)
-        index = index_text(entries.values(), former, work.titles)
-        self.changes.write(self.sources / "index.json", index.encode())
+        self.changes.write(self.sources / "index.json", index)
         removed = [entry for name, entry in work.before.items() if name not in entries]
         for entry in removed:
             self.changes.remove(self.sources / entry.file)
@@ -134,6 +133,17 @@ class _Run:
     def touched(self) -> Iterator[str]:
         """The files that are other than before, without what only the next install is interested in."""
         return (name for name in (*self.changes.made, *self.changes.replaced, *self.changes.removed) if name != MEMORY)
+
+    def stands(self, index: bytes) -> bool:
+        """Whether an index is as it was, and the catalog that was made of it is there: then that is as it would be."""
+        try:
+            same = (self.sources / "index.json").read_bytes() == index
+        except OSError:
+            return False
+        names = {*LISTS[1:]}
+        if self.publisher and self.publisher.above:
+            names |= {LISTS[0], *self.publisher.names(self.work.before.values())}
+        return same and all(map(os.path.exists, (os.path.join(self.public, name) for name in names)))  # noqa: PTH118
 
     def is_whole(self, entry: Entry) -> bool:
         """Whether what an install made of a source is still there."""
@@ -224,6 +234,8 @@ class _Run:
 
     def publish_nodes(self, entries: Mapping[str, Entry], *, clean: bool) -> None:
         """Writes the catalog above the sources, and removes what is of sources and directories that are gone."""
+        for file, data in list_files(entries.values(), self.work.titles).items():
+            self.attempt(self.public / file, data)
         if self.publisher is None:
             return
         files = self.publisher.nodes(entries.values(), self.work.titles)

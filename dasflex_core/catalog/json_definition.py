@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from dasflex_core.catalog.documents import merged
 from dasflex_core.catalog.findings import Finding
 from dasflex_core.catalog.importing import Imported
 from dasflex_core.errors import Place
@@ -117,7 +118,7 @@ class _Reading:
             if not _added(made, parts[0], held):
                 self.note("is said twice, with full stops and as an object", Place(file, line, key))
         for below in self.includes(parsed, file, path, chain):
-            made = _merged(made, below)
+            made = merged(made, below)
         return made
 
     def value(self, value: object, file: str, path: KeyPath, chain: tuple[str, ...]) -> object:
@@ -203,16 +204,6 @@ def _added(table: dict[str, Any], key: str, value: object) -> bool:
     if not isinstance(held, dict) or not isinstance(value, dict):
         return False
     return all(_added(held, name, each) for name, each in value.items())
-
-
-def _merged(own: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables with what they do not say from below."""
-    both = {**below, **own}
-    for name, value in own.items():
-        under = below.get(name)
-        if isinstance(value, dict) and isinstance(under, dict):
-            both[name] = _merged(value, under)
-    return both
 
 
 class _Parser:

@@ -25,6 +25,7 @@ import orjson
 
 from dasflex_core.catalog.das2_header import das2_header
 from dasflex_core.catalog.flex_node import flex_json, live_json
+from dasflex_core.catalog.moved import moved_to
 from dasflex_core.catalog.nodes import catalog_files, folders_of
 from dasflex_core.catalog.published_names import FLEX_NODE, PARTS, directory_file
 from dasflex_core.catalog.remembering import digest_of
@@ -127,9 +128,9 @@ class Publication:
     def source(self, definition: Definition) -> tuple[dict[str, bytes], str]:
         """The files of a source by their paths below `public/`, and its parts. Raises `DasflexError`."""
         config, name = self._by.config, definition.id.lower()
-        parts = parts_of(definition, hapi=self._by.has_hapi, live=self._by.live)
-        if not parts:
+        if moved_to(definition, config):
             return {}, ""
+        parts = parts_of(definition, hapi=self._by.has_hapi, live=self._by.live)
         whole = _with_time(definition, view_chain(definition, self._find))
         offer = self._offers.of(definition)
         if not offer.types and offer.own is None:

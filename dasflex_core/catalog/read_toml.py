@@ -166,7 +166,7 @@ def examine(
     definition = _completed(Definition(**whole), found)
     check_rules(definition, vocabulary, found)
     findings, minor = found.parted(document.may_lack)
-    warnings = (*document.warnings, *minor)
+    warnings = (*document.warnings, *(() if definition.moved else minor))
     return Reading(None, findings, warnings) if findings else Reading(definition, (), warnings)
 
 

@@ -29,12 +29,10 @@ _DAS2: Final = "application/vnd.das2.das2stream"
 
 
 def parts_of(definition: Definition, *, hapi: bool, live: bool = True) -> str:
-    """The parts of the source set, with blanks between them; none of a source that has moved.
+    """The parts of the source set, with blanks between them.
 
     `hapi` and `live` say whether the site has these protocols.
     """
-    if definition.moved:
-        return ""
     has_live = live and any(reader.live for reader in definition.readers)
     there = {"flex": True, "flexrt": has_live, "das2": True, "hapi": hapi and bool(definition.hapi)}
     return " ".join(part for part in PARTS if there[part])

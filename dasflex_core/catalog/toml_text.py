@@ -38,7 +38,7 @@ Comments = dict["KeyPath", tuple[str, ...]]
 
 
 def toml_text(
-    tables: Mapping[str, Any],
+    tables: Mapping[str, object],
     comments: Mapping[KeyPath, Iterable[str]] | None = None,
     *,
     head: Iterable[str] = (),

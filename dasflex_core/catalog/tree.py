@@ -37,6 +37,9 @@ _FIRST_LINE: Final = b'{"form": 2,'
 _FILE: Final = re.compile(r"[a-z0-9_+-][a-z0-9_.+-]*(?:/[a-z0-9_+-][a-z0-9_.+-]*)*\.json")
 _FIELDS: Final = ("id", "file", "title", "label", "summary", "range", "parts")
 _FLAGS: Final = ("listed", "exampled")
+#: Of so many ids each may be meant by one that is not there; of more, those that share so many letters with it.
+_MANY: Final = 300
+_ALIKE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,15 @@ def index_text(entries: Iterable[Entry], former: Mapping[str, str], directories:
     return f'{_FIRST_LINE.decode()} "directories": {titles}, "sources": {{\n{lines}\n}}}}\n'
 
 
+#: What the line of a source has that lists show.
+_LISTED: Final = b'"listed": true'
+
+
+def _key_at(index: bytes, at: int) -> str:
+    """The id in lower case of the line that begins behind a place."""
+    return index[at + 2 : index.find(b'"', at + 2)].decode("ascii", "replace")
+
+
 class Catalog:
     """The installed sources of a root; `root` holds `sources/`. A root where nothing was installed has none."""
 
@@ -138,8 +150,8 @@ class Catalog:
         if isinstance(held, dict) and "now" in held:
             held = self._held(index, str(held["now"]))
         if held is None:
-            known = [entry.id for entry in self._entries(index) if entry.listed and len(identifier) <= 2 * LONGEST]
-            message = f"There is no source {identifier[: 2 * LONGEST]!r}.{did_you_mean(folded(identifier), known)}"
+            near = did_you_mean(folded(identifier), self._similar(index, folded(identifier)))
+            message = f"There is no source {identifier[: 2 * LONGEST]!r}.{near}"
             raise NotFoundError(message, kind="not-found.source")
         return self.load(self._checked(held))
 
@@ -168,7 +180,7 @@ class Catalog:
 
     def count(self) -> int:
         """How many sources lists show."""
-        return self._read_index().count(b'"listed": true')
+        return self._read_index().count(_LISTED)
 
     def folder(self, path: str = "") -> Folder:
         """A directory, blank for the uppermost, without regard to case. Of the index no more is parsed than it takes.
@@ -177,32 +189,38 @@ class Catalog:
         """
         index = self._read_index()
         wanted = path.strip("/").lower()
-        below = self._below(index, f"{wanted}/" if wanted else "")
-        titles = self._titles(index)
-        if wanted and not below:
-            known = {each.rpartition("/")[0] for each in (entry.id for entry in self._entries(index) if entry.listed)}
-            near = did_you_mean(wanted, known) if len(wanted) <= 2 * LONGEST else ""
+        start, end = self._group(index, f"{wanted}/" if wanted else "")
+        count = index.count(_LISTED, start, end)
+        if wanted and not count:
+            near = did_you_mean(wanted, {each.rpartition("/")[0] for each in self._similar(index, wanted)})
             raise NotFoundError(f"There is no directory {path[: 2 * LONGEST]!r}.{near}", kind="not-found.source")
+        titles = self._titles(index)
         depth = wanted.count("/") + 1 if wanted else 0
-        inner: dict[str, list[bytes]] = {}
+        folders: list[Folder] = []
         entries: list[Entry] = []
-        for key, line in below:
-            parts = key.split("/")
-            if len(parts) == depth + 1:
-                entries.append(self._checked(self._parsed(line)))
-            else:
-                inner.setdefault("/".join(parts[: depth + 1]), []).append(line)
-        folders = tuple(
-            Folder(self._written(lines[0], depth + 1), titles.get(name, ""), len(lines))
-            for name, lines in inner.items()
-        )
-        own = self._written(below[0][1], depth) if wanted else ""
-        return Folder(own, titles.get(wanted, ""), len(below), folders, tuple(entries))
+        while start < end:
+            parts = _key_at(index, start).split("/")
+            after = index.find(b"\n", start + 1)
+            if len(parts) > depth + 1:
+                inner = "/".join(parts[: depth + 1])
+                _begin, after = self._group(index, f"{inner}/", start)
+                if held := index.count(_LISTED, start, after):
+                    folders.append(Folder(self._written(index, start, depth + 1), titles.get(inner, ""), held))
+            elif index.find(_LISTED, start, after) >= 0:
+                entries.append(self._entry_at(index, start))
+            start = after
+        own = self._written(index, self._group(index, f"{wanted}/")[0], depth) if wanted else ""
+        return Folder(own, titles.get(wanted, ""), count, tuple(folders), tuple(entries))
+
+    def __contains__(self, identifier: object) -> bool:
+        """Whether there is a source of that id, or former one, without regard to case."""
+        return isinstance(identifier, str) and self._held(self._read_index(), folded(identifier)) is not None
 
     def has_folder(self, path: str) -> bool:
         """Whether some listed source lies in a directory."""
-        wanted = path.strip("/").lower()
-        return bool(self._below(self._read_index(), f"{wanted}/"))
+        index = self._read_index()
+        start, end = self._group(index, f"{path.strip('/').lower()}/")
+        return index.find(_LISTED, start, end) >= 0
 
     def directories(self) -> Mapping[str, str]:
         """The titles of directories, by path, with the case in which they were written."""
@@ -239,31 +257,54 @@ class Catalog:
             if not isinstance(held, dict) or "now" not in held:
                 yield self._checked(held)
 
-    def _below(self, index: bytes, start: str) -> list[tuple[str, bytes]]:
-        """The listed sources whose ids begin so: the id in lower case, and its line. They stand one after the other."""
+    def _group(self, index: bytes, start: str, after: int = 0) -> tuple[int, int]:
+        """Where the lines of ids that begin so begin, and where they end. They stand one after the other."""
+        first = index.find(b"\n")
+        last = index.rfind(b"\n")
         if not start.isascii() or not start.isprintable() or '"' in start:
-            return []
-        found: list[tuple[str, bytes]] = []
-        begin = b'\n"%b' % start.encode()
-        at = index.find(begin)
-        while at >= 0 and index.startswith(begin, at):
-            end = index.find(b"\n", at + 1)
-            line = index[at + 1 : end]
-            if b'"listed": true' in line:
-                found.append((line[1 : line.find(b'"', 1)].decode("ascii", "replace"), line))
-            at = end
-        return found
+            return last, last
+        begin = index.find(b'\n"%b' % start.encode(), after) if start else first
+        if begin < 0 or begin >= last:
+            return last, last
+        low, high = begin, last  # the line at `low` begins so, the one at `high` does not
+        while index.find(b"\n", low + 1) < high:
+            middle = index.rfind(b"\n", low, (low + high) // 2 + 1)
+            middle = middle if middle > low else index.find(b"\n", low + 1)
+            if _key_at(index, middle).startswith(start):
+                low = middle
+            else:
+                high = middle
+        return begin, high
 
-    def _parsed(self, line: bytes) -> object:
-        """What the line of a source holds."""
+    def _similar(self, index: bytes, wanted: str) -> list[str]:
+        """The listed ids that might be meant; of very many those that have something in common with what was asked."""
+        if len(wanted) > 2 * LONGEST:
+            return []
+        start, end = index.find(b"\n"), index.rfind(b"\n")
+        found: list[tuple[str, int]] = []
+        while start < end:
+            after = index.find(b"\n", start + 1)
+            if index.find(_LISTED, start, after) >= 0:
+                found.append((_key_at(index, start), start))
+            start = after
+        if len(found) > _MANY:
+            folder, _, last = wanted.rpartition("/")
+            alike = [each for each in found if each[0].rpartition("/")[2][:_ALIKE] == last[:_ALIKE]]
+            found = [each for each in found if folder and each[0].startswith(f"{folder}/")][:_MANY] + alike[:_MANY]
+        return [self._written(index, at, key.count("/") + 1) for key, at in found]
+
+    def _entry_at(self, index: bytes, at: int) -> Entry:
+        """The source of the line that begins behind a place."""
+        line = index[at + 1 : index.find(b"\n", at + 1)]
         try:
-            return json.loads(line.partition(b": ")[2].rstrip(b","))
+            return self._checked(json.loads(line.partition(b": ")[2].rstrip(b",")))
         except (ValueError, RecursionError) as error:
             raise self._unusable(str(error)) from error
 
-    def _written(self, line: bytes, depth: int) -> str:
-        """The path of a directory with the case in which the source of a line writes it."""
-        return "/".join(self._checked(self._parsed(line)).id.split("/")[:depth])
+    def _written(self, index: bytes, at: int, depth: int) -> str:
+        """The path of a directory with the case in which the first listed source from a line on writes it."""
+        first = index.rfind(b"\n", at, index.find(_LISTED, at))
+        return "/".join(self._entry_at(index, first).id.split("/")[:depth])
 
     def _titles(self, index: bytes) -> Mapping[str, str]:
         """The titles of directories by path in lower case; none where they cannot be read."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
+from urllib.request import urlopen
 
 import pytest
 
@@ -182,6 +184,7 @@ def test_a_source_that_names_this_very_server_is_here(root, bare, own):
     base = dasflex_core.open(bare.root).config.server_url.rstrip("/")
     own = own.format(base=base).replace("/das/server", "/server")
     assert ask(root("here", server=own), "/?server=dsdf&dataset=old/here")[0] == 200
+    assert (bare.root / "public" / "old" / "here" / "flex.json").is_file()
 
 
 def test_a_source_of_qstreams_says_so_and_gives_them_as_they_are(root, tmp_path):
@@ -210,3 +213,33 @@ def test_the_node_of_the_source_offers_the_flags(root, bare):
     assert (param["type"], param["flagSep"]) == ("FlagSet", " ")
     assert param["flags"]["spikes"]["title"] == "Keep the spikes"
     assert param["flags"]["--filter"]["title"] == "Which filter"
+
+
+def test_a_dsdf_is_installed_by_the_command_and_served_by_the_server(root, bare, serving):
+    root()  # writes the files
+    folder = bare.root / "definitions" / "old"
+    (folder / "moved.dsdf").write_text("description = 'Once here'\nrename = 'old/level'\n")
+    (folder / "level.dsdf").write_text((folder / "level.dsdf").read_text() + "; changed\n")
+    (folder / "wrong.dsdf").write_text("description = 'Wrong'\nreader = 'a; b'\n")
+    code = "from dasflex_core.cli import main; main(prog_name='dasflex')"
+    install = subprocess.run(
+        [sys.executable, "-c", code, "install", "--root", str(bare.root)], capture_output=True, text=True, check=False
+    )
+    assert install.returncode == 1
+    assert f"{folder}/wrong.dsdf:2: reader: needs a shell for ';'" in install.stderr
+    assert f"{folder}/level.dsdf:12: cacheNavParams: warning" in install.stderr
+    assert "moved.dsdf" not in install.stderr
+    server = serving("--port", "0", "--config", bare.config)
+
+    def get(query):
+        with urlopen(f"{server.base}?{query}", timeout=20) as answer:  # noqa: S310  our own server
+            return answer.geturl(), answer.read().decode()
+
+    _place, listed = get("server=list")
+    assert listed.splitlines()[:2] == ["old/|What was measured then", "old/level|Levels / as they were"]
+    assert "old/wrong" not in listed
+    place, described = get("server=dsdf&dataset=old/moved")
+    assert place.endswith("server=dsdf&dataset=old/level")
+    assert 'String:validRange="2020-01-01T00:01 to 2020-06-01"' in described
+    _place, data = get(f"server=dataset&dataset=old/moved&{DAY}&params=--filter%3Dlow+%2B5.5V&ascii=1")
+    assert "first|2020-01-01T00:01:00|2020-01-02T00:00:00|--filter=low|+5.5V" in data

@@ -37,7 +37,7 @@ def place(tmp_path_factory):
 )
 def test_a_directory_has_what_all_entries_together_say_of_it(place, names, titles, path):
     entries = [Entry(name, f"{name.lower()}.json", title, listed=listed) for name, title, listed in names]
-    catalog = catalog_of(place, entries, titles, [("zz/old", "a")])
+    catalog = catalog_of(place, entries, titles, [("zz/old", "a"), ("a/0old", "a"), ("a/b/0old", "a")])
     start = f"{path.lower()}/" if path else ""
     below = [each for each in entries if each.listed and each.id.lower().startswith(start)]
     assert catalog.count() == sum(each.listed for each in entries)

@@ -281,6 +281,7 @@ def test_formats_are_completed_by_what_is_installed(examples):
     assert set(completed(examples, ["get", "Examples/Random"], "format.type=")) == {
         "format.type=csv",
         "format.type=das",
+        "format.type=json",
     }
 
 
