@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dasflex_core.catalog.model import SourceLimits
 from dasflex_core.errors import ConfigError, Place
 from dasflex_core.plan.parameters import canonical_facts
-from dasflex_core.plan.templates import Template, TemplateParam, expand_environment, parse_template
+from dasflex_core.plan.templates import SubParam, Template, TemplateParam, expand_environment, parse_template
 from dasflex_core.stages import Cost, Mode, ParamSpec, StageSpec
 from dasflex_core.streamtype import AXIS, StreamType
 from dasflex_core.times import FOREVER, Time, parse_time
@@ -280,10 +280,15 @@ def _lacks(parameter: TemplateParam, request: Mapping[str, str]) -> bool:
     """Whether the request asks for an item of a list that the command does not know: then it cannot consume it."""
     if parameter.whole or parameter.name not in request:
         return False
-    known = {sub.name for sub in parameter.subs}
     separator = parameter.subs[0].separator
     asked = request[parameter.name].split(None if separator.isspace() else separator)
-    return not {each.strip() for each in asked} <= known
+    return not all(any(_is(sub, each) for sub in parameter.subs) for each in asked)
+
+
+def _is(sub: SubParam, item: str) -> bool:
+    """Whether an item of a list is that sub-parameter, with a value or without."""
+    name = item.partition(sub.value_separator)[0] if sub.value_separator else item
+    return name.strip() == sub.name
 
 
 def _param(parameter: TemplateParam, definition: Definition) -> ParamSpec:

@@ -141,15 +141,7 @@ class Planner:
             pairs = load(how.translate)(list(pairs), definition)
         asked = canonical_pairs(pairs)
         check_range(asked)
-        bound = bind(
-            definition,
-            asked,
-            find=self.find,
-            external=self.external,
-            environ=self.environ,
-            taken={stage.name for stage in self.registry.stages},
-            classics=Classics(self.registry),
-        )
+        bound = self.bound(definition, asked)
         request = _resolved({**self._fitting(dict(bound.defaults), asked), **asked}, now or parse_time("now"))
         check_range(request)
         goals = [goal] if goal else self._goals(request, bound, how.goal)
@@ -168,6 +160,18 @@ class Planner:
         task, path, declined = self._granted(replace(task, banned=whole.banned), task, path, declined, definition)
         told = _Told(how.name, frozenset(asked), (*bound.declined, *declined), remarks)
         return self._solution(bound, task, path, told)
+
+    def bound(self, definition: Definition, asked: Mapping[str, str]) -> Bound:
+        """What a source offers a request. Raises `ConfigError` for a broken definition."""
+        return bind(
+            definition,
+            asked,
+            find=self.find,
+            external=self.external,
+            environ=self.environ,
+            taken={stage.name for stage in self.registry.stages},
+            classics=Classics(self.registry),
+        )
 
     def _task(self, bound: Bound, request: Mapping[str, str], asked: frozenset[str], goal: StreamType) -> Task:
         """What is to be solved: the request without what makes the goal, and which of it must be consumed."""
@@ -307,7 +311,7 @@ class Planner:
             values = values_of(step, task.request)
             own = bound.stages.get(step.spec.name)
             if own is not None:
-                command, defaults = self._command(own, values, bound, task.request)
+                command, defaults = self.command(own, values, bound, task.request)
                 remarks += [f"{name} was not given; its default is {text}" for name, text in defaults]
                 found = commanded(own, command, Classics(self.registry), len(nodes) - 1)
                 nodes += found.nodes
@@ -324,7 +328,7 @@ class Planner:
             nodes.append(Node(step.spec.name, kind, step.spec.produces, inputs, step.spec, given, facts=facts))
         return _Made(tuple(nodes), tuple(remarks), stated)
 
-    def _command(
+    def command(
         self,
         own: BoundStage,
         values: Mapping[str, Value],
