@@ -11,14 +11,23 @@ what one would write behind `dasflex filter` instead.
 from __future__ import annotations
 
 from getopt import GetoptError, gnu_getopt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["number", "options"]
+__all__ = ["HEAD", "enough", "number", "options"]
+
+#: What ends the first declaration of records in a das stream, and how many bytes are looked through for it.
+_DECLARED: Final = (b"</packet>", b"</dataset>")
+HEAD: Final = 1 << 16
+
+
+def enough(head: bytes) -> bool:
+    """Whether the beginning of a stream holds all that the words of a classic program may depend on."""
+    return len(head) >= HEAD or any(end in head for end in _DECLARED)
 
 
 def options(

@@ -53,15 +53,22 @@ class Convention:
 
 @dataclass(frozen=True, slots=True)
 class ClassicProgram:
-    """A program of old installations whose work stages do, so that `dasflex filter NAME` runs them in its place.
+    """A program of old installations whose work stages do.
+
+    `dasflex filter NAME` runs them in its place, and so do commands of definitions that name it.
 
     `words` is `module:name` of a function `(arguments, head) -> the words of dasflex filter that do the same`, where
-    `head` is the beginning of the input. It raises `QueryError` for arguments that the program does not take.
+    `head` is the beginning of the input: nothing where there is no input, or where only the arguments are looked at. It
+    raises `QueryError` for arguments that the program does not take. `stages` names the stages that work for it, by
+    which a plan is priced and an answer identified; where that depends on the input, those of the commonest.
+    `files` says that an argument may be the name of a file, which commands have relative to their directory.
     """
 
     name: str
     title: str
     words: str
+    stages: tuple[str, ...] = ()
+    files: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ _SHAPED: Final[Mapping[str, Callable[[Any], object]]] = {
     "cost": lambda kept: Cost(*kept),
     "keys": tuple,
     "provides": tuple,
+    "stages": tuple,
 }
 
 

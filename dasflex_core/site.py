@@ -353,6 +353,7 @@ class Plan:
         the range and the resolution of the request, where its format can and the reader does not. `absence` is what a
         stream says where no data were found, for clients that take one without data for a fault.
         """
+        from dasflex_core.plan.classics import Classics
         from dasflex_core.run import Pump, PumpSettings, ReaderLog, RequestRecord, new_request_id
         from dasflex_core.run.answered import note_answer
 
@@ -361,6 +362,7 @@ class Plan:
         settings = PumpSettings(
             framer=registry.framer,
             info=registry.stream_type,
+            classic=Classics(registry).nodes,
             bin_path=tuple(str(each) for each in config.bin_path),
             library_path=tuple(str(each) for each in config.lib_path),
             environ=self.request.source.site.planner.environ,

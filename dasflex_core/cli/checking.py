@@ -14,6 +14,7 @@ from dasflex_core.cli.learning import axis_names
 from dasflex_core.errors import BusyError, DasflexError, Place, QueryError, did_you_mean
 from dasflex_core.plan.binding import source_traits, view_chain
 from dasflex_core.plan.explain import alternatives
+from dasflex_core.plan.trying import unfit_filters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -145,6 +146,13 @@ class Checker:
             yield from _ties(solution, place)
             if wish.example and self._run:
                 yield from self._runs(definition, wish, path, place)
+        yield from self._filters(definition, path)
+
+    def _filters(self, definition: Definition, path: Path) -> Iterator[Remark]:
+        """Where a filter gives a classic program what that does not take, though no request of the definition asks."""
+        request = dict(definition.examples[0].request) if definition.examples else {}
+        for place, message in unfit_filters(self._planner, definition, request):
+            yield Remark(place_in(path, ("stage", place, "command")), message)
 
     def _unknown_type(self, solution: Solution, path: Path) -> Iterator[Remark]:
         """Where nobody knows what the source gives: it then has no media type and no suffix."""

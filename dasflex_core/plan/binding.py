@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dasflex_core.catalog.model import SourceLimits
 from dasflex_core.errors import ConfigError, Place
 from dasflex_core.plan.parameters import canonical_facts
-from dasflex_core.plan.templates import Template, TemplateParam, expand_environment, parse_template
+from dasflex_core.plan.templates import SubParam, Template, TemplateParam, expand_environment, parse_template
 from dasflex_core.stages import Cost, Mode, ParamSpec, StageSpec
 from dasflex_core.streamtype import AXIS, StreamType
 from dasflex_core.times import FOREVER, Time, parse_time
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from dasflex_core.catalog.model import Definition, ExternalStage, Option, Reader
+    from dasflex_core.plan.classics import Classics
 
 __all__ = ["Bound", "BoundStage", "bind", "gigabytes", "source_traits"]
 
@@ -39,12 +40,26 @@ _LONGEST_VIEW = 16
 
 @dataclass(frozen=True, slots=True)
 class BoundStage:
-    """A stage of the source itself: its declaration, the template of its command, and the definition it is from."""
+    """A stage of the source itself: its declaration, the template of its command, and the definition it is from.
+
+    `classics` has, for each program of the command, the name of the classic program that is meant; blank for others.
+    """
 
     spec: StageSpec
     template: Template
     definition: Definition
     reader: Reader | None = None
+    classics: tuple[str, ...] = ()
+
+    @property
+    def directory(self) -> str:
+        """Where the command runs."""
+        return (self.reader.directory if self.reader else "") or self.definition.directory
+
+    @property
+    def place(self) -> Place:
+        """Where the command is written."""
+        return Place(self.definition.file, key=f"{'reader' if self.reader else 'stage'}.{self.spec.name}.command")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +88,13 @@ def bind(
     external: tuple[ExternalStage, ...] = (),
     environ: Mapping[str, str] | None = None,
     taken: Collection[str] = (),
+    classics: Classics | None = None,
 ) -> Bound:
     """The stages that a definition gives for a request, which stands over the definition's defaults.
 
     `find` looks a viewed source up; `external` are the site's own filters; `environ` is the server's environment;
     `taken` are names of stages that others have, so that a filter called `bin` is not taken for the plugin's.
+    `classics` are the classic programs that run in process; without them, all programs are what they say.
     Raises `ConfigError` for a broken definition.
     """
     chain = view_chain(definition, find)
@@ -101,6 +118,8 @@ def bind(
         name = _unused(filter_.name, names)
         stages[name] = _bound_filter(replace(filter_, name=name), replace(owner, options=options))
     changed = newest(base, environ or {})
+    if classics is not None:
+        stages = {name: _with_classics(each, classics, environ or {}) for name, each in stages.items()}
     limits = _inherited(chain)
     return Bound(definition, stages, tuple(declined), tuple(defaults.items()), traits, options, changed, limits)
 
@@ -240,14 +259,36 @@ def _bound_filter(external: ExternalStage, definition: Definition) -> BoundStage
     return BoundStage(spec, template, definition)
 
 
+def _with_classics(own: BoundStage, classics: Classics, environ: Mapping[str, str]) -> BoundStage:
+    """The stage with the classic programs of its command; their stages make its price and its algorithm.
+
+    The first program of a reader has nothing to filter: it is what it says.
+    """
+    names = [classics.named(program, own.directory) for program in own.template.programs(environ)]
+    if own.reader:
+        names[0] = ""
+    ours = [name for name in names if name]
+    if not ours:
+        return own
+    base, more = own.spec.cost if len(ours) < len(names) else Cost(), classics.cost(ours)
+    cost = Cost(base.start + more.start, base.per_gb + more.per_gb)
+    spec = replace(own.spec, cost=cost, algorithm=max(1, classics.algorithm(ours)))
+    return replace(own, spec=spec, classics=tuple(names))
+
+
 def _lacks(parameter: TemplateParam, request: Mapping[str, str]) -> bool:
     """Whether the request asks for an item of a list that the command does not know: then it cannot consume it."""
     if parameter.whole or parameter.name not in request:
         return False
-    known = {sub.name for sub in parameter.subs}
     separator = parameter.subs[0].separator
     asked = request[parameter.name].split(None if separator.isspace() else separator)
-    return not {each.strip() for each in asked} <= known
+    return not all(any(_is(sub, each) for sub in parameter.subs) for each in asked)
+
+
+def _is(sub: SubParam, item: str) -> bool:
+    """Whether an item of a list is that sub-parameter, with a value or without."""
+    name = item.partition(sub.value_separator)[0] if sub.value_separator else item
+    return name.strip() == sub.name
 
 
 def _param(parameter: TemplateParam, definition: Definition) -> ParamSpec:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dasflex_core.errors import listing, shown
 from dasflex_core.plan.diagnosis import claimants
 from dasflex_core.plan.parameters import GOAL
-from dasflex_core.plan.solver import Path, binds, solve
+from dasflex_core.plan.solver import Path, Step, binds, solve
 from dasflex_core.plan.templates import shell_text
 from dasflex_core.values import dataclass
 
@@ -160,15 +160,19 @@ def as_text(solution: Solution, *, administrator: bool = False) -> str:
     lines = [f"{solution.source} as {solution.produces}, about {_duration(solution.seconds)}", ""]
     request = dict(solution.request)
     rows: list[tuple[str, ...]] = []
-    for place, step in enumerate(solution.path.steps, 1):
+    for place, (step, nodes) in enumerate(_steps(solution), 1):
         takes = "  ".join(f"{name}={request[name]}" for name in sorted(step.consumes, key=_reading_order))
         rows.append(
             (str(place), step.spec.name, step.spec.role, f"→ {step.spec.produces}", _duration(step.seconds), takes)
         )
+        rows += [("", "", f"as {node.program}", f"→ {node.produces}", "", "") for node in nodes if node.program]
     lines += _columns(rows)
     if administrator:
-        commands = [node for node in solution.nodes if node.command]
-        lines += ["", *(f"  {node.name}: {shell_text(node.command.argvs)}" for node in commands if node.command)]
+        whole = {
+            step.spec.name: [argv for node in nodes if node.command for argv in node.command.argvs]
+            for step, nodes in _steps(solution)
+        }
+        lines += ["", *(f"  {name}: {shell_text(argvs)}" for name, argvs in whole.items() if argvs)]
     lines += [f"  note: {remark}" for remark in solution.remarks]
     others = alternatives(solution)
     if others:
@@ -179,6 +183,15 @@ def as_text(solution: Solution, *, administrator: bool = False) -> str:
         lines += [f"  {name}: {reason}" for name, reason in solution.declined]
     lines += ["", f"answer {solution.answer}  plan {solution.plan}"]
     return "\n".join(lines) + "\n"
+
+
+def _steps(solution: Solution) -> Iterator[tuple[Step, list[Node]]]:
+    """The steps of the path, each with its nodes: a command with classic programs in it has several."""
+    nodes = list(solution.nodes)
+    for step in solution.path.steps:
+        count = next((at for at, node in enumerate(nodes) if at and not node.part), len(nodes))
+        yield step, nodes[:count]
+        del nodes[:count]
 
 
 def _reading_order(name: str) -> tuple[str, int, str]:
@@ -213,22 +226,10 @@ Json = str | float | int | bool | list["Json"] | dict[str, "Json"] | None
 
 def as_json(solution: Solution, *, administrator: bool = False) -> dict[str, Json]:
     """The explanation as a JSON object."""
-    nodes: list[Json] = []
-    for place, (node, step) in enumerate(zip(solution.nodes, solution.path.steps, strict=False)):
-        entry: dict[str, Json] = {
-            "id": place,
-            "name": node.name,
-            "role": step.spec.role,
-            "kind": node.kind,
-            "title": step.spec.title,
-            "produces": str(step.spec.produces),
-            "consumes": list(step.consumes),
-            "inputs": list(node.inputs),
-            "seconds": round(step.seconds, 6),
-        }
-        if administrator and node.command:
-            entry["command"] = [list(argv) for argv in node.command.argvs]
-        nodes.append(entry)
+    nodes = [
+        {"id": place, **_entry(step, node, administrator=administrator)}
+        for place, (step, node) in enumerate((step, node) for step, nodes in _steps(solution) for node in nodes)
+    ]
     others: list[Json] = [
         {"stages": list(each.stages), "seconds": round(each.seconds, 6), "reason": each.reason}
         for each in alternatives(solution)
@@ -241,13 +242,32 @@ def as_json(solution: Solution, *, administrator: bool = False) -> dict[str, Jso
         "traits": list[Json](sorted(solution.produces.traits)),
         "seconds": round(solution.seconds, 6),
         "gigabytes": solution.size,
-        "nodes": nodes,
+        "nodes": list[Json](nodes),
         "alternatives": others,
         "declined": [{"stage": name, "reason": reason} for name, reason in solution.declined],
         "remarks": list(solution.remarks),
         "answer": solution.answer,
         "plan": solution.plan,
     }
+
+
+def _entry(step: Step, node: Node, *, administrator: bool) -> dict[str, Json]:
+    """What is told of a node. Of several that are one stage, the first has its parameters and its price."""
+    entry: dict[str, Json] = {
+        "name": node.name,
+        "role": step.spec.role,
+        "kind": node.kind,
+        "title": step.spec.title,
+        "produces": str(node.produces),
+        "consumes": [] if node.part else list(step.consumes),
+        "inputs": list(node.inputs),
+        "seconds": 0.0 if node.part else round(step.seconds, 6),
+    }
+    if node.program:
+        entry["program"] = node.program
+    if administrator and node.command:
+        entry["command"] = [list(argv) for argv in node.command.argvs]
+    return entry
 
 
 def _object(pairs: Iterable[tuple[str, str]]) -> dict[str, Json]:
@@ -258,8 +278,10 @@ def _object(pairs: Iterable[tuple[str, str]]) -> dict[str, Json]:
 def as_mermaid(solution: Solution) -> str:
     """The plan as a Mermaid flow chart, with the type on each arrow and the parameters in each box."""
     lines = ["flowchart LR"]
-    for place, step in enumerate(solution.path.steps):
-        words = "<br/>".join(_quoted(each) for each in (step.spec.name, *sorted(step.consumes, key=_reading_order)))
+    for place, (step, node) in enumerate((step, node) for step, nodes in _steps(solution) for node in nodes):
+        names = () if node.part else sorted(step.consumes, key=_reading_order)
+        programs = (f"as {node.program}",) if node.program else ()
+        words = "<br/>".join(_quoted(each) for each in (step.spec.name, *programs, *names))
         lines.append(f'  n{place}["{words}"]')
     for place, node in enumerate(solution.nodes):
         lines += [f"  n{each} -->|{solution.nodes[each].produces}| n{place}" for each in node.inputs]
@@ -283,21 +305,24 @@ def shell_line(solution: Solution, program: str = "dasflex") -> str:
         if node.command:
             parts += _filters(inner, program)
             inner = []
-            parts.append(_command_line(node))
+            parts.append(_command_line(node, program))
         else:
             inner += [*(["--then"] if inner else []), *_filter_words(node)]
     return " | ".join(parts + _filters(inner, program))
 
 
-def _command_line(node: Node) -> str:
-    """A node's own command, run where its definition is."""
+def _command_line(node: Node, program: str) -> str:
+    """A node's own command, run where its definition is; what a classic program does is done by ours."""
     import shlex
 
     command = node.command
     if command is None:
         return ""
-    settings = [f"{name}={shlex.quote(text)}" for name, text in command.environment]
-    line = " ".join([*settings, shell_text(command.argvs)])
+    if node.program:
+        line = f"{program} filter {shlex.join((node.program, *command.argvs[0][1:]))}"
+    else:
+        settings = [f"{name}={shlex.quote(text)}" for name, text in command.environment]
+        line = " ".join([*settings, shell_text(command.argvs)])
     return f"(cd {shlex.quote(command.directory)} && {line})" if command.directory else line
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Command", "Limits", "Node", "NodeKind", "Nodes"]
 
-NodeKind = Literal["process", "producer", "stage", "spool", "file", "concat", "merge", "tee"]
+NodeKind = Literal["process", "classic", "producer", "stage", "spool", "file", "concat", "merge", "tee"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,13 @@ class Command:
 class Node:
     """A vertex of a plan.
 
-    A `process` runs `command`, with its input from the node before it, if there is one; `producer`, `stage` and
-    `spool` are made by calling `spec.factory` with `values`; `file` reads the block at `path`; `concat` and `merge`
-    have several inputs (one after the other; interleaved as they come, with ids renumbered); `tee` copies what passes
-    to `path`, which appears only when all of it was written. `inputs` are places in the tuple of nodes, all before
-    this one. `facts` are what the definition says of the variables, where this node is the first that gives arrays.
+    A `process` runs `command`, with its input from the node before it, if there is one; `classic` is one program of old
+    installations with its arguments, whose work stages do in this process; `producer`, `stage` and `spool` are made by
+    calling `spec.factory` with `values`; `file` reads the block at `path`; `concat` and `merge` have several inputs
+    (one after the other; interleaved as they come, with ids renumbered); `tee` copies what passes to `path`, which
+    appears only when all of it was written. `inputs` are places in the tuple of nodes, all before this one. `facts` are
+    what the definition says of the variables, where this node is the first that gives arrays. Where a command is
+    several nodes, since some of its programs are classic, `part` counts them from 0.
     """
 
     name: str
@@ -63,6 +65,14 @@ class Node:
     command: Command | None = None
     path: str = ""
     facts: Facts | None = None
+    part: int = 0
+
+    @property
+    def program(self) -> str:
+        """The classic program whose work is done; blank for other nodes."""
+        if self.kind != "classic" or self.command is None:
+            return ""
+        return self.command.argvs[0][0].rpartition("/")[2]
 
 
 Nodes = tuple[Node, ...]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from dasflex_core.errors import QueryError, did_you_mean, shown
 from dasflex_core.loading import load
 from dasflex_core.plan.binding import Bound, BoundStage, bind, canonical_time, gigabytes
+from dasflex_core.plan.classics import Classics
+from dasflex_core.plan.commanding import commanded
 from dasflex_core.plan.graph import Command, Limits, Node, Nodes
 from dasflex_core.plan.identity import answer_id, plan_id
 from dasflex_core.plan.parameters import (
@@ -26,20 +28,21 @@ from dasflex_core.plan.parameters import (
     typed_value,
     value_text,
 )
-from dasflex_core.plan.solver import Path, StageIndex, Step, Task, binds, solve
+from dasflex_core.plan.solver import Path, StageIndex, Task, solve
 from dasflex_core.plan.stating import facts_for, stated, told_to
 from dasflex_core.plan.valid_range import NOTHING, trimmed
+from dasflex_core.plan.valuing import by_attribute, read_values, values_of
 from dasflex_core.streamtype import StreamType
 from dasflex_core.times import Time, parse_time
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from dasflex_core.catalog.model import Definition, ExternalStage, SourceLimits
     from dasflex_core.declarations import Convention
     from dasflex_core.registry import Registry
-    from dasflex_core.stages import StageSpec, Value
+    from dasflex_core.stages import Value
 
 __all__ = ["Planner", "Solution"]
 
@@ -82,6 +85,15 @@ class Solution:
     def produces(self) -> StreamType:
         """The type of the answer."""
         return self.path.produces
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The nodes of a path, remarks about defaults, and what the commands of the definition say of the answer."""
+
+    nodes: Nodes
+    remarks: tuple[str, ...]
+    stated: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +143,7 @@ class Planner:
             pairs = load(how.translate)(list(pairs), definition)
         asked = canonical_pairs(pairs)
         check_range(asked)
-        bound = bind(
-            definition,
-            asked,
-            find=self.find,
-            external=self.external,
-            environ=self.environ,
-            taken={stage.name for stage in self.registry.stages},
-        )
+        bound = self.bound(definition, asked)
         request = _resolved({**self._fitting(dict(bound.defaults), asked), **asked}, now or parse_time("now"))
         check_range(request)
         goals = [goal] if goal else self._goals(request, bound, _goal(how, bound))
@@ -168,6 +173,18 @@ class Planner:
         task = self._task(bound, whole, frozenset(request), goals[0])
         task, _declined = self._admitted(task, bound.definition)
         return _cheapest(task, goals)[1] is not None
+
+    def bound(self, definition: Definition, asked: Mapping[str, str]) -> Bound:
+        """What a source offers a request. Raises `ConfigError` for a broken definition."""
+        return bind(
+            definition,
+            asked,
+            find=self.find,
+            external=self.external,
+            environ=self.environ,
+            taken={stage.name for stage in self.registry.stages},
+            classics=Classics(self.registry),
+        )
 
     def _task(self, bound: Bound, request: Mapping[str, str], asked: frozenset[str], goal: StreamType) -> Task:
         """What is to be solved: the request without what makes the goal, and which of it must be consumed."""
@@ -278,8 +295,9 @@ class Planner:
     def _solution(self, bound: Bound, task: Task, path: Path, told: _Told) -> Solution:
         """The solution that a path makes: values typed, commands rendered, identities computed."""
         definition = bound.definition
-        nodes, defaults = self._nodes(bound, task, path)
+        made = self._made(bound, task, path)
         request = tuple(sorted(task.request.items()))
+        effective = {**_effective(path, task.request, bound), **made.stated}
         return Solution(
             source=definition.id,
             convention=told.convention,
@@ -287,36 +305,43 @@ class Planner:
             asked=told.asked,
             goal=task.goal,
             path=path,
-            nodes=nodes,
+            nodes=made.nodes,
             size=task.gigabytes,
-            answer=answer_id(definition.id, _effective(path, task.request, bound).items(), path, bound.changed),
-            plan=plan_id(nodes, {each.name: each.version for each in self.registry.plugins}),
+            answer=answer_id(definition.id, effective.items(), path, bound.changed),
+            plan=plan_id(made.nodes, {each.name: each.version for each in self.registry.plugins}),
             changed=bound.changed,
             declined=told.declined,
-            remarks=(*told.remarks, *defaults),
+            remarks=(*told.remarks, *made.remarks),
             task=task,
         )
 
-    def _nodes(self, bound: Bound, task: Task, path: Path) -> tuple[Nodes, list[str]]:
-        """The nodes of a path, and what the client is told about defaults that it did not give."""
+    def _made(self, bound: Bound, task: Task, path: Path) -> _Made:
+        """The nodes of a path, what the client is told about defaults that it did not give, and what commands state."""
         nodes: list[Node] = []
         remarks: list[str] = []
+        stated: dict[str, str] = {}
         for place, step in enumerate(path.steps):
-            inputs = (place - 1,) if place else ()
-            values = _values(step, task.request)
+            values = values_of(step, task.request)
             own = bound.stages.get(step.spec.name)
             if own is not None:
-                command, defaults = self._command(own, values, bound, task.request)
+                command, defaults = self.command(own, values, bound, task.request)
                 remarks += [f"{name} was not given; its default is {text}" for name, text in defaults]
-                nodes.append(Node(step.spec.name, "process", step.spec.produces, inputs, step.spec, command=command))
+                found = commanded(own, command, Classics(self.registry), len(nodes) - 1)
+                nodes += found.nodes
+                stated |= dict(found.stated)
                 continue
-            given = (*_by_attribute(step, values), *_read(step.spec, task.request), *told_to(step.spec, bound, path))
+            given = (
+                *by_attribute(step, values),
+                *read_values(step.spec, task.request),
+                *told_to(step.spec, bound, path),
+            )
             kind = "stage" if step.spec.protocol == "process" else step.spec.protocol
             facts = facts_for(bound, path, place)
+            inputs = (len(nodes) - 1,) if nodes else ()
             nodes.append(Node(step.spec.name, kind, step.spec.produces, inputs, step.spec, given, facts=facts))
-        return tuple(nodes), remarks
+        return _Made(tuple(nodes), tuple(remarks), stated)
 
-    def _command(
+    def command(
         self,
         own: BoundStage,
         values: Mapping[str, Value],
@@ -347,7 +372,7 @@ class Planner:
         )
         command = Command(
             argvs=argvs,
-            directory=(reader.directory if reader else "") or own.definition.directory,
+            directory=own.directory,
             environment=reader.set_env if reader else (),
             pass_env=reader.pass_env if reader else (),
             limits=_limits(self.limits, bound.limits),
@@ -389,31 +414,6 @@ def _effective(path: Path, request: Mapping[str, str], bound: Bound) -> dict[str
             found |= {each.name: canonical_text([each], each.name, each.default or "") for each in own}
         found |= {name: request[name] for name in step.consumes}
     return found | dict(stated(bound, path))
-
-
-def _values(step: Step, request: Mapping[str, str]) -> dict[str, Value]:
-    """The typed values of the parameters that a step consumes. Raises `QueryError` for a bad one."""
-    values: dict[str, Value] = {}
-    for name in step.consumes:
-        param = next(each for each in step.spec.params if binds(each.name, name) is not None)
-        values[name] = typed_value(param, name, request[name])
-    return values
-
-
-def _by_attribute(step: Step, values: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
-    """The values by the keywords of the factory; of a wildcard also `coord`, the coordinate to which it is bound."""
-    for name, value in values.items():
-        param = next(each for each in step.spec.params if binds(each.name, name) is not None)
-        yield param.attribute or name.rpartition(".")[2], value
-        if coord := binds(param.name, name):
-            yield "coord", coord
-
-
-def _read(spec: StageSpec, request: Mapping[str, str]) -> Iterator[tuple[str, Value]]:
-    """The texts of the parameters that a stage reads, while another consumes them, by their names with underscores."""
-    for name in spec.reads:
-        if name in request:
-            yield name.replace(".", "_"), request[name]
 
 
 def _limits(site: Limits, own: SourceLimits) -> Limits:

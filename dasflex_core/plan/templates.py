@@ -126,6 +126,21 @@ class Template:
         rendering = _Rendering(values, typed or {}, python, environ)
         return tuple(tuple(rendering.arguments(command)) for command in self.commands)
 
+    def programs(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """The program of each command, in which no request has a part; blank where a variable of it is not set."""
+        found = []
+        for command in self.commands:
+            try:
+                found.append(next(_Rendering({}, {}, "", environ).arguments(command[:1])))
+            except (ConfigError, StopIteration):  # whoever renders the command says so
+                found.append("")
+        return tuple(found)
+
+    def mentions(self, place: int) -> frozenset[str]:
+        """The parameters that one of the commands mentions, by its place."""
+        pieces = [piece for argument in self.commands[place] for piece in argument if isinstance(piece, Insert)]
+        return frozenset(piece.name for piece in pieces if piece.is_parameter)
+
 
 def parse_template(text: str, *, place: Place | None = None) -> Template:
     """The template that `text` writes; `place` is where it stands, for errors.

@@ -34,14 +34,19 @@ _P = TypeVar("_P")
 
 
 class Opener:
-    """Opens the nodes of one run. `meters` has one meter for each."""
+    """Opens the nodes of one run. `meters` has one meter for each.
 
-    def __init__(self, nodes: Nodes, run: Run) -> None:
+    `mark` is called before the bytes of the first records: what is waited for at the start of an answer.
+    """
+
+    def __init__(self, nodes: Nodes, run: Run, mark: Callable[[], None] | None = None) -> None:
         self.meters = tuple(Meter() for _node in nodes)
         self._nodes = nodes
         self._run = run
+        self._mark = mark or run.mark_data
         self._by_kind: dict[str, Callable[[Node], Iterator[Piece]]] = {
             "process": self._process,
+            "classic": self._classic,
             "producer": self._producer,
             "stage": self._stage,
             "spool": self._spool,
@@ -92,6 +97,15 @@ class Opener:
         self._run.at_end(process.close)
         return process.chunks()
 
+    def _classic(self, node: Node) -> Iterator[Piece]:
+        """A classic program, fed by the node before it."""
+        from dasflex_core.run.classic import worked
+
+        if node.command is None:
+            raise wrong(node, "a classic program needs a command")
+        last = node is self._nodes[-1]
+        return worked(node.command, self._bytes(node), self._run, self._mark if last else lambda: None)
+
     def _file(self, node: Node) -> Iterator[Piece]:
         """A block."""
         block = BlockFile(node.name, node.path)
@@ -122,14 +136,14 @@ class Opener:
             return decoded(stage, cast("Iterator[bytes]", source))
         if gives_items(node):
             return transformed(stage, cast("Iterator[Item]", source))
-        return formatted(stage, cast("Iterator[Item]", source), self._run.mark_data)
+        return formatted(stage, cast("Iterator[Item]", source), self._mark)
 
     def _spool(self, node: Node) -> Iterator[Piece]:
         """A formatter that makes a file first."""
         settings = self._run.settings
         source = self._items(node)
         create = partial(make, node)
-        return spooled(source, create, settings.scratch, settings.quota, self._run.mark_data)
+        return spooled(source, create, settings.scratch, settings.quota, self._mark)
 
     def _concat(self, node: Node) -> Iterator[Piece]:
         """The inputs one after the other."""

@@ -8,11 +8,13 @@ import sys
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
+from dasflex_core.errors import ConfigError
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from dasflex_core.plan.graph import Command, Nodes
     from dasflex_core.run.family import Guardian
     from dasflex_core.run.reader_log import Log
     from dasflex_core.stages import Framer
@@ -35,6 +37,10 @@ def _no_info(type_: StreamType) -> StreamTypeInfo | None:  # noqa: ARG001  nothi
     return None
 
 
+def _no_classic(command: Command, head: bytes) -> Nodes:  # noqa: ARG001  nothing is registered
+    raise ConfigError(f"There is no classic program {command.argvs[0][0]}", kind="config.plugin")
+
+
 def _discard(text: str) -> None:
     """Where nobody wants to know."""
 
@@ -44,10 +50,11 @@ class PumpSettings:
     """The surroundings of a run.
 
     `framer` gives a new `Framer` for a stream type, `info` what is registered of it; both give None for an unknown
-    one. `headerless` are byte types that may be concatenated as they are. `bin_path` and `library_path` go in front
-    of `PATH` and `LD_LIBRARY_PATH` of programs; `environ` is the server's environment, free of what a request put
-    there; `python` the interpreter that runs dasflex. `grace` is how many seconds a program has between SIGTERM and
-    SIGKILL. A server that runs many pumps shares one `guardian`.
+    one. `classic` gives the plan that does the work of a classic program over an input with that beginning, for which
+    its first node stands. `headerless` are byte types that may be concatenated as they are. `bin_path` and
+    `library_path` go in front of `PATH` and `LD_LIBRARY_PATH` of programs; `environ` is the server's environment, free
+    of what a request put there; `python` the interpreter that runs dasflex. `grace` is how many seconds a program has
+    between SIGTERM and SIGKILL. A server that runs many pumps shares one `guardian`.
 
     Spools fill files in a directory of their own below `scratch` (blank: that for temporary files), of at most `quota`
     bytes for one request. `records` is the directory for request records (blank: none are written), `log` takes the
@@ -64,6 +71,7 @@ class PumpSettings:
 
     framer: Callable[[StreamType], Framer | None] = _no_framer
     info: Callable[[StreamType], StreamTypeInfo | None] = _no_info
+    classic: Callable[[Command, bytes], Nodes] = _no_classic
     headerless: tuple[StreamType, ...] = ()
     bin_path: tuple[str, ...] = ()
     library_path: tuple[str, ...] = ()

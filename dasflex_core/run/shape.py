@@ -15,6 +15,7 @@ __all__ = ["check_shape", "gives_items", "wrong"]
 #: How many inputs a node of each kind may have.
 _INPUTS: Final = {
     "process": range(2),
+    "classic": range(1, 2),
     "producer": range(1),
     "stage": range(1, 2),
     "spool": range(1, 2),

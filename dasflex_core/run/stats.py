@@ -18,7 +18,7 @@ __all__ = ["Meter", "NodeStats", "node_stats"]
 
 _Piece = TypeVar("_Piece")
 #: The kinds of nodes that pull what comes in themselves; others have a thread for it.
-_SAME_THREAD: Final = ("stage", "spool", "concat", "tee")
+_SAME_THREAD: Final = ("classic", "stage", "spool", "concat", "tee")
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,4 +105,4 @@ def dasflex_stream_types(register: Callable[[StreamTypeInfo], None]) -> None:
 @hookimpl
 def dasflex_classic_programs(register: Callable[[ClassicProgram], None]) -> None:
     """Registers the classic program that wrote it."""
-    register(ClassicProgram("das3_csv", "Das streams to CSV", "dasflex_csv.classic:words"))
+    register(ClassicProgram("das3_csv", "Das streams to CSV", "dasflex_csv.classic:words", ("das3-decode", "csv")))

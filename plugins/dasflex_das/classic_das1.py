@@ -60,8 +60,8 @@ def from_tagged_das1(arguments: Sequence[str], head: bytes) -> list[str]:
     values = _values(program, head)
     if form == _FORMS[0] and values:
         entries.setdefault("ny", str(values))
-    if form == _FORMS[1] and values and "y_coordinate" not in entries:
-        entries["y_coordinate"] = " ".join(map(str, range(values)))
+    if form == _FORMS[1] and (values or not head) and "y_coordinate" not in entries:
+        entries["y_coordinate"] = " ".join(map(str, range(values or 1)))
     if "begin" not in found:
         raise QueryError(f"{program}: times count from -tBeg TIME, which is missing", kind="query.missing-parameter")
     return _words(program, {**entries, "tagged": True}, found["begin"], "")

@@ -170,10 +170,26 @@ DAS1_TABLE = DefinitionTable(
 )
 
 CLASSIC_PROGRAMS = (
-    ClassicProgram("das2_from_das1", "Das1 data to das2, by a DSDF", "dasflex_das.classic_das1:from_das1"),
-    ClassicProgram("das2_from_tagged_das1", "Tagged das1 data to das2", "dasflex_das.classic_das1:from_tagged_das1"),
-    ClassicProgram("das2_ascii", "Das2 streams to das2 as text", "dasflex_das.classic:ascii_words"),
-    ClassicProgram("das3_text", "Das streams to das3 as text", "dasflex_das.classic:text_words"),
+    ClassicProgram(
+        "das2_from_das1",
+        "Das1 data to das2, by a DSDF",
+        "dasflex_das.classic_das1:from_das1",
+        ("das1-decode", "das2-binary"),
+        files=True,
+    ),
+    ClassicProgram(
+        "das2_from_tagged_das1",
+        "Tagged das1 data to das2",
+        "dasflex_das.classic_das1:from_tagged_das1",
+        ("das1-decode", "das2-binary"),
+        files=True,
+    ),
+    ClassicProgram(
+        "das2_ascii", "Das2 streams to das2 as text", "dasflex_das.classic:ascii_words", ("das2-decode", "das2-text")
+    ),
+    ClassicProgram(
+        "das3_text", "Das streams to das3 as text", "dasflex_das.classic:text_words", ("das3-decode", "das3-text")
+    ),
 )
 
 

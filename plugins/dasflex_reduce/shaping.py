@@ -14,14 +14,15 @@ from dasflex_core.streamtype import ARRAYS
 
 __all__ = ["CLASSIC_PROGRAMS", "SHAPING"]
 
-CLASSIC_PROGRAMS: Final = (
-    ClassicProgram("das2_psd", "Spectral densities", "dasflex_reduce.classic:psd"),
-    ClassicProgram("das2_bin_avgsec", "Averages in bins of time", "dasflex_reduce.classic:bin_avgsec"),
-    ClassicProgram(
-        "das2_bin_peakavgsec", "Averages and peaks in bins of time", "dasflex_reduce.classic:bin_peakavgsec"
-    ),
-    ClassicProgram("das2_bin_ratesec", "Rates and coverage in bins of time", "dasflex_reduce.classic:bin_ratesec"),
-    ClassicProgram("das2_histo", "Histograms of values", "dasflex_reduce.classic:histo"),
+CLASSIC_PROGRAMS: Final = tuple(
+    ClassicProgram(name, title, f"dasflex_reduce.classic:{words}", ("das2-decode", *stages, "das2-binary"))
+    for name, title, words, stages in (
+        ("das2_psd", "Spectral densities", "psd", ("spectral-density", "spectral-density-lines")),
+        ("das2_bin_avgsec", "Averages in bins of time", "bin_avgsec", ("bin-average",)),
+        ("das2_bin_peakavgsec", "Averages and peaks in bins of time", "bin_peakavgsec", ("bin-average",)),
+        ("das2_bin_ratesec", "Rates and coverage in bins of time", "bin_ratesec", ("rate",)),
+        ("das2_histo", "Histograms of values", "histo", ("histogram",)),
+    )
 )
 
 #: What a spectral density is asked, of a waveform and of a line alike.

@@ -67,7 +67,7 @@ def test_no_stream_at_all_is_no_data(stream):
         (["das2-decode", "--then", "das3-decode"], "takes das/3, not arrays"),
         (["das2-decode", "--then", "csv", "delm=;"], "Did you mean delim"),
         (["das2-decode", "--then", "csv", "secfrac=99"], "out of its range"),
-        (["das2-decode", "--then", "csv", "secfrac"], "neither a range"),
+        (["das2-decode", "--then", "csv", "secfrac"], "no parameter of a stage"),
     ],
 )
 def test_stages_that_do_not_fit_are_told(examples, words, text):
