@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import QueryError
-from dasflex_core.plan.binding import bind, view_chain
+from dasflex_core.plan.binding import view_chain
 from dasflex_core.plan.parameters import canonical_facts
 from dasflex_core.plan.planner import Planner
 from dasflex_core.plan.reaching import Candidate, reached, sample_text
@@ -99,9 +99,7 @@ class Offers:
     ) -> None:
         self._registry = registry
         self._find = find
-        self._external = external
         self._planner = Planner(registry, self._undated, external, index=StageIndex(registry.stages), environ={})
-        self._taken = {stage.name for stage in registry.stages}
         self._kept: dict[object, _Found] = {}
 
     def of(self, definition: Definition, *, live: bool | None = None) -> Offer:
@@ -139,7 +137,7 @@ class Offers:
 
     def _bound(self, definition: Definition, request: Mapping[str, str]) -> Bound:
         """The stages of a source for a request, without a look at the date of its data."""
-        return bind(_without_dates(definition), request, find=self._undated, external=self._external, taken=self._taken)
+        return self._planner.bound(_without_dates(definition), request)
 
     def _behind(self, definition: Definition, bounds: list[Bound], own: Mapping[str, ParamSpec]) -> _Found:
         """What is found behind the readers, looked for once for all sources of a shape."""
