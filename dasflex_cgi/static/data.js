@@ -7,6 +7,7 @@ import { labelText, unitText } from "./labels.js";
  * @typedef {Record<string, {type: string, value: string}>} Properties
  * @typedef {{name: string, title?: string, label?: string, dimension: string, coordinate: boolean, role: string,
  *   semantic: string, units: string, index: (string | number | null)[], column: boolean, values?: any, axes?: string[],
+ *   components?: number,
  *   properties?: Properties}} Variable
  * @typedef {(number | null)[]} Numbers
  * @typedef {{title: string, units: string, log: boolean, values: Numbers}} Axis
@@ -41,7 +42,7 @@ class Table {
     this.count += item.count;
     for (const [name, values] of Object.entries(item.columns)) {
       const known = this.columns.get(name) ?? [];
-      for (const each of values) known.push(each);
+      for (const each of values) known.push(typeof each === "boolean" ? Number(each) : each);
       this.columns.set(name, known);
     }
   }
@@ -74,7 +75,8 @@ class Table {
   title(variable) {
     const label = labelText(variable.label || variable.title || variable.name, (name) => this.property(variable, name));
     const units = unitText(variable.units);
-    return !units || variable.semantic === "datetime" || label.includes(units) ? label : `${label} (${units})`;
+    const said = label.endsWith(")") || label.replace(/\s/g, "").includes(units.replace(/\s/g, ""));
+    return !units || variable.semantic === "datetime" || said ? label : `${label} (${units})`;
   }
 }
 
@@ -147,7 +149,7 @@ function panelOf(table, stem, roles) {
   const time = coords.find((each) => each.semantic === "datetime") ?? table.variables.find((each) => each.coordinate && each.semantic === "datetime");
   const first = time ?? coords[0] ?? table.variables.find((each) => each.coordinate && each.column);
   if (!first || !["real", "integer", "count", "bool", "boolean"].includes(main.semantic)) return undefined;
-  const others = coords.filter((each) => each !== first && !(each.semantic === "datetime"));
+  const others = coords.filter((each) => each !== first && each.semantic !== "datetime" && isInner(each));
   const offset = others.find((each) => each.role === "offset" && each.dimension === first.dimension);
   const x = axis(table, first, table.values(first).map((each) => (time ? milliseconds(each) : each)));
   const width = time ? tagWidth(table, first) : 0;
@@ -162,13 +164,15 @@ function panelOf(table, stem, roles) {
     points: /scatter/i.test(table.property(main, "renderer")),
     lines: [],
   };
-  const values = table.values(main);
   if (!main.column) return undefined;
+  const values = table.values(main);
   if (values.some((each) => Array.isArray(each) && each.some(Array.isArray))) return undefined;
   if (!values.some(Array.isArray)) return { ...base, lines: [lineOf(table, stem, roles)] };
-  if (offset) return { ...base, ...flattened(x, table.values(offset), values, offset.units, stem) };
+  if (offset && !table.values(offset).length) return undefined;
+  if (offset) return { ...base, ...flattened(x, table, offset, values, stem) };
   const depth = Math.max(...values.map((each) => (Array.isArray(each) ? each.length : 0)));
-  if (!others.length) return { ...base, lines: components(values, depth, stem) };
+  if (main.components) return { ...base, lines: components(values, depth, stem, base.title) };
+  if (!others.length) return { ...base, lines: components(values, depth, stem, "") };
   const inner = others[0];
   const tags = inner.column ? (table.values(inner)[0] ?? []) : table.values(inner);
   if (!Array.isArray(tags) || tags.length < depth) return undefined;
@@ -193,40 +197,54 @@ function lineOf(table, name, roles) {
 }
 
 /**
- * A line for each component of a vector.
+ * Whether a coordinate says where the values of one record are.
+ * @param {Variable} variable
+ */
+function isInner(variable) {
+  return variable.index.length > 1 && variable.index[variable.index.length - 1] !== null;
+}
+
+/**
+ * A line for each component of a vector, called by the words of the label if it has one for each.
  * @param {any[][]} values
  * @param {number} depth
  * @param {string} stem
+ * @param {string} label
  * @returns {Line[]}
  */
-function components(values, depth, stem) {
+function components(values, depth, stem, label) {
   const most = 12;
+  const words = label.replace(/ \([^)]*\)$/, "").split(" ");
   return Array.from({ length: Math.min(depth, most) }, (_none, at) => ({
-    name: depth === 3 ? `${stem} ${"xyz"[at]}` : `${stem} ${at + 1}`,
+    name: words.length === depth ? words[at] : depth === 3 ? `${stem} ${"xyz"[at]}` : `${stem} ${at + 1}`,
     values: values.map((each) => each?.[at] ?? null),
   }));
 }
 
 /**
- * Waveforms as one line: each value at the time of its record and its offset.
+ * Waveforms as one line: each value at the time of its record and its offset, which may be that of its record, too.
  * @param {Axis} x
- * @param {number[]} offsets
+ * @param {Table} table
+ * @param {Variable} offset
  * @param {Numbers[]} values
- * @param {string} units
  * @param {string} name
  */
-function flattened(x, offsets, values, units, name) {
-  const scale = 1000 * (SECONDS.get(units) ?? 1);
+function flattened(x, table, offset, values, name) {
+  const scale = 1000 * (SECONDS.get(offset.units) ?? 1);
+  const offsets = table.values(offset);
   /** @type {Numbers} */
   const times = [];
   /** @type {Numbers} */
   const flat = [];
-  const step = offsets.length > 1 ? (offsets[1] - offsets[0]) * scale : 0;
+  const first = offset.column ? (offsets.find((each) => each?.length > 1) ?? []) : offsets;
+  const step = first.length > 1 ? (first[1] - first[0]) * scale : 0;
   for (const [at, row] of values.entries()) {
     const begin = x.values[at];
-    if (begin === null || !Array.isArray(row)) continue;
+    const own = offset.column ? offsets[at] : offsets;
+    if (begin === null || !Array.isArray(row) || !Array.isArray(own)) continue;
     for (const [place, value] of row.entries()) {
-      times.push(begin + offsets[place] * scale);
+      if (!(place < own.length)) break;
+      times.push(begin + own[place] * scale);
       flat.push(value);
     }
   }
