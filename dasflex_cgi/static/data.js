@@ -13,8 +13,8 @@ import { labelText, unitText } from "./labels.js";
  * @typedef {{title: string, units: string, log: boolean, values: Numbers}} Axis
  * @typedef {{name: string, min?: Numbers, max?: Numbers, values?: Numbers}} Line
  * @typedef {{title: string, units: string, log: boolean, x: Axis, timed: boolean, width: number, steps: boolean,
- *   points: boolean, lines: Line[], y?: Axis, z?: Numbers[]}} Panel a quantity; `z` is by record where it has a `y`, and
- *   `width` is how far apart records may be that belong together
+ *   points: boolean, lines: Line[], y?: Axis, z?: Numbers[], also?: Panel[]}} Panel a quantity; `z` is by record where it
+ *   has a `y`, and `width` is how far apart records may be that belong together; `also` are other bands of the same
  * @typedef {{title: string, panels: Panel[], records: number, absent: string, problem: string, problems: string[]}} Drawing
  */
 
@@ -110,6 +110,39 @@ export function drawing(answer) {
   for (const table of tables) {
     if (table.count) found.panels.push(...panelsOf(table, found.problems));
   }
+  found.panels = together(found.panels);
+  return found;
+}
+
+/**
+ * The panels, with pictures of the same quantity over the same coordinates in one: an instrument has several bands, and
+ * a stream declares one anew when its mode changes.
+ * @param {Panel[]} panels
+ * @returns {Panel[]}
+ */
+function together(panels) {
+  /** @type {Map<string, Panel>} */
+  const known = new Map();
+  /** @type {Panel[]} */
+  const found = [];
+  for (const panel of panels) {
+    const what = JSON.stringify([panel.title, panel.units, panel.x.title, panel.y?.title]);
+    const first = known.get(what);
+    if (panel.z && first) {
+      (first.also ??= []).push(panel);
+    } else {
+      if (panel.z) known.set(what, panel);
+      found.push(panel);
+    }
+  }
+  for (const panel of found) {
+    const bands = [panel, ...(panel.also ?? [])];
+    const [log, spread] = [bands.some((each) => each.log), bands.some((each) => each.y?.log)];
+    for (const each of bands) {
+      each.log = log;
+      if (each.y) each.y.log = spread;
+    }
+  }
   return found;
 }
 
@@ -156,7 +189,7 @@ function panelOf(table, stem, roles) {
   const base = {
     title: table.title(main),
     units: unitText(main.units),
-    log: isLog(table, main, main.index.length > 1 && !offset ? "z" : "y"),
+    log: isLog(table, main, main.index.length > 1 && !offset ? "z" : "y", table.values(main)),
     x,
     timed: Boolean(time),
     width,
@@ -176,7 +209,8 @@ function panelOf(table, stem, roles) {
   const inner = others[0];
   const tags = inner.column ? (table.values(inner)[0] ?? []) : table.values(inner);
   if (!Array.isArray(tags) || tags.length < depth) return undefined;
-  return { ...base, y: axis(table, inner, tags, isLog(table, main, "y") || isLog(table, inner, "y")), z: values };
+  const said = table.property(inner, "scaleType") ? inner : main;
+  return { ...base, y: axis(table, inner, tags, isLog(table, said, "y", tags)), z: values };
 }
 
 /**
@@ -264,13 +298,33 @@ function axis(table, variable, values, log = false) {
 }
 
 /**
- * Whether an axis is logarithmic, as the stream says.
+ * Whether an axis is logarithmic, as the stream says; where it says nothing, positive values over more than three
+ * decades are better seen so, unless their steps are even.
  * @param {Table} table
  * @param {Variable} variable
  * @param {string} which
+ * @param {any[]} values
  */
-function isLog(table, variable, which) {
-  return table.property(variable, `${which}ScaleType`, "scaleType").toLowerCase() === "log";
+function isLog(table, variable, which, values) {
+  const said = table.property(variable, `${which}ScaleType`, "scaleType").toLowerCase();
+  if (said) return said === "log";
+  let [low, high] = [Infinity, 0];
+  for (const each of values.flat()) {
+    if (typeof each !== "number") continue;
+    if (each <= 0) return false;
+    low = Math.min(low, each);
+    high = Math.max(high, each);
+  }
+  return high > 1000 * low && !isEven(values);
+}
+
+/**
+ * Whether numbers follow one another at even steps.
+ * @param {any[]} values
+ */
+function isEven(values) {
+  const step = values.length > 2 ? values[1] - values[0] : Number.NaN;
+  return values.every((each, at) => at === 0 || Math.abs(each - values[at - 1] - step) < Math.abs(step) / 100);
 }
 
 /**

@@ -265,42 +265,37 @@ function gapped(x, y, width) {
 }
 
 /**
- * A picture over time and a second coordinate.
+ * A picture over time and a second coordinate, of one band or of several.
  * @param {Panel} panel
  * @param {[number, number] | undefined} range
  * @param {Theme} theme
  * @returns {Figure}
  */
 function picture(panel, range, theme) {
+  const parts = [panel, ...(panel.also ?? [])];
   const y = /** @type {import("./data.js").Axis} */ (panel.y);
-  const z = /** @type {Numbers[]} */ (panel.z);
   const log = panel.log;
-  const seen = bounds(flat(z), log);
-  const rows = y.values.map((_tag, at) => at).filter((at) => y.values[at] !== null && (!y.log || (y.values[at] ?? 0) > 0));
-  rows.sort((one, two) => (y.values[one] ?? 0) - (y.values[two] ?? 0));
-  const tags = rows.map((at) => y.values[at]);
-  const [times, records] = spread(panel.x.values, z, panel.width);
-  const real = rows.map((at) => records.map((record) => record?.[at] ?? null));
-  const drawn = log ? real.map((row) => row.map((each) => (each !== null && each > 0 ? Math.log10(each) : null))) : real;
+  const seen = bounds(flat(parts), log);
   const [low, high] = log ? seen.map(Math.log10) : seen;
+  const usable = Number.isFinite(low) && high > low;
   const colours = { colorscale: SCALE, showscale: false, zmin: low, zmax: high, xgap: TINY, ygap: TINY };
-  const hover = `%{x}<br>%{y:.4~g} ${shownText(y.units)}<br>%{customdata:.3g} ${shownText(panel.units)}<extra></extra>`;
-  const map = { type: "heatmap", x: times, y: tags, z: drawn, customdata: real, hovertemplate: hover, hoverongaps: false, ...colours };
+  const maps = parts.map((part) => ({ ...map(part), ...colours }));
   const steps = Array.from({ length: COLOURS }, (_none, at) => low + ((high - low) * at) / (COLOURS - 1));
   const bar = {
     type: "heatmap", x: [0, 1], y: steps.map((each) => (log ? 10 ** each : each)), z: steps.map((each) => [each, each]),
     xaxis: "x2", yaxis: "y2", hoverinfo: "skip", ...colours,
   };
-  const usable = Number.isFinite(low) && high > low;
   const scale = { ...scaled(panel.units || panel.title, log, seen, theme), side: "right", anchor: "x2", showgrid: false };
-  const base = layout(panel, 340, theme);
-  const told = `${panel.title}: ${z.length} records of ${tags.length} values${usable ? ` from ${short(seen[0])} to ${short(seen[1])}` : ""}`;
+  const count = parts.reduce((sum, part) => sum + (part.z?.length ?? 0), 0);
+  const sizes = [...new Set(parts.map((part) => part.y?.values.length))].join(" or ");
+  const told = `${panel.title}: ${count} records of ${sizes} values${usable ? ` from ${short(seen[0])} to ${short(seen[1])}` : ""}`;
+  const tags = bounds(parts.flatMap((part) => part.y?.values ?? []), y.log);
   return {
-    data: usable ? [map, bar] : [map],
+    data: usable ? [...maps, bar] : maps,
     layout: {
-      ...base,
+      ...layout(panel, 340, theme),
       xaxis: { ...along(panel, range, theme), domain: [0, 0.94], showgrid: false },
-      yaxis: { ...scaled(y.title, y.log, bounds(tags, y.log), theme), showgrid: false },
+      yaxis: { ...scaled(y.title, y.log, tags, theme), showgrid: false },
       ...(usable && { xaxis2: { domain: [0.955, 0.98], visible: false, fixedrange: true }, yaxis2: scale }),
     },
     told,
@@ -308,11 +303,28 @@ function picture(panel, range, theme) {
 }
 
 /**
- * All numbers of a picture.
- * @param {Numbers[]} z
+ * One band of a picture.
+ * @param {Panel} panel
  */
-function* flat(z) {
-  for (const record of z) if (record) yield* record;
+function map(panel) {
+  const y = /** @type {import("./data.js").Axis} */ (panel.y);
+  const z = /** @type {Numbers[]} */ (panel.z);
+  const rows = y.values.map((_tag, at) => at).filter((at) => y.values[at] !== null && (!y.log || (y.values[at] ?? 0) > 0));
+  rows.sort((one, two) => (y.values[one] ?? 0) - (y.values[two] ?? 0));
+  const [x, records] = spread(panel.x.values, z, panel.width);
+  const real = rows.map((at) => records.map((record) => record?.[at] ?? null));
+  const drawn = panel.log ? real.map((row) => row.map((each) => (each !== null && each > 0 ? Math.log10(each) : null))) : real;
+  const hover = `%{x}<br>%{y:.4~g} ${shownText(y.units)}<br>%{customdata:.3g} ${shownText(panel.units)}<extra></extra>`;
+  const tags = rows.map((at) => y.values[at]);
+  return { type: "heatmap", x, y: tags, z: drawn, customdata: real, hovertemplate: hover, hoverongaps: false };
+}
+
+/**
+ * All numbers of pictures.
+ * @param {Panel[]} parts
+ */
+function* flat(parts) {
+  for (const part of parts) for (const record of part.z ?? []) if (record) yield* record;
 }
 
 /**

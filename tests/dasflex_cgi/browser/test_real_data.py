@@ -21,7 +21,7 @@ example  = [{{ time = "2017-01-01 to 2017-01-02" }}]
 READER = "import pathlib, sys\nsys.stdout.buffer.write(pathlib.Path('stream').read_bytes())\n"
 #: Each stream with the range of its data, how many panels it has, a text that is in them, and what is told beside.
 STREAMS = [
-    ("das2/juno_waves_sample.d2t", "2017-01-01/2017-01-01T00:05", 4, "Freq. (Hz)", "Juno Waves"),
+    ("das2/juno_waves_sample.d2t", "2017-01-01/2017-01-01T00:05", 1, "Freq. (Hz)", "Juno Waves"),
     ("das2/das2_ascii_output1.d2t", "2013-03-01T07/2013-03-01T22", 1, "Electric Field (V m⁻¹)", "records"),
     ("das2/x_multi_y.d2s", "1996-01-01/2012-01-01", 3, "plane_0 (Hz)", "records"),
     ("das3/ex08_dynaspec_namespace.d3t", "1997-05-07/1997-05-07T01:00", 1, "10⁻¹⁰", "Galileo PWS"),
