@@ -7,13 +7,14 @@ import { labelText, unitText } from "./labels.js";
  * @typedef {Record<string, {type: string, value: string}>} Properties
  * @typedef {{name: string, title?: string, label?: string, dimension: string, coordinate: boolean, role: string,
  *   semantic: string, units: string, index: (string | number | null)[], column: boolean, values?: any, axes?: string[],
+ *   components?: number,
  *   properties?: Properties}} Variable
  * @typedef {(number | null)[]} Numbers
  * @typedef {{title: string, units: string, log: boolean, values: Numbers}} Axis
  * @typedef {{name: string, min?: Numbers, max?: Numbers, values?: Numbers}} Line
  * @typedef {{title: string, units: string, log: boolean, x: Axis, timed: boolean, width: number, steps: boolean,
- *   points: boolean, lines: Line[], y?: Axis, z?: Numbers[]}} Panel a quantity; `z` is by record where it has a `y`, and
- *   `width` is how far apart records may be that belong together
+ *   points: boolean, lines: Line[], y?: Axis, z?: Numbers[], also?: Panel[]}} Panel a quantity; `z` is by record where it
+ *   has a `y`, and `width` is how far apart records may be that belong together; `also` are other bands of the same
  * @typedef {{title: string, panels: Panel[], records: number, absent: string, problem: string, problems: string[]}} Drawing
  */
 
@@ -41,7 +42,7 @@ class Table {
     this.count += item.count;
     for (const [name, values] of Object.entries(item.columns)) {
       const known = this.columns.get(name) ?? [];
-      for (const each of values) known.push(each);
+      for (const each of values) known.push(typeof each === "boolean" ? Number(each) : each);
       this.columns.set(name, known);
     }
   }
@@ -74,7 +75,8 @@ class Table {
   title(variable) {
     const label = labelText(variable.label || variable.title || variable.name, (name) => this.property(variable, name));
     const units = unitText(variable.units);
-    return !units || variable.semantic === "datetime" || label.includes(units) ? label : `${label} (${units})`;
+    const said = label.endsWith(")") || label.replace(/\s/g, "").includes(units.replace(/\s/g, ""));
+    return !units || variable.semantic === "datetime" || said ? label : `${label} (${units})`;
   }
 }
 
@@ -107,6 +109,39 @@ export function drawing(answer) {
   }
   for (const table of tables) {
     if (table.count) found.panels.push(...panelsOf(table, found.problems));
+  }
+  found.panels = together(found.panels);
+  return found;
+}
+
+/**
+ * The panels, with pictures of the same quantity over the same coordinates in one: an instrument has several bands, and
+ * a stream declares one anew when its mode changes.
+ * @param {Panel[]} panels
+ * @returns {Panel[]}
+ */
+function together(panels) {
+  /** @type {Map<string, Panel>} */
+  const known = new Map();
+  /** @type {Panel[]} */
+  const found = [];
+  for (const panel of panels) {
+    const what = JSON.stringify([panel.title, panel.units, panel.x.title, panel.y?.title]);
+    const first = known.get(what);
+    if (panel.z && first) {
+      (first.also ??= []).push(panel);
+    } else {
+      if (panel.z) known.set(what, panel);
+      found.push(panel);
+    }
+  }
+  for (const panel of found) {
+    const bands = [panel, ...(panel.also ?? [])];
+    const [log, spread] = [bands.some((each) => each.log), bands.some((each) => each.y?.log)];
+    for (const each of bands) {
+      each.log = log;
+      if (each.y) each.y.log = spread;
+    }
   }
   return found;
 }
@@ -147,14 +182,14 @@ function panelOf(table, stem, roles) {
   const time = coords.find((each) => each.semantic === "datetime") ?? table.variables.find((each) => each.coordinate && each.semantic === "datetime");
   const first = time ?? coords[0] ?? table.variables.find((each) => each.coordinate && each.column);
   if (!first || !["real", "integer", "count", "bool", "boolean"].includes(main.semantic)) return undefined;
-  const others = coords.filter((each) => each !== first && !(each.semantic === "datetime"));
+  const others = coords.filter((each) => each !== first && each.semantic !== "datetime" && isInner(each));
   const offset = others.find((each) => each.role === "offset" && each.dimension === first.dimension);
   const x = axis(table, first, table.values(first).map((each) => (time ? milliseconds(each) : each)));
   const width = time ? tagWidth(table, first) : 0;
   const base = {
     title: table.title(main),
     units: unitText(main.units),
-    log: isLog(table, main, main.index.length > 1 && !offset ? "z" : "y"),
+    log: isLog(table, main, main.index.length > 1 && !offset ? "z" : "y", table.values(main)),
     x,
     timed: Boolean(time),
     width,
@@ -162,17 +197,20 @@ function panelOf(table, stem, roles) {
     points: /scatter/i.test(table.property(main, "renderer")),
     lines: [],
   };
-  const values = table.values(main);
   if (!main.column) return undefined;
+  const values = table.values(main);
   if (values.some((each) => Array.isArray(each) && each.some(Array.isArray))) return undefined;
   if (!values.some(Array.isArray)) return { ...base, lines: [lineOf(table, stem, roles)] };
-  if (offset) return { ...base, ...flattened(x, table.values(offset), values, offset.units, stem) };
+  if (offset && !table.values(offset).length) return undefined;
+  if (offset) return { ...base, ...flattened(x, table, offset, values, stem) };
   const depth = Math.max(...values.map((each) => (Array.isArray(each) ? each.length : 0)));
-  if (!others.length) return { ...base, lines: components(values, depth, stem) };
+  if (main.components) return { ...base, lines: components(values, depth, stem, base.title) };
+  if (!others.length) return { ...base, lines: components(values, depth, stem, "") };
   const inner = others[0];
   const tags = inner.column ? (table.values(inner)[0] ?? []) : table.values(inner);
   if (!Array.isArray(tags) || tags.length < depth) return undefined;
-  return { ...base, y: axis(table, inner, tags, isLog(table, main, "y") || isLog(table, inner, "y")), z: values };
+  const said = table.property(inner, "scaleType") ? inner : main;
+  return { ...base, y: axis(table, inner, tags, isLog(table, said, "y", tags)), z: values };
 }
 
 /**
@@ -193,40 +231,54 @@ function lineOf(table, name, roles) {
 }
 
 /**
- * A line for each component of a vector.
+ * Whether a coordinate says where the values of one record are.
+ * @param {Variable} variable
+ */
+function isInner(variable) {
+  return variable.index.length > 1 && variable.index[variable.index.length - 1] !== null;
+}
+
+/**
+ * A line for each component of a vector, called by the words of the label if it has one for each.
  * @param {any[][]} values
  * @param {number} depth
  * @param {string} stem
+ * @param {string} label
  * @returns {Line[]}
  */
-function components(values, depth, stem) {
+function components(values, depth, stem, label) {
   const most = 12;
+  const words = label.replace(/ \([^)]*\)$/, "").split(" ");
   return Array.from({ length: Math.min(depth, most) }, (_none, at) => ({
-    name: depth === 3 ? `${stem} ${"xyz"[at]}` : `${stem} ${at + 1}`,
+    name: words.length === depth ? words[at] : depth === 3 ? `${stem} ${"xyz"[at]}` : `${stem} ${at + 1}`,
     values: values.map((each) => each?.[at] ?? null),
   }));
 }
 
 /**
- * Waveforms as one line: each value at the time of its record and its offset.
+ * Waveforms as one line: each value at the time of its record and its offset, which may be that of its record, too.
  * @param {Axis} x
- * @param {number[]} offsets
+ * @param {Table} table
+ * @param {Variable} offset
  * @param {Numbers[]} values
- * @param {string} units
  * @param {string} name
  */
-function flattened(x, offsets, values, units, name) {
-  const scale = 1000 * (SECONDS.get(units) ?? 1);
+function flattened(x, table, offset, values, name) {
+  const scale = 1000 * (SECONDS.get(offset.units) ?? 1);
+  const offsets = table.values(offset);
   /** @type {Numbers} */
   const times = [];
   /** @type {Numbers} */
   const flat = [];
-  const step = offsets.length > 1 ? (offsets[1] - offsets[0]) * scale : 0;
+  const first = offset.column ? (offsets.find((each) => each?.length > 1) ?? []) : offsets;
+  const step = first.length > 1 ? (first[1] - first[0]) * scale : 0;
   for (const [at, row] of values.entries()) {
     const begin = x.values[at];
-    if (begin === null || !Array.isArray(row)) continue;
+    const own = offset.column ? offsets[at] : offsets;
+    if (begin === null || !Array.isArray(row) || !Array.isArray(own)) continue;
     for (const [place, value] of row.entries()) {
-      times.push(begin + offsets[place] * scale);
+      if (!(place < own.length)) break;
+      times.push(begin + own[place] * scale);
       flat.push(value);
     }
   }
@@ -246,13 +298,33 @@ function axis(table, variable, values, log = false) {
 }
 
 /**
- * Whether an axis is logarithmic, as the stream says.
+ * Whether an axis is logarithmic, as the stream says; where it says nothing, positive values over more than three
+ * decades are better seen so, unless their steps are even.
  * @param {Table} table
  * @param {Variable} variable
  * @param {string} which
+ * @param {any[]} values
  */
-function isLog(table, variable, which) {
-  return table.property(variable, `${which}ScaleType`, "scaleType").toLowerCase() === "log";
+function isLog(table, variable, which, values) {
+  const said = table.property(variable, `${which}ScaleType`, "scaleType").toLowerCase();
+  if (said) return said === "log";
+  let [low, high] = [Infinity, 0];
+  for (const each of values.flat()) {
+    if (typeof each !== "number") continue;
+    if (each <= 0) return false;
+    low = Math.min(low, each);
+    high = Math.max(high, each);
+  }
+  return high > 1000 * low && !isEven(values);
+}
+
+/**
+ * Whether numbers follow one another at even steps.
+ * @param {any[]} values
+ */
+function isEven(values) {
+  const step = values.length > 2 ? values[1] - values[0] : Number.NaN;
+  return values.every((each, at) => at === 0 || Math.abs(each - values[at - 1] - step) < Math.abs(step) / 100);
 }
 
 /**

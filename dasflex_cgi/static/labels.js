@@ -30,7 +30,7 @@ export function unitText(units) {
  * @param {(name: string) => string} property
  */
 export function labelText(label, property) {
-  const named = label.replace(/%\{([^}]*)\}/g, (_all, name) => property(name));
+  const named = label.replace(/%\{([^}]*)\}/g, (_all, name) => ` ${property(name)}`);
   /** @type {string[]} */
   const parts = [];
   let mode = "n";

@@ -14,6 +14,7 @@ import { figure } from "./traces.js";
  */
 
 const MOST_PANELS = 10;
+const MOST_BYTES = 150e6;
 const BESIDE = 90; // pixels of a figure that are none of time
 const INTERVAL_PIXELS = 2;
 
@@ -156,13 +157,52 @@ export class Plot {
     const pairs = this.wanted();
     const { library = "", sheets = "" } = this.section.dataset;
     const plotly = loaded(library, sheets.split(" ").filter(Boolean));
-    const answer = await fetch(`${this.page.address}/data.json?${query(pairs)}`, { signal: running.signal });
-    if (!answer.ok) throw new Error(await reason(answer));
-    this.drawn = drawing(await answer.json());
+    this.drawn = drawing(await this.fetched(pairs, running.signal));
     await this.redraw(await plotly);
     const bins = pairs.get("bin.time.max") ?? pairs.get("read.time.inter");
     this.status.textContent = this.told(this.drawn, bins);
     this.section.removeAttribute("aria-busy");
+  }
+
+  /**
+   * The data of a request. What the page asks by itself is left out again where the server refuses it: not all data of
+   * a source need be such that they can be averaged.
+   * @param {Pairs} pairs
+   * @param {AbortSignal} signal
+   * @returns {Promise<any>}
+   */
+  async fetched(pairs, signal) {
+    const answer = await fetch(`${this.page.address}/data.json?${query(pairs)}`, { signal });
+    if (answer.ok) return this.parsed(answer);
+    const added = ["bin.time.max", "bin.stats"].filter((name) => pairs.has(name) && !this.page.asked().has(name));
+    if (answer.status !== 400 || !added.length) throw new Error(await reason(answer));
+    for (const name of added) pairs.delete(name);
+    return this.fetched(pairs, signal);
+  }
+
+  /**
+   * An answer as it comes, with a word of how much that is. Throws for more than a page can hold, and for half an answer.
+   * @param {Response} answer
+   */
+  async parsed(answer) {
+    const reader = answer.body?.getReader();
+    const decoder = new TextDecoder();
+    const pieces = [];
+    let size = 0;
+    for (let piece = await reader?.read(); piece && !piece.done; piece = await reader?.read()) {
+      size += piece.value.length;
+      pieces.push(decoder.decode(piece.value, { stream: true }));
+      this.status.textContent = `Asking for data… ${(size / 1e6).toFixed(1)} MB`;
+      if (size > MOST_BYTES) {
+        await reader?.cancel();
+        throw new Error(`These are more than ${MOST_BYTES / 1e6} MB, which is too much for a plot. Ask for less, or download them.`);
+      }
+    }
+    try {
+      return JSON.parse(pieces.join(""));
+    } catch {
+      throw new Error("The data end in their midst: the server broke off.");
+    }
   }
 
   /**
@@ -174,6 +214,7 @@ export class Plot {
     const step = bins ? `, ${bins} s each` : "";
     const words = drawn.panels.length ? [`${drawn.title ? `${drawn.title}. ` : ""}${drawn.records} records${step}.`] : [];
     if (drawn.absent || !drawn.records) words.push(drawn.absent || "There are no data in this range.");
+    else if (!drawn.panels.length && !drawn.problems.length) words.push("Nothing in it is a number over time.");
     if (drawn.problem) words.push(`The data end early: ${drawn.problem}.`);
     if (drawn.problems.length) words.push(`Not drawn, since they are neither lines nor pictures: ${drawn.problems.join(", ")}.`);
     return words.join(" ");

@@ -19,6 +19,7 @@ import { raised, shownText } from "./labels.js";
 const SCALE = "Viridis";
 const COLOURS = 64;
 const FEW = 80;
+const TINY = 1e-6; // of a pixel: without any gap the library draws pictures of even steps with a style
 
 /**
  * The figure of a panel.
@@ -48,7 +49,7 @@ function axis(title, theme) {
     mirror: true,
     zeroline: false,
     exponentformat: "e",
-    minexponent: 6,
+    minexponent: 5,
     automargin: true,
     fixedrange: true,
   };
@@ -67,20 +68,43 @@ function along(panel, range, theme) {
 }
 
 /**
- * Where a logarithmic axis has its numbers: at powers of ten, unless there are too few.
+ * Where a logarithmic axis has its numbers: at powers of ten; of few of them at 2 and 5, too; else at even steps.
  * @param {number} low
  * @param {number} high
  */
 function decades(low, high) {
   const [first, last] = [Math.ceil(Math.log10(low) - 0.01), Math.floor(Math.log10(high) + 0.01)];
-  if (!(last - first >= 1)) return { dtick: "D2" };
-  const step = Math.max(1, Math.ceil((last - first) / 7));
+  const wide = last - first > 1;
+  const step = wide ? Math.max(1, Math.ceil((last - first) / 7)) : 1;
   const powers = [];
-  for (let power = first; power <= last; power += step) powers.push(power);
-  return {
-    tickvals: powers.map((power) => 10 ** power),
-    ticktext: powers.map((power) => (power >= 0 && power <= 3 ? String(10 ** power) : `10${raised(String(power))}`)),
-  };
+  for (let power = wide ? Math.ceil(first / step) * step : first - 1; power <= last; power += step) powers.push(power);
+  let values = powers.flatMap((power) => (wide ? [1] : [1, 2, 5]).map((digit) => digit * 10 ** power));
+  values = values.filter((value) => value >= low / 1.03 && value <= high * 1.03);
+  if (values.length < 2) values = even(low, high);
+  return { tickvals: values, ticktext: values.map(tick) };
+}
+
+/**
+ * Numbers at even steps between two.
+ * @param {number} low
+ * @param {number} high
+ */
+function even(low, high) {
+  const size = 10 ** Math.floor(Math.log10((high - low) / 2));
+  const step = size * (((high - low) / size) > 5 ? 2 : 1);
+  const count = Math.min(20, Math.floor(high / step) - Math.ceil(low / step) + 1);
+  return Array.from({ length: Math.max(count, 0) }, (_none, at) => Number(((Math.ceil(low / step) + at) * step).toPrecision(6)));
+}
+
+/**
+ * A number of an axis: as it is, or with a power of ten.
+ * @param {number} value
+ */
+function tick(value) {
+  if (value >= 0.001 && value < 10000) return String(Number(value.toPrecision(6)));
+  const power = Math.floor(Math.log10(value) + 1e-9);
+  const digits = Number((value / 10 ** power).toPrecision(4));
+  return `${digits === 1 ? "" : `${digits}×`}10${raised(String(power))}`;
 }
 
 /**
@@ -97,14 +121,14 @@ function scaled(title, log, [low, high], theme) {
 
 /**
  * The least and the greatest of many numbers, those above zero only where that is asked.
- * @param {Iterable<number | null | undefined>} values
+ * @param {Iterable<unknown>} values
  * @param {boolean} positive
  * @returns {[number, number]}
  */
 function bounds(values, positive) {
   let [low, high] = [Infinity, -Infinity];
   for (const each of values) {
-    if (each === null || each === undefined || (positive && each <= 0)) continue;
+    if (typeof each !== "number" || (positive && each <= 0)) continue;
     if (each < low) low = each;
     if (each > high) high = each;
   }
@@ -241,42 +265,37 @@ function gapped(x, y, width) {
 }
 
 /**
- * A picture over time and a second coordinate.
+ * A picture over time and a second coordinate, of one band or of several.
  * @param {Panel} panel
  * @param {[number, number] | undefined} range
  * @param {Theme} theme
  * @returns {Figure}
  */
 function picture(panel, range, theme) {
+  const parts = [panel, ...(panel.also ?? [])];
   const y = /** @type {import("./data.js").Axis} */ (panel.y);
-  const z = /** @type {Numbers[]} */ (panel.z);
   const log = panel.log;
-  const seen = bounds(flat(z), log);
-  const rows = y.values.map((_tag, at) => at).filter((at) => y.values[at] !== null && (!y.log || (y.values[at] ?? 0) > 0));
-  rows.sort((one, two) => (y.values[one] ?? 0) - (y.values[two] ?? 0));
-  const tags = rows.map((at) => y.values[at]);
-  const [times, records] = spread(panel.x.values, z, panel.width);
-  const real = rows.map((at) => records.map((record) => record?.[at] ?? null));
-  const drawn = log ? real.map((row) => row.map((each) => (each !== null && each > 0 ? Math.log10(each) : null))) : real;
+  const seen = bounds(flat(parts), log);
   const [low, high] = log ? seen.map(Math.log10) : seen;
-  const colours = { colorscale: SCALE, showscale: false, zmin: low, zmax: high };
-  const hover = `%{x}<br>%{y:.4~g} ${shownText(y.units)}<br>%{customdata:.3g} ${shownText(panel.units)}<extra></extra>`;
-  const map = { type: "heatmap", x: times, y: tags, z: drawn, customdata: real, hovertemplate: hover, hoverongaps: false, ...colours };
+  const usable = Number.isFinite(low) && high > low;
+  const colours = { colorscale: SCALE, showscale: false, zmin: low, zmax: high, xgap: TINY, ygap: TINY };
+  const maps = parts.map((part) => ({ ...map(part), ...colours }));
   const steps = Array.from({ length: COLOURS }, (_none, at) => low + ((high - low) * at) / (COLOURS - 1));
   const bar = {
     type: "heatmap", x: [0, 1], y: steps.map((each) => (log ? 10 ** each : each)), z: steps.map((each) => [each, each]),
     xaxis: "x2", yaxis: "y2", hoverinfo: "skip", ...colours,
   };
-  const usable = Number.isFinite(low) && high > low;
   const scale = { ...scaled(panel.units || panel.title, log, seen, theme), side: "right", anchor: "x2", showgrid: false };
-  const base = layout(panel, 340, theme);
-  const told = `${panel.title}: ${z.length} records of ${tags.length} values${usable ? ` from ${short(seen[0])} to ${short(seen[1])}` : ""}`;
+  const count = parts.reduce((sum, part) => sum + (part.z?.length ?? 0), 0);
+  const sizes = [...new Set(parts.map((part) => part.y?.values.length))].join(" or ");
+  const told = `${panel.title}: ${count} records of ${sizes} values${usable ? ` from ${short(seen[0])} to ${short(seen[1])}` : ""}`;
+  const tags = bounds(parts.flatMap((part) => part.y?.values ?? []), y.log);
   return {
-    data: usable ? [map, bar] : [map],
+    data: usable ? [...maps, bar] : maps,
     layout: {
-      ...base,
+      ...layout(panel, 340, theme),
       xaxis: { ...along(panel, range, theme), domain: [0, 0.94], showgrid: false },
-      yaxis: { ...scaled(y.title, y.log, bounds(tags, y.log), theme), showgrid: false },
+      yaxis: { ...scaled(y.title, y.log, tags, theme), showgrid: false },
       ...(usable && { xaxis2: { domain: [0.955, 0.98], visible: false, fixedrange: true }, yaxis2: scale }),
     },
     told,
@@ -284,11 +303,28 @@ function picture(panel, range, theme) {
 }
 
 /**
- * All numbers of a picture.
- * @param {Numbers[]} z
+ * One band of a picture.
+ * @param {Panel} panel
  */
-function* flat(z) {
-  for (const record of z) if (record) yield* record;
+function map(panel) {
+  const y = /** @type {import("./data.js").Axis} */ (panel.y);
+  const z = /** @type {Numbers[]} */ (panel.z);
+  const rows = y.values.map((_tag, at) => at).filter((at) => y.values[at] !== null && (!y.log || (y.values[at] ?? 0) > 0));
+  rows.sort((one, two) => (y.values[one] ?? 0) - (y.values[two] ?? 0));
+  const [x, records] = spread(panel.x.values, z, panel.width);
+  const real = rows.map((at) => records.map((record) => record?.[at] ?? null));
+  const drawn = panel.log ? real.map((row) => row.map((each) => (each !== null && each > 0 ? Math.log10(each) : null))) : real;
+  const hover = `%{x}<br>%{y:.4~g} ${shownText(y.units)}<br>%{customdata:.3g} ${shownText(panel.units)}<extra></extra>`;
+  const tags = rows.map((at) => y.values[at]);
+  return { type: "heatmap", x, y: tags, z: drawn, customdata: real, hovertemplate: hover, hoverongaps: false };
+}
+
+/**
+ * All numbers of pictures.
+ * @param {Panel[]} parts
+ */
+function* flat(parts) {
+  for (const part of parts) for (const record of part.z ?? []) if (record) yield* record;
 }
 
 /**

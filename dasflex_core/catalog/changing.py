@@ -120,7 +120,12 @@ def undo(root: Path) -> tuple[str, ...]:
 
     Raises `ConfigError` where there is nothing to be put back.
     """
-    aside = root / _ASIDE
+    with locked(root):
+        return _put_back(root, root / _ASIDE)
+
+
+def _put_back(root: Path, aside: Path) -> tuple[str, ...]:
+    """What `undo` does."""
     try:
         journal = json.loads((aside / _JOURNAL).read_text(encoding="utf-8"))
         made, kept = list(map(str, journal["made"])), list(map(str, journal["kept"]))

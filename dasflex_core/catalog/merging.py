@@ -8,6 +8,7 @@ that clients try one after the other. Sources stay where they are; only director
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from dasflex_core.catalog.flex_node import json_bytes
@@ -26,6 +27,9 @@ Node = dict[str, Any]
 ENDINGS: Final = (".json", FLEX_NODE)
 _PLAIN: Final = frozenset({"Catalog", "Collection", "HttpStreamSrc"})
 _DEEPEST: Final = 32
+#: What a key may be: it becomes part of the name of a file here.
+_KEY: Final = re.compile(r"[a-z0-9][a-z0-9_.:,+-]{0,62}")
+_ADDRESS: Final = re.compile(r"(?:https?|wss?|ftp)://[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def merged_files(catalogs: Iterable[Node], naming: Naming, ending: str) -> dict[
 def _merge(into: Node, more: Mapping[str, Any], ending: str, depth: int) -> None:
     """Adds children to those that there are. What is no stub, or of a type that this tree cannot have, is left out."""
     for key, child in more.items():
-        if not isinstance(child, dict) or not _is_stub(child) or depth > _DEEPEST:
+        if not _is_key(key) or not isinstance(child, dict) or not _is_stub(child) or depth > _DEEPEST:
             continue
         if ending == ".json" and child["type"] not in _PLAIN:
             continue
@@ -91,6 +95,11 @@ def _merge(into: Node, more: Mapping[str, Any], ending: str, depth: int) -> None
             _merge(present.setdefault("catalog", {}), inner, ending, depth + 1)
 
 
+def _is_key(key: str) -> bool:
+    """Whether a key is one, and no node of the flex tree."""
+    return _KEY.fullmatch(key) is not None and not key.endswith(FLEX_NODE.removesuffix(".json"))
+
+
 def _is_stub(child: Node) -> bool:
     """Whether a child has what clients need of it."""
     urls = child.get("urls")
@@ -98,7 +107,7 @@ def _is_stub(child: Node) -> bool:
         all(isinstance(child.get(part), str) for part in ("type", "name"))
         and isinstance(urls, list)
         and bool(urls)
-        and all(isinstance(each, str) for each in urls)
+        and all(isinstance(each, str) and _ADDRESS.fullmatch(each) for each in urls)
     )
 
 

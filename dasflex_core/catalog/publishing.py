@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -155,4 +156,6 @@ def _with_time(view: Definition, chain: Iterable[Definition]) -> Definition:
 
 def _plain(value: object) -> object:
     """What JSON has no word for, as something that it has one for, always the same."""
-    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    return f"{value.__module__}:{value.__qualname__}" if isinstance(value, (type, FunctionType)) else str(value)

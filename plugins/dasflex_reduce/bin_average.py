@@ -15,7 +15,7 @@ from dasflex_core.stages import Reducer, param
 from dasflex_core.times import parse_time
 from dasflex_reduce.binned import bin_dataset, clock_of
 from dasflex_reduce.facts import binned_header
-from dasflex_reduce.grid import Grid, Origin
+from dasflex_reduce.grid import WIDEST, Grid, Origin
 from dasflex_reduce.outputs import STATISTICS
 from dasflex_reduce.record_bins import RecordBins
 
@@ -43,7 +43,12 @@ class BinAverage(
     """Statistics of the values in bins of time."""
 
     seconds: float = param(
-        "bin.time.max", units="s", low=1e-9, title="Width of the bins", help="Each holds the records of so many seconds"
+        "bin.time.max",
+        units="s",
+        low=1e-9,
+        high=WIDEST,
+        title="Width of the bins",
+        help="Each holds the records of so many seconds",
     )
     stats: tuple[str, ...] = param(
         "bin.stats", mode="modifier", values=STATISTICS, default="mean", title="What is told of the values of a bin"

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-__all__ = ["Grid", "Line", "Origin"]
+__all__ = ["WIDEST", "Grid", "Line", "Origin"]
+
+#: Seconds of the widest bin of time: its middle must be a time that 64 bits of nanoseconds reach.
+WIDEST: Final = 4e9
 
 _SECOND: Final = 1_000_000_000
 #: Nanoseconds from 1970 to 2000, and what us2000 counts.

@@ -32,7 +32,7 @@ from dasflex_core.times import parse_time
 from dasflex_reduce.binned import clock_of
 from dasflex_reduce.binning import Runs
 from dasflex_reduce.facts import put_in_place
-from dasflex_reduce.grid import Grid, Origin
+from dasflex_reduce.grid import WIDEST, Grid, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,7 +73,9 @@ class Rate(
 ):
     """How much data there are in bins of time."""
 
-    seconds: float = param("calc.rate", units="s", low=1e-3, title="Width of the bins in which data are counted")
+    seconds: float = param(
+        "calc.rate", units="s", low=1e-3, high=WIDEST, title="Width of the bins in which data are counted"
+    )
     of: str = param("calc.rate.of", mode="modifier", values=_OF, default="records", title="What is counted")
     title: str | None = param(
         "calc.rate.title", mode="modifier", title="Title of the stream", help="In place of its own"

@@ -113,6 +113,7 @@ def test_a_source_that_may_not_be_read_has_no_form_and_no_plot(examples):
     page = pages.source(open_site(examples.root), asked, "Examples/Auth").body
     assert b'id="ask"' not in page
     assert b'id="plot"' not in page
+    assert b"Fill the form" not in page
 
 
 def test_a_wheel_without_its_file_is_no_library(monkeypatch, tmp_path):

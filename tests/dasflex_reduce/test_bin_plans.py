@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 import dasflex_core
 from dasflex_core.cli import main
+from dasflex_core.errors import QueryError
 from dasflex_core.loading import load
 from dasflex_core.roots import make_root
 from dasflex_reduce.plugin import STAGES
@@ -144,3 +145,16 @@ def test_an_axis_that_is_not_there_is_named_with_what_makes_one(site):
         site["Examples/Waveform"][BEGIN:END].ask(read_frequency_max=1000).plan()
     with pytest.raises(dasflex_core.QueryError, match=r"no axis frequency$"):
         site["Examples/Random"]["2017-01-01":"2017-01-02"].ask(read_frequency_max=1000).plan()
+
+
+@pytest.mark.parametrize("name", ["bin.time.max", "calc.rate"])
+def test_a_bin_whose_middle_is_no_time_is_refused_before_anything_runs(site, name):
+    request = site.request("Examples/Waveform", [("time", f"{BEGIN}/{END}"), (name, "4.95905843919745e16")])
+    with pytest.raises(QueryError, match=rf"{name}=.* is out of its range from .* to 4e\+09 s") as caught:
+        request.plan()
+    assert caught.value.kind == "query.bad-value"
+
+
+def test_the_widest_bin_that_is_taken_holds_all_data_in_one(site):
+    request = site.request("Examples/Waveform", [("time", f"{BEGIN}/{END}"), ("bin.time.max", "4e9")])
+    assert len(request.read().only["time"]) == 1

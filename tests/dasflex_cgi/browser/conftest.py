@@ -19,6 +19,7 @@ from dasflex_core.roots import make_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request
 
@@ -97,6 +98,10 @@ class Watched:
         self.page.goto(self.base + path)
         return self.page
 
+    def stands_at(self, path: str) -> None:
+        """Waits until the address of the page is a path with its query."""
+        self.page.wait_for_url(lambda url: url == self.base + path)
+
     def plot(self) -> None:
         """Presses the button that plots, and waits until something is drawn."""
         self.page.get_by_role("button", name="Plot", exact=True).click()
@@ -163,8 +168,31 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory) -> Iterator[str]:
-    """The address of `dasflex serve` with the examples and a source of lines, without a slash at its end."""
+def serving_root() -> Iterator[Callable[[Path], str]]:
+    """Starts `dasflex serve` for a root, and gives its address without a slash at its end."""
+    started: list[subprocess.Popen[str]] = []
+    code = "from dasflex_core.cli import main; main(prog_name='dasflex')"
+
+    def start(root: Path) -> str:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, "serve", "--port", "0", "--config", str(root / "etc" / "dasflex.conf")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+        started.append(process)
+        return process.stdout.readline().split()[3].rstrip("/")
+
+    yield start
+    for each in started:
+        each.terminate()
+        each.communicate(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def server(serving_root, tmp_path_factory) -> str:
+    """The address of a server with the examples and a source of lines."""
     root = tmp_path_factory.mktemp("browser") / "root"
     make_root(root, "Test Server")
     folder = root / "definitions" / "Made" / "Field"
@@ -172,19 +200,7 @@ def server(tmp_path_factory) -> Iterator[str]:
     (folder / "source.toml").write_text(dedent(FIELD), encoding="utf-8")
     (folder / "reader.py").write_text(READER, encoding="utf-8")
     assert not compile_tree(root).findings
-    code = "from dasflex_core.cli import main; main(prog_name='dasflex')"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "serve", "--port", "0", "--config", str(root / "etc" / "dasflex.conf")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-    )
-    try:
-        yield process.stdout.readline().split()[3].rstrip("/")
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
+    return serving_root(root)
 
 
 @pytest.fixture(scope="session")
@@ -205,8 +221,8 @@ def visit(contexts, server) -> Iterator[Callable[..., Watched]]:
     """Opens pages with the properties of a browser's context. At the end none may have complained."""
     opened: list[Watched] = []
 
-    def start(**properties: object) -> Watched:
-        watched = Watched(contexts(**properties).new_page(), server)
+    def start(base: str = "", **properties: object) -> Watched:
+        watched = Watched(contexts(**properties).new_page(), base or server)
         watched.page.on("console", watched.heard)
         watched.page.on("pageerror", watched.failed)
         watched.page.on("request", watched.sent)

@@ -156,6 +156,28 @@ def test_a_range_without_data_says_so(visit):
     assert page.get_by_role("figure").count() == 0
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (200, '{"form": "dasflex-1", "items": [{"dataset": 1, "vari', "the server broke off"),
+        (200, '{"items": [{"problem": "ServerError", "message": "The disk is gone"}]}', "The disk is gone"),
+        (200, '{"items": [{"nodata": "Nothing was measured"}], "records": 0}', "Nothing was measured"),
+        (200, "[]", "There are no data"),
+        (500, "The reader failed", "The reader failed"),
+        (503, "<html>", "503"),
+    ],
+)
+def test_what_goes_wrong_with_data_is_told(visit, status, body, told):
+    watched = visit()
+    page = watched.go(f"{FIELD}?time=2020-01-01/2020-01-02")
+    page.route("**/data.json?**", lambda route: route.fulfill(status=status, body=body))
+    page.get_by_role("button", name="Plot", exact=True).click()
+    page.locator("#plot-status", has_text=told).wait_for()
+    assert not page.locator("#plot[aria-busy]").count()
+    assert all(str(status) in each for each in watched.errors)
+    watched.errors.clear()
+
+
 def test_a_plot_follows_the_colours_of_the_page(visit):
     watched = visit(color_scheme="dark")
     page = watched.go(FIELD)
