@@ -84,6 +84,10 @@ def _variable_text(dataset: Dataset, dimension: Dimension, variable: Variable, d
         about["fill"] = fill
     if properties := _properties_of(dimension.properties, variable.properties):
         about["properties"] = properties
+    if variable.sequences:
+        about["sequence"] = [
+            {"minimum": each.minimum, "intervals": list(each.intervals)} for each in variable.sequences
+        ]
     text = json_text(about)
     if variable.values is None or variable.name in dataset.wire:
         return text

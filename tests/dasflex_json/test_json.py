@@ -24,6 +24,7 @@ from dasflex_core.arrays import (
     Property,
     Ragged,
     Records,
+    Sequence,
     StreamHeader,
     Variable,
 )
@@ -139,6 +140,15 @@ def test_the_declaration_says_what_each_variable_is_and_holds_what_does_not_chan
     assert (frequency["values"], frequency["column"]) == ([1.0, 10.5, 1e6], False)
     assert (psd["axes"], psd["label"], psd["fill"]) == (["time", "frequency"], "Density", -1e31)
     assert (psd["index"], psd["coordinate"]) == (["records", 3], False)
+
+
+def test_the_rule_of_values_that_no_stream_holds_is_told():
+    offset = replace(
+        TAGS, name="offset", role="offset", units="s", values=None, sequences=(Sequence("0", ("-", "0.5")),)
+    )
+    told = read([dataset(PSD).swap(TAGS, offset)])["items"][0]["variables"][1]
+    assert told["sequence"] == [{"minimum": "0", "intervals": ["-", "0.5"]}]
+    assert "values" not in told
 
 
 def test_the_header_and_its_properties_come_first():
