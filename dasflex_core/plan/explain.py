@@ -91,7 +91,8 @@ def _present(solution: Solution, name: str) -> str:
         if name == spec.name:
             took = ", ".join(step.consumes) or "no parameter: it is there to convert"
             return f"{name} is on the plan: it turns {spec.accepts or 'nothing'} into {spec.produces} and takes {took}"
-    return ""
+    part = next((node.name for node in solution.nodes if node.program == name), "")
+    return f"{name} is a program that {part} names: stages do its work in this process" if part else ""
 
 
 def _not_present(solution: Solution, name: str) -> str:

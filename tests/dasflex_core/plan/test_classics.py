@@ -209,6 +209,7 @@ def test_explanations_name_the_program_and_tell_its_arguments_to_the_administrat
     assert [each["consumes"] for each in nodes] == [["read.time.max", "read.time.min"], [], []]
     assert sum(each["seconds"] for each in nodes) == pytest.approx(solution.seconds)
     assert "command" not in nodes[1]
+    assert explain.why(solution, "das2_bin_avgsec").startswith("das2_bin_avgsec is a program that reader names")
     assert "as das2_bin_avgsec" in explain.as_mermaid(solution)
     assert explain.as_mermaid(solution).count("-->") == 3
     assert "dasflex filter das2_bin_avgsec 61" in explain.shell_line(solution)

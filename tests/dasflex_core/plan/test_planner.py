@@ -563,7 +563,8 @@ from dasflex_core.catalog.model import Definition, Reader
 from dasflex_core.plan import explain
 from dasflex_core.plan.planner import Planner
 from dasflex_core.registry import discover
-source = Definition("A", "A", readers=(Reader("", command="cat #[read.time.min] #[read.time.max]", writes="das/2"),))
+command = "cat #[read.time.min] #[read.time.max] | das2_psd -c 2 64 2 | das2_ascii -c | das2_from_tagged_das1 -tBeg 2020"
+source = Definition("A", "A", readers=(Reader("", command=command, writes="das/2"),))
 pairs = [("time", "2020-01-01/2020-01-02"), ("format.type", "csv")]
 solution = Planner(discover(), lambda name: source).solve(source, pairs)
 explain.as_text(solution)
