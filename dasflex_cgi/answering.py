@@ -95,18 +95,8 @@ class Front:
 
     def _about(self, visit: Visit, path: str) -> Answer:
         """What the server says of itself; `path` is in lower case."""
-        site, note = self.site, self._note
-        answers: dict[str, Callable[[], Answer]] = {
-            "/id.txt": lambda: identity.id_txt(site),
-            "/id.json": lambda: identity.id_json(site),
-            "/logo.png": lambda: identity.logo(site),
-            "/favicon.ico": lambda: identity.logo(site),
-            "/peers.xml": lambda: das2_views.peers(site, note),
-            "/health": lambda: about.health(site, note),
-            "/search": lambda: _search(site, visit.asked),
-            "/peers": lambda: _peers(site, visit.asked, note),
-            "/static/": lambda: Answer(200, (("Content-Type", TEXT), *NOT_DATA), b"What pages are made of\n"),
-        }
+        answers = self.said(visit.asked)
+        site = self.site
         if path.startswith("/static/plotly-"):
             from dasflex_cgi.plot_library import serve_library
 
@@ -117,6 +107,22 @@ class Front:
         if path in answers:
             return answers[path]()
         raise NotFoundError(f"There is nothing at {shown(visit.asked.path)}; the sources are listed at /source/")
+
+    def said(self, asked: Asked) -> dict[str, Callable[[], Answer]]:
+        """What answers each path at which the server says something of itself, in lower case."""
+        site, note = self.site, self._note
+        return {
+            "/id.txt": lambda: identity.id_txt(site),
+            "/id.json": lambda: identity.id_json(site),
+            "/logo.png": lambda: identity.logo(site),
+            "/favicon.ico": lambda: identity.logo(site),
+            "/peers.xml": lambda: das2_views.peers(site, note),
+            "/health": lambda: about.health(site, note),
+            "/openapi.json": lambda: _openapi(site, asked),
+            "/search": lambda: _search(site, asked),
+            "/peers": lambda: _peers(site, asked, note),
+            "/static/": lambda: Answer(200, (("Content-Type", TEXT), *NOT_DATA), b"What pages are made of\n"),
+        }
 
     def _kept(self, visit: Visit, what: str, identifier: str) -> Answer:
         """What became of a request, and the request behind an answer."""
@@ -228,6 +234,13 @@ class Front:
             ended(0 if nothing else len(answer.body), True)
             return answer.body
         return Accounted(answer.body, visit, ended)
+
+
+def _openapi(site: Site, asked: Asked) -> Answer:
+    """The description of the server for programs."""
+    from dasflex_cgi.openapi import openapi
+
+    return openapi(site, asked)
 
 
 def _search(site: Site, asked: Asked) -> Answer:

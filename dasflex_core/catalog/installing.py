@@ -18,7 +18,8 @@ from dasflex_core.catalog.compiling import Compilation
 from dasflex_core.catalog.findings import Finding
 from dasflex_core.catalog.identifiers import folded
 from dasflex_core.catalog.listing import list_files
-from dasflex_core.catalog.published_names import LISTS, NODE_BEGINNINGS, SOURCE_FILES, source_files
+from dasflex_core.catalog.openapi_paths import read_descriptions
+from dasflex_core.catalog.published_names import LISTS, NODE_BEGINNINGS, OPENAPI, SOURCE_FILES, source_files
 from dasflex_core.catalog.remembering import MEMORY, Memory, read_memory
 from dasflex_core.catalog.tree import Catalog, Entry, TreeReport, index_text
 from dasflex_core.errors import DasflexError, NotFoundError, Place
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from dasflex_core.catalog.model import Definition
+    from dasflex_core.catalog.openapi_paths import Descriptions
     from dasflex_core.catalog.publishing import Publisher
     from dasflex_core.catalog.walk import Vocabulary
 
@@ -218,8 +220,10 @@ class _Run:
         work = self.work
         making = self.publisher.opened(self.find)
         changed = {name: each for name, each in work.good.items() if name in entries and name not in work.same}
+        described = read_descriptions(self.public / OPENAPI)
         found: dict[str, Entry] = {}
-        for name, definition in {**(self.kept if with_kept else {}), **changed}.items():
+        again = {**self.undescribed(entries, described), **(self.kept if with_kept else {}), **changed}
+        for name, definition in again.items():
             try:
                 files, parts = making.source(definition)
             except DasflexError as error:
@@ -230,7 +234,15 @@ class _Run:
             for file, data in files.items():
                 self.attempt(self.public / file, data, definition.file)
             found[name] = replace(entries[name], parts=parts)
+        described.add_all(making.described)
+        listed = (name for name, each in {**entries, **found}.items() if each.listed and each.parts)
+        self.attempt(self.public / OPENAPI, described.limited(listed).to_bytes())
         return found
+
+    def undescribed(self, entries: Mapping[str, Entry], described: Descriptions) -> Mapping[str, Definition]:
+        """The sources that were published, and are not described: the file was lost, or could not be read."""
+        names = [name for name, each in entries.items() if each.listed and each.parts and name not in described.lines]
+        return {name: self.find(name) for name in names}
 
     def publish_nodes(self, entries: Mapping[str, Entry], *, clean: bool) -> None:
         """Writes the catalog above the sources, and removes what is of sources and directories that are gone."""

@@ -9,6 +9,7 @@ __all__ = [
     "FLEX_NODE",
     "LISTS",
     "NODE_BEGINNINGS",
+    "OPENAPI",
     "PARTS",
     "SELF",
     "SITE_NODES",
@@ -27,6 +28,8 @@ FLEX_NODE: Final = ".flex.json"
 SITE_NODES: Final = frozenset({"root", "catalog", "nodes", "peers", "openapi", "id"})
 #: The flat lists of a site.
 LISTS: Final = ("nodes.csv", "das2list.txt", "das2discovery.txt")
+#: The sources in the description of the server (OpenAPI), which is no file by itself and not served as one.
+OPENAPI: Final = "openapi.part"
 #: The key of a source in the node of a directory of the same name; no id ends in it.
 SELF: Final = "flex"
 #: How the nodes of directories and the sets of sources begin.

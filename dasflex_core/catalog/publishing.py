@@ -10,6 +10,7 @@
     public/root.json, catalog.json          the plain tree: its uppermost node, and all of it in one
     public/root.flex.json, catalog.flex.json   the flex tree
     public/nodes.csv, das2list.txt, das2discovery.txt   flat lists
+    public/openapi.part                     the sources in the server's description, for a front-end to put together
 
 They are plain files, so that any web server can serve them, and hold nothing about how the data are made. Sources that
 lists do not show have files, and no node leads to them.
@@ -28,6 +29,7 @@ from dasflex_core.catalog.das2_header import das2_header
 from dasflex_core.catalog.flex_node import flex_json, live_json
 from dasflex_core.catalog.moved import moved_to
 from dasflex_core.catalog.nodes import catalog_files, folders_of
+from dasflex_core.catalog.openapi_paths import Descriptions
 from dasflex_core.catalog.published_names import FLEX_NODE, PARTS, directory_file
 from dasflex_core.catalog.remembering import digest_of
 from dasflex_core.catalog.source_set import collection_json, hapi_json, parts_of, source_set_json
@@ -119,12 +121,13 @@ class Publisher:
 
 
 class Publication:
-    """What makes the files of sources, one after the other."""
+    """What makes the files of sources, one after the other; `described` are those that it has made."""
 
     def __init__(self, made_by: Publisher, offers: Offers, find: Callable[[str], Definition]) -> None:
         self._by = made_by
         self._offers = offers
         self._find = find
+        self.described = Descriptions({}, {})
 
     def source(self, definition: Definition) -> tuple[dict[str, bytes], str]:
         """The files of a source by their paths below `public/`, and its parts. Raises `DasflexError`."""
@@ -143,6 +146,7 @@ class Publication:
             "hapi": lambda: hapi_json(whole, config),
         }
         made = {f"{name}/{PARTS[part]}": files[part]() for part in parts.split()}
+        self.described.add(whole, offer, self._by.registry)
         made[directory_file(name, ".json")] = collection_json(whole, config, parts)
         made[directory_file(name, FLEX_NODE)] = source_set_json(whole, config, offer, parts)
         return made, parts

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the answers of the server hold that are objects of JSON, as JSON Schema (2020-12)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+__all__ = ["SCHEMAS"]
+
+#: An object of JSON.
+Node = dict[str, Any]
+_TEXT: Final = {"type": "string"}
+_TEXTS: Final = {"type": "array", "items": _TEXT}
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_SECONDS: Final = {"type": "number", "minimum": 0}
+_REQUEST: Final = {"type": "object", "additionalProperties": _TEXT, "description": "Parameters by their names"}
+
+
+def _object(about: str, **properties: Node) -> Node:
+    """An object with these properties, and no others."""
+    return {
+        "description": about,
+        "type": "object",
+        "properties": properties,
+        "required": [*properties],
+        "additionalProperties": False,
+    }
+
+
+_STAGE: Final = _object(
+    "A stage of a plan",
+    id=_COUNT,
+    name=_TEXT,
+    role={"enum": ["reader", "reducer", "formatter", "converter"]},
+    kind=_TEXT,
+    title=_TEXT,
+    produces=_TEXT,
+    consumes=_TEXTS,
+    inputs={"type": "array", "items": _COUNT},
+    seconds=_SECONDS,
+)
+
+#: The schemas by their names.
+SCHEMAS: Final[dict[str, Node]] = {
+    "Identity": _object("Who a server is", id=_TEXT, name=_TEXT, title=_TEXT, url=_TEXT, software=_TEXT),
+    "Health": _object("Whether a server is well", status=_TEXT, version=_TEXT),
+    "Record": _object(
+        "What became of a request",
+        id={"type": "string", "pattern": "^[0-9a-z]{22}$"},
+        source=_TEXT,
+        request=_REQUEST,
+        plan=_TEXT,
+        answer=_TEXT,
+        started=_TEXT,
+        ended=_TEXT,
+        seconds=_SECONDS,
+        complete={"type": "boolean"},
+        bytes=_COUNT,
+        records={"type": ["integer", "null"]},
+        sha256=_TEXT,
+        error_kind=_TEXT,
+        error=_TEXT,
+    ),
+    "Asked": _object(
+        "The request behind an answer", answer=_TEXT, source=_TEXT, request=_REQUEST, convention=_TEXT, url=_TEXT
+    ),
+    "Plan": _object(
+        "A plan, and its price",
+        source=_TEXT,
+        convention=_TEXT,
+        request=_REQUEST,
+        produces=_TEXT,
+        traits=_TEXTS,
+        seconds=_SECONDS,
+        gigabytes={"type": ["number", "null"]},
+        nodes={"type": "array", "items": _STAGE},
+        alternatives={
+            "type": "array",
+            "items": _object("A plan that lost", stages=_TEXTS, seconds=_SECONDS, reason=_TEXT),
+        },
+        declined={"type": "array", "items": _object("A stage that declined", stage=_TEXT, reason=_TEXT)},
+        remarks=_TEXTS,
+        answer=_TEXT,
+        plan=_TEXT,
+    ),
+    "Node": {
+        "description": "A node of the federated catalog",
+        "type": "object",
+        "properties": {
+            "type": _TEXT,
+            "version": _TEXT,
+            "name": _TEXT,
+            "label": _TEXT,
+            "title": _TEXT,
+            "uris": _TEXTS,
+            "separator": _TEXT,
+            "catalog": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Stub"}},
+            "protocol": {"type": "object"},
+            "interface": {"type": "object"},
+        },
+        "required": ["type", "version", "name", "label", "title"],
+    },
+    "Stub": {
+        "description": "A node as an entry of another, which may hold its own entries",
+        "type": "object",
+        "properties": {
+            "type": _TEXT,
+            "name": _TEXT,
+            "label": _TEXT,
+            "title": _TEXT,
+            "urls": {"type": "array", "items": {"type": "string", "format": "uri"}, "minItems": 1},
+            "catalog": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Stub"}},
+        },
+        "required": ["type", "name", "label", "title", "urls"],
+    },
+}
