@@ -28,9 +28,12 @@ def unfit_filters(planner: Planner, definition: Definition, request: Mapping[str
     """The places of the definition's filters whose classic programs do not take what they are given, and why.
 
     `request` has values that come first, such as the range of an example. Filters that need a value of which nothing is
-    known are left out.
+    known are left out, and so are all of a source that is none, as a view of nothing, of which its requests tell.
     """
-    bound = planner.bound(definition, request)
+    try:
+        bound = planner.bound(definition, request)
+    except DasflexError:
+        return
     for place, filter_ in enumerate(definition.stages):
         for own in bound.stages.values():
             if own.template.text != filter_.command or own.reader or not own.classics:
