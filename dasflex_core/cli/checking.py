@@ -150,6 +150,8 @@ class Checker:
 
     def _filters(self, definition: Definition, path: Path) -> Iterator[Remark]:
         """Where a filter gives a classic program what that does not take, though no request of the definition asks."""
+        if not definition.stages:
+            return
         request = dict(definition.examples[0].request) if definition.examples else {}
         for place, message in unfit_filters(self._planner, definition, request):
             yield Remark(place_in(path, ("stage", place, "command")), message)

@@ -28,11 +28,11 @@ def unfit_filters(planner: Planner, definition: Definition, request: Mapping[str
     """The places of the definition's filters whose classic programs do not take what they are given, and why.
 
     `request` has values that come first, such as the range of an example. Filters that need a value of which nothing is
-    known are left out, and so are those of a definition that offers nothing.
+    known are left out, and so are all of a source that is none, as a view of nothing, of which its requests tell.
     """
     try:
         bound = planner.bound(definition, request)
-    except DasflexError:  # a view of nothing, say: it has no plan, which those who ask for one are told
+    except DasflexError:
         return
     for place, filter_ in enumerate(definition.stages):
         for own in bound.stages.values():

@@ -258,3 +258,5 @@ def test_a_check_tries_filters_that_no_example_asks_for():
     found = list(unfit_filters(planner, made, {}))
     assert [place for place, _message in found] == [0]
     assert found[0][1].startswith("das2_bin_avgsec: option -q not recognized")
+    view = replace(made, readers=(Reader("reader", source="Lab/Mag"),))
+    assert not list(unfit_filters(planner, view, {})), "a view that leads back to itself"
