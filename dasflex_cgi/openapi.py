@@ -14,7 +14,7 @@ from zlib import crc32
 import orjson
 
 from dasflex_cgi.compressing import Coded, coding
-from dasflex_cgi.conditional import http_date, unchanged
+from dasflex_cgi.conditional import unchanged
 from dasflex_cgi.exchange import JSON, Answer, Wrapped
 from dasflex_cgi.openapi_server import components, paths
 from dasflex_cgi.visit import address
@@ -36,7 +36,7 @@ _NOTHING: Final = os.devnull
 
 
 def openapi(site: Site, asked: Asked) -> Answer:
-    """The description, unless the client has it."""
+    """The description, unless the client has it. It has a tag and no date: plugins and configuration change it, too."""
     try:
         file = (site.config.root / "public" / OPENAPI).open("rb")
     except OSError:  # nothing was installed yet
@@ -47,7 +47,6 @@ def openapi(site: Site, asked: Asked) -> Answer:
     tag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}-{crc32(begin + middle):x}{code and "-" + code}"'
     headers = (
         ("ETag", tag),
-        ("Last-Modified", http_date(facts.st_mtime)),
         ("Cache-Control", "public, max-age=60"),
         ("Vary", "Accept-Encoding"),
     )

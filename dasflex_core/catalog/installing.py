@@ -8,6 +8,7 @@ definitions and what is public of them, then the catalog, then the index that le
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -241,8 +242,12 @@ class _Run:
 
     def undescribed(self, entries: Mapping[str, Entry], described: Descriptions) -> Mapping[str, Definition]:
         """The sources that were published, and are not described: the file was lost, or could not be read."""
-        names = [name for name, each in entries.items() if each.listed and each.parts and name not in described.lines]
-        return {name: self.find(name) for name in names}
+        found: dict[str, Definition] = {}
+        for name, entry in entries.items():
+            if entry.listed and entry.parts and name not in described.lines:
+                with suppress(DasflexError):  # what cannot be read is told where it is read
+                    found[name] = self.find(name)
+        return found
 
     def publish_nodes(self, entries: Mapping[str, Entry], *, clean: bool) -> None:
         """Writes the catalog above the sources, and removes what is of sources and directories that are gone."""

@@ -109,6 +109,13 @@ def test_every_operation_is_a_route(front, bare):
         assert status == (403 if "/auth/" in path else 200), path
 
 
+def test_the_guide_to_addresses_has_those_that_are_described(front):
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "addresses.md").read_text(encoding="utf-8")
+    told = {each for row in re.findall(r"^\| (`/.*?) \|", text, re.MULTILINE) for each in re.findall(r"`(.*?)`", row)}
+    paths = {re.sub(r"{(\w+)}", lambda name: name[1].upper(), each) for each in described(front)["paths"]}
+    assert told == {each for each in paths if not each.endswith("/flex")} | {"/source/ID/flex"}
+
+
 def test_it_is_sent_as_a_file_is(front):
     status, headers, body = get(front, "/openapi.json")
     assert (status, headers["Content-Type"]) == (200, "application/json")

@@ -154,3 +154,12 @@ def test_titles_may_hold_whatever_a_text_holds(tree):
     tree.install()
     assert tree.described["paths"]["/source/two/flex"]["summary"].startswith('B "of" \\')
     assert set(before.splitlines()[1:]) < set(tree.part.read_bytes().splitlines()[1:])
+
+
+def test_a_source_that_cannot_be_read_is_left_out_and_the_others_are_described(tree):
+    tree.add("Two")
+    tree.install()
+    tree.part.unlink()
+    (tree.root / "sources" / "mission" / "one.json").write_bytes(b"{")
+    tree.install()
+    assert tree.described["paths"].keys() == {"/source/two/flex"}
