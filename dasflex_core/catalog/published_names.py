@@ -29,7 +29,7 @@ SITE_NODES: Final = frozenset({"root", "catalog", "nodes", "peers", "openapi", "
 #: The flat lists of a site.
 LISTS: Final = ("nodes.csv", "das2list.txt", "das2discovery.txt")
 #: The sources in the description of the server (OpenAPI), which is no file by itself and not served as one.
-OPENAPI: Final = "openapi.part"
+OPENAPI: Final = "openapi.lines"
 #: The key of a source in the node of a directory of the same name; no id ends in it.
 SELF: Final = "flex"
 #: How the nodes of directories and the sets of sources begin.

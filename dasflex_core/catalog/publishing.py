@@ -10,7 +10,7 @@
     public/root.json, catalog.json          the plain tree: its uppermost node, and all of it in one
     public/root.flex.json, catalog.flex.json   the flex tree
     public/nodes.csv, das2list.txt, das2discovery.txt   flat lists
-    public/openapi.part                     the sources in the server's description, for a front-end to put together
+    public/openapi.lines                     the sources in the server's description, for a front-end to put together
 
 They are plain files, so that any web server can serve them, and hold nothing about how the data are made. Sources that
 lists do not show have files, and no node leads to them.

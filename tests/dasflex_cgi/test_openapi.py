@@ -62,7 +62,7 @@ def test_the_description_is_valid_openapi_with_sources_and_without(front, bare):
     validate(described(front))
     empty = described(Front(dasflex_core.open(bare.root), lambda _text: None))
     validate(empty)
-    (bare.root / "public" / "openapi.part").unlink()
+    (bare.root / "public" / "openapi.lines").unlink()
     lost = described(Front(dasflex_core.open(bare.root), lambda _text: None))
     assert empty["paths"].keys() == lost["paths"].keys()
     assert described(front)["paths"].keys() - lost["paths"].keys() == {

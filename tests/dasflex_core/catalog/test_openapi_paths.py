@@ -30,7 +30,7 @@ class Tree:
         self.root = root
         make_root(root, "Tree", examples=False)
         self.site = dasflex_core.open(root)
-        self.part = root / "public" / "openapi.part"
+        self.part = root / "public" / "openapi.lines"
 
     def add(self, name: str, title="Something", asked="", begin="2020-01-01", more="") -> None:
         path = self.root / "definitions" / f"{name}.toml"

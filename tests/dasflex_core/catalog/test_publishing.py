@@ -290,7 +290,7 @@ def test_ids_are_published_in_lower_case(own):
     assert own.public() == [
         "catalog.flex.json", "catalog.json", "das2discovery.txt", "das2list.txt", "mission.flex.json", "mission.json",
         "mission/abc.flex.json", "mission/abc.json", "mission/abc/das2.d2t", "mission/abc/flex.json", "nodes.csv",
-        "openapi.part", "root.flex.json", "root.json",
+        "openapi.lines", "root.flex.json", "root.json",
     ]  # fmt: skip
 
 
@@ -302,7 +302,7 @@ def test_files_of_sources_that_are_gone_are_removed_and_others_left(own):
     (own.root / "definitions" / "one" / "a.toml").unlink()
     assert own.install().removed == ("one/a",)
     assert own.public() == [
-        "catalog.flex.json", "catalog.json", "das2discovery.txt", "das2list.txt", "nodes.csv", "openapi.part",
+        "catalog.flex.json", "catalog.json", "das2discovery.txt", "das2list.txt", "nodes.csv", "openapi.lines",
         "peers.xml",
         "root.flex.json", "root.json", "two.flex.json", "two.json", "two/das2.d2t", "two/flex.json",
     ]  # fmt: skip
