@@ -1,22 +1,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that can be had of a source with what is installed: formats, ways to reduce it, and kinds of clients.
+"""All that can be had of a source: formats, ways to reduce it, and kinds of clients; and what an extra would add.
 
 It is what the solver finds plans for, so that a plugin that is installed is here at once, and one that is not is not.
+What an extra would add is found in the same way: the difference that its stages make to the solver.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from dasflex_core.plan.offering import offered
 from dasflex_core.streamtype import StreamType
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dasflex_core.catalog.model import Definition, ExternalStage
     from dasflex_core.declarations import Convention
+    from dasflex_core.extras import Extra
     from dasflex_core.plan.offering import Offer
     from dasflex_core.registry import Registry
 
-__all__ = ["Capabilities", "Way", "capabilities"]
+__all__ = ["Addition", "Capabilities", "Way", "additions", "capabilities"]
 
 #: The families of parameters that ask for something else than what the reader gives, or for its form.
 _AS_READ: Final = ("read", "format")
@@ -35,9 +42,23 @@ class Way:
 class Capabilities:
     """What can be had of a source."""
 
-    formats: tuple[Way, ...]
-    reductions: tuple[Way, ...]
-    conventions: tuple[Way, ...]
+    formats: tuple[Way, ...] = ()
+    reductions: tuple[Way, ...] = ()
+    conventions: tuple[Way, ...] = ()
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """All of them."""
+        return (*self.formats, *self.reductions, *self.conventions)
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What an extra that is not installed would add to a source. `requirement` is what pip installs."""
+
+    requirement: str
+    title: str
+    ways: tuple[Way, ...] = ()
 
 
 def capabilities(offer: Offer, registry: Registry) -> Capabilities:
@@ -52,6 +73,42 @@ def capabilities(offer: Offer, registry: Registry) -> Capabilities:
         ),
         conventions=tuple(Way(each.name, each.title) for each in registry.conventions if _served(each, offer)),
     )
+
+
+def additions(
+    definition: Definition,
+    registry: Registry,
+    find: Callable[[str], Definition],
+    external: tuple[ExternalStage, ...] = (),
+) -> tuple[Addition, ...]:
+    """What the extras that are not installed would add to a source, each by itself; none that adds nothing.
+
+    Raises `ConfigError` for a broken definition.
+    """
+    if not registry.extras:
+        return ()
+    offer = offered(definition, registry, find, external)
+    now = frozenset(capabilities(offer, registry).ways)
+    found = []
+    for extra in registry.extras:
+        ways: tuple[Way, ...] = ()
+        if extra.stages:
+            more = grown(registry, extra)
+            ways = tuple(_new(now, capabilities(offered(definition, more, find, external), more)))
+        if ways or any(info.type.kind == extra.shows for info in offer.types):
+            found.append(Addition(extra.requirement, extra.title, ways))
+    return tuple(found)
+
+
+def grown(registry: Registry, extra: Extra) -> Registry:
+    """The registry as it would be with an extra."""
+    types = (*registry.stream_types, *extra.stream_types)
+    return replace(registry, stages=(*registry.stages, *extra.stages), stream_types=types)
+
+
+def _new(known: frozenset[Way], more: Capabilities) -> Iterator[Way]:
+    """What was not there before."""
+    return (each for each in more.ways if each not in known)
 
 
 def _goal(kind: StreamType) -> tuple[str, ...]:
