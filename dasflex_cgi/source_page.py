@@ -8,11 +8,11 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from dasflex_cgi.capabilities import Capabilities, capabilities
 from dasflex_cgi.plot_library import Library, library
 from dasflex_cgi.requesting import Recipe, address_query, gaps, recipes
 from dasflex_cgi.source_form import Fieldset, fields, filled
 from dasflex_core.errors import DasflexError
+from dasflex_core.plan.capabilities import Addition, Capabilities, additions, capabilities
 from dasflex_core.plan.offering import Offer, offered
 from dasflex_core.plan.parameters import CANONICAL, GOAL
 from dasflex_core.values import dataclass
@@ -117,6 +117,7 @@ class About:
     recipes: tuple[Recipe, ...]
     plan: str
     abilities: Capabilities
+    additions: tuple[Addition, ...]
     plot: Library | None
     facts: str
 
@@ -177,6 +178,7 @@ def describe(source: Source, base: str, server: str = "", query: Pairs | None = 
         recipes=recipes(gaps(source.id, server, offer, given)),
         plan=f"{here}/plan?{asked}" if asked and not definition.access.allow else "",
         abilities=capabilities(offer, site.registry),
+        additions=_additions(source),
         plot=library() if _is_plotted(offer) and not definition.access.allow else None,
         facts=_facts(source, offer, server, given),
     )
@@ -191,6 +193,15 @@ def _variables(definition: Definition, *, coordinates: bool) -> tuple[Variable, 
         Variable(name, each.title or each.label, each.units or "", ", ".join(each.axes))
         for name, each in definition.data.items()
     )
+
+
+def _additions(source: Source) -> tuple[Addition, ...]:
+    """What would come with extras that are not installed."""
+    site = source.site
+    try:
+        return additions(source.definition, site.registry, site.catalog.find, site.external)
+    except DasflexError:  # as of the offer
+        return ()
 
 
 def _is_plotted(offer: Offer) -> bool:

@@ -23,6 +23,7 @@ from dasflex_core.declarations import (
     Mount,
     TaskKind,
 )
+from dasflex_core.extras import Extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ __all__ = [
     "Convention",
     "DefinitionImporter",
     "DefinitionTable",
+    "Extra",
     "Family",
     "Mount",
     "TaskKind",
@@ -97,6 +99,11 @@ def dasflex_authenticators(register: Callable[[Authenticator], None]) -> None:
 @hookspec
 def dasflex_task_kinds(register: Callable[[TaskKind], None]) -> None:
     """Registers kinds of background tasks for work-lists."""
+
+
+@hookspec
+def dasflex_extras(register: Callable[[Extra], None]) -> None:
+    """Registers what depends on a library that need not be installed: stages and stream types, used where it is."""
 
 
 @hookspec

@@ -7,6 +7,7 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dasflex_core import declarations
+from dasflex_core.extras import Extra
 from dasflex_core.registry import PluginInfo, Registry
 from dasflex_core.stages import Cost, ParamSpec, StageSpec
 from dasflex_core.streamtype import StreamType, StreamTypeInfo
@@ -30,6 +31,7 @@ _LISTS: Final[Mapping[str, type]] = {
     "authenticators": declarations.Authenticator,
     "task_kinds": declarations.TaskKind,
     "mounted": declarations.Mount,
+    "extras": Extra,
 }
 
 
@@ -63,8 +65,8 @@ def registry_from_plain(kept: Kept) -> Registry:
     """The registry that was kept. Raises `KeyError`, `TypeError` or `ValueError` for what is none."""
     lists: dict[str, Any] = {name: tuple(_made(kind, each) for each in kept[name]) for name, kind in _LISTS.items()}
     return Registry(
-        stages=tuple(_made(StageSpec, each) for each in kept["stages"]),
-        stream_types=tuple(_made(StreamTypeInfo, each) for each in kept["stream_types"]),
+        stages=_specs(kept["stages"]),
+        stream_types=_infos(kept["stream_types"]),
         **lists,
     )
 
@@ -79,6 +81,19 @@ def _type(kept: list[str] | None) -> StreamType | None:
 
 def _params(kept: Iterable[Kept]) -> tuple[ParamSpec, ...]:
     return tuple(_made(ParamSpec, each) for each in kept)
+
+
+def _specs(kept: Iterable[Kept]) -> tuple[StageSpec, ...]:
+    return tuple(_made(StageSpec, each) for each in kept)
+
+
+def _stages(kept: Iterable[Kept | str]) -> tuple[StageSpec | str, ...]:
+    """Stages; those of a classic program are named."""
+    return tuple(each if isinstance(each, str) else _made(StageSpec, each) for each in kept)
+
+
+def _infos(kept: Iterable[Kept]) -> tuple[StreamTypeInfo, ...]:
+    return tuple(_made(StreamTypeInfo, each) for each in kept)
 
 
 def _pairs(kept: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
@@ -100,7 +115,8 @@ _SHAPED: Final[Mapping[str, Callable[[Any], object]]] = {
     "cost": lambda kept: Cost(*kept),
     "keys": tuple,
     "provides": tuple,
-    "stages": tuple,
+    "stages": _stages,
+    "stream_types": _infos,
 }
 
 

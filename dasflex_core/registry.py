@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dasflex_core import declarations
 from dasflex_core.errors import ConfigError
+from dasflex_core.extras import Extra
 from dasflex_core.loading import load
 from dasflex_core.stages import Framer, StageSpec, spec_of
 from dasflex_core.streamtype import StreamType, StreamTypeInfo, check_traits
@@ -74,7 +75,7 @@ class PluginInfo:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All that the installed plugins declare, as frozen data."""
+    """All that the installed plugins declare, as frozen data. `extras` are those whose library is not installed."""
 
     plugins: tuple[PluginInfo, ...] = ()
     stages: tuple[StageSpec, ...] = ()
@@ -87,6 +88,7 @@ class Registry:
     authenticators: tuple[declarations.Authenticator, ...] = ()
     task_kinds: tuple[declarations.TaskKind, ...] = ()
     mounted: tuple[declarations.Mount, ...] = ()
+    extras: tuple[Extra, ...] = ()
     manager: pluggy.PluginManager | None = field(default=None, compare=False, repr=False)
 
     def stream_type(self, produced: StreamType) -> StreamTypeInfo | None:
@@ -157,12 +159,27 @@ class _Collector:
         self.found: dict[str, list[object]] = {}
 
     def stage(self, declared: StageSpec | type) -> None:
-        """Takes a stage, checked and marked with its origin."""
+        """Takes a stage."""
+        self.stages.append(self._checked(declared))
+
+    def extra(self, declared: object) -> None:
+        """Takes an extra: what comes with it where its library is there, else the extra itself."""
+        if not isinstance(declared, Extra):
+            raise ConfigError(f"dasflex_extras registers an Extra, not {declared!r}", kind="config.plugin")
+        stages = tuple(self._checked(each) for each in declared.stages)
+        if _is_installed(declared.library):
+            self.stages += stages
+            self.found.setdefault("dasflex_stream_types", []).extend(declared.stream_types)
+        else:
+            self.found.setdefault("dasflex_extras", []).append(replace(declared, stages=stages))
+
+    def _checked(self, declared: StageSpec | type) -> StageSpec:
+        """A stage, checked and marked with its origin."""
         spec = spec_of(declared)
         check_traits(spec.needs | spec.refuses | spec.adds | spec.drops, f"stage {spec.name}")
         if not all(0 <= each < float("inf") for each in (spec.cost.start, spec.cost.per_gb)):
             raise ConfigError(f"stage {spec.name}: a cost is a number of seconds from 0 on", kind="config.plugin")
-        self.stages.append(replace(spec, bundled=self.info.bundled, origin=self.info.name))
+        return replace(spec, bundled=self.info.bundled, origin=self.info.name)
 
     def other(self, hook: str, kind: type) -> Callable[[object], None]:
         """Takes a declaration of a kind; anything else is the plugin's fault."""
@@ -202,6 +219,7 @@ def _collect(info: PluginInfo, module: object) -> _Collector:
     manager.hook.dasflex_stages(register=collector.stage)
     for hook, kind in _KINDS.items():
         getattr(manager.hook, hook)(register=collector.other(hook, kind))
+    manager.hook.dasflex_extras(register=collector.extra)
     return collector
 
 
@@ -246,6 +264,7 @@ def discover(entry_points: Iterable[tuple[PluginInfo, Callable[[], object]]] | N
         authenticators=_all(good, "dasflex_authenticators", declarations.Authenticator),
         task_kinds=_all(good, "dasflex_task_kinds", declarations.TaskKind),
         mounted=_all(good, "dasflex_mounts", declarations.Mount),
+        extras=_all(good, "dasflex_extras", Extra),
         manager=manager,
     )
 
@@ -271,6 +290,16 @@ def _provides(collector: _Collector) -> tuple[str, ...]:
 def _called(declared: object) -> str:
     """How a declaration is told from others of its kind."""
     return next((str(named) for each in ("name", "type", "path") if (named := getattr(declared, each, ""))), "")
+
+
+def _is_installed(library: str) -> bool:
+    """Whether a module can be found; it is not imported."""
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(library) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _installed() -> list[tuple[PluginInfo, Callable[[], object]]]:

@@ -88,7 +88,7 @@ class StreamTypeInfo:
     `header` is a function `(later) -> bytes` that writes the stream header of an answer of which nothing is known yet;
     given the header that the reader wrote later, it gives what of that is still to be said. `amend` is a function
     `(header, facts) -> bytes` that adds to the packet of a stream header what the server knows of the answer, by the
-    names of parameters.
+    names of parameters. `verify` is what makes a `StreamVerifier` (`dasflex_core.verdicts`) of the format.
     """
 
     type: StreamType
@@ -103,3 +103,4 @@ class StreamTypeInfo:
     failure: str = ""
     header: str = ""
     amend: str = ""
+    verify: str = ""

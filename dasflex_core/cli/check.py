@@ -11,6 +11,7 @@ import click
 from dasflex_core.cli.completion import complete_source
 from dasflex_core.cli.exit_codes import FAILED
 from dasflex_core.cli.verbs import Verb, root_option
+from dasflex_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,23 +26,36 @@ __all__ = ["check"]
 @click.argument("what", nargs=-1, metavar="[SOURCE|FILE]...", shell_complete=complete_source)
 @click.option("--no-run", is_flag=True, help="Do not run the examples.")
 @click.option("--learn", is_flag=True, help="Print the tables of coordinates and data that the stream implies.")
+@click.option("--can", is_flag=True, help="List what can be had of each source, and what an extra would add.")
 @root_option
 @click.pass_context
-def check(context: click.Context, what: tuple[str, ...], no_run: bool, learn: bool, root: str | None) -> None:  # noqa: FBT001  click
+def check(
+    context: click.Context,
+    what: tuple[str, ...],
+    no_run: bool,  # noqa: FBT001  click
+    learn: bool,  # noqa: FBT001  click
+    can: bool,  # noqa: FBT001  click
+    root: str | None,
+) -> None:
     """Validate definitions, solve their requests, run their examples.
 
     Without an argument, all definitions of the site are checked. What is wrong is told with file and line, and the
-    exit code is then 1. A warning is worth a look and changes no exit code.
+    exit code is then 1. A warning is worth a look and changes no exit code: so is what the stream of an example is
+    other than declared. Examples run for 30 seconds at most.
+
+    With --learn or --can nothing is checked: they print what there is to know.
     """
     import dasflex_core
+    from dasflex_core.catalog.documents import describes_directory
     from dasflex_core.cli.checking import Checker
 
     site = dasflex_core.open(root)
     checker = Checker(site, run=not no_run)
     paths = list(_paths(site, what))
-    if learn:
+    if learn or can:
         for path in paths:
-            _learn(checker, path)
+            if not describes_directory(path):
+                (_learn if learn else _list)(site, checker, path)
         return
     wrong = warned = 0
     for odd in site.config.remarks:
@@ -81,11 +95,22 @@ def _paths(site: Site, what: Sequence[str]) -> Iterator[Path]:
             yield Path(site[each].definition.file)
 
 
-def _learn(checker: Checker, path: Path) -> None:
+def _list(site: Site, checker: Checker, path: Path) -> None:
+    """Prints what can be had of a source."""
+    from dasflex_core.cli.abilities import abilities
+
+    for line in abilities(site, checker.definition(path), checker.find):
+        click.echo(line)
+
+
+def _learn(_site: Site, checker: Checker, path: Path) -> None:
     """Prints what the stream of the first example says of itself."""
     from dasflex_core.cli.learning import learned_tables
 
-    trial = checker.try_example(checker.definition(path))
+    definition = checker.definition(path)
+    if not definition.examples:
+        raise ConfigError(f"{path}: without an example there is nothing to learn from", kind="config.missing")
+    trial = checker.try_example(definition)
     click.echo(learned_tables(trial.datasets.values()))
 
 

@@ -3,34 +3,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import islice
 from threading import Timer
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.catalog.documents import describes_directory, place_in
 from dasflex_core.catalog.read_toml import examination, is_source_file, read_definition
 from dasflex_core.catalog.walk import Vocabulary
-from dasflex_core.cli.learning import axis_names
-from dasflex_core.errors import BusyError, DasflexError, Place, QueryError, did_you_mean
-from dasflex_core.plan.binding import source_traits, view_chain
+from dasflex_core.cli.promises import breaches, declared_bounds
+from dasflex_core.cli.trial import MOST, Trial
+from dasflex_core.errors import BusyError, ConfigError, DasflexError, Place, QueryError, did_you_mean
+from dasflex_core.loading import load
+from dasflex_core.plan.binding import view_chain
 from dasflex_core.plan.explain import alternatives
 from dasflex_core.plan.trying import unfit_filters
+from dasflex_core.streamtype import ARRAYS
+from dasflex_core.verdicts import StreamVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from dasflex_core.arrays import Dataset, Item
     from dasflex_core.catalog.findings import KeyPath
-    from dasflex_core.catalog.model import DataItem, Definition, Pairs
+    from dasflex_core.catalog.model import Definition, Pairs
     from dasflex_core.plan.planner import Planner, Solution
+    from dasflex_core.run import Pump
     from dasflex_core.site import Site
 
 __all__ = ["Checker", "Remark", "Trial"]
 
-#: How long an example may run, in seconds, and how many bytes of it are looked at.
+#: How long an example may run, in seconds.
 LONGEST: Final = 30.0
-MOST: Final = 64_000_000
+#: How many verdicts on one stream are told.
+_SHOWN: Final = 20
 _TIMES: Final = ("read.time.min", "read.time.max")
 
 
@@ -53,37 +59,6 @@ class _Wish:
     key: KeyPath
     pairs: Pairs
     example: bool = False
-
-
-@dataclass(slots=True)
-class Trial:
-    """What came of running an example: the datasets, records and bytes (`size`); `bounded` says that it was stopped."""
-
-    datasets: dict[int, Dataset] = field(default_factory=dict)
-    records: int = 0
-    size: int = 0
-    bounded: bool = False
-
-    @property
-    def empty(self) -> bool:
-        """Whether there were no data: no records, or no bytes of a stream that nothing decodes."""
-        return not self.records and (bool(self.datasets) or not self.size)
-
-    def watch(self, pieces: Iterable[bytes | Item]) -> None:
-        """Counts what comes, up to `MOST` bytes."""
-        from dasflex_core.arrays import Dataset, Records
-
-        for piece in pieces:
-            if isinstance(piece, Dataset):
-                self.datasets[piece.id] = piece
-            elif isinstance(piece, Records):
-                self.records += len(piece)
-                self.size += sum(getattr(piece[name], "nbytes", 0) for name in piece.dataset.wire)
-            elif isinstance(piece, bytes):
-                self.size += len(piece)
-            if self.size > MOST:
-                self.bounded = True
-                break
 
 
 class Checker:
@@ -115,6 +90,10 @@ class Checker:
         """Runs an example towards arrays, for `LONGEST` seconds and `MOST` bytes at most."""
         return self._try(definition, definition.examples[number].request)
 
+    def find(self, identifier: str) -> Definition:
+        """A definition that was checked, or one that is installed. Raises `NotFoundError`."""
+        return self._known.get(identifier.lower()) or self._site.catalog.find(identifier)
+
     def _root(self, path: Path) -> Path:
         """The tree of definitions that a file is in: that of the site, or the directory around the source."""
         path = path.absolute()
@@ -122,19 +101,19 @@ class Checker:
             return self._site.config.definitions
         return path.parent.parent if is_source_file(path) else path.parent
 
-    def _find(self, identifier: str) -> Definition:
-        """A definition that was checked, or one that is installed. Raises `NotFoundError`."""
-        return self._known.get(identifier.lower()) or self._site.catalog.find(identifier)
+    def _place(self, path: Path, key: KeyPath) -> Place:
+        """Where a key stands in a definition file, whatever its form."""
+        return place_in(path, key, self._vocabulary.forms)
 
     @property
     def _planner(self) -> Planner:
-        return replace(self._site.planner, find=self._find)
+        return replace(self._site.planner, find=self.find)
 
     def _requests(self, definition: Definition, path: Path) -> Iterator[Remark]:
         """What is wrong with the requests that a definition writes."""
         said: set[str] = set()
         for wish in _wishes(definition):
-            place = place_in(path, wish.key)
+            place = self._place(path, wish.key)
             try:
                 solution = self._planner.solve(definition, wish.pairs)
             except DasflexError as error:
@@ -163,7 +142,7 @@ class Checker:
             known = dict.fromkeys(str(info.type) for info in types)
             hint = did_you_mean(str(solution.produces), known) or f" There are {', '.join(known)}."
             message = f"no installed plugin knows the stream type {solution.produces}.{hint}"
-            yield Remark(place_in(path, ("reader", 0, "writes")), message)
+            yield Remark(self._place(path, ("reader", 0, "writes")), message)
 
     def _runs(self, definition: Definition, wish: _Wish, path: Path, place: Place) -> Iterator[Remark]:
         """What is wrong with what an example gives."""
@@ -176,37 +155,71 @@ class Checker:
             late = f" within {LONGEST:.0f} s" if trial.bounded else ""
             yield Remark(place, f"the example gives no data{late}")
             return
-        if trial.datasets and view_chain(definition, self._find)[-1] is definition:
-            yield from _promises(definition, trial, path)
+        if trial.datasets and view_chain(definition, self.find)[-1] is definition:
+            for breach in breaches(definition, wish.pairs, trial):
+                yield Remark(self._place(path, breach.key), breach.message, wrong=breach.wrong)
+        yield from self._verified(definition, wish, place)
+
+    def _verified(self, definition: Definition, wish: _Wish, place: Place) -> Iterator[Remark]:
+        """What is wrong with the bytes of an example as clients get them, where a plugin verifies such a stream."""
+        solution = self._planner.solve(definition, wish.pairs)
+        info = self._site.registry.stream_type(solution.produces)
+        if info is None or not info.verify:
+            return
+        verifier = load(info.verify)()
+        if not isinstance(verifier, StreamVerifier):
+            raise ConfigError(f"{info.verify} makes no verifier", kind="config.plugin")
+        trial = Trial(MOST)
+
+        def fed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+            for chunk in chunks:
+                verifier.feed(chunk)
+                yield chunk
+
+        try:
+            self._run_for_a_while(definition, wish.pairs, solution, lambda pump: trial.watch(fed(pump.chunks())), trial)
+        except DasflexError as error:
+            yield Remark(place, f"the example fails: {error.message}.{_last_words(error)}")
+            return
+        for verdict in islice(verifier.verdicts(whole=not trial.bounded), _SHOWN):
+            yield Remark(place, f"the stream: {verdict.message}", wrong=verdict.wrong)
 
     def _try(self, definition: Definition, pairs: Pairs) -> Trial:
         """Runs a request towards arrays, whatever format it asks for; as it comes, where nothing decodes it.
 
         The datasets are those of the stream itself, without what the definition says of them.
         """
-        from dasflex_core.site import Plan, Request, Source
-        from dasflex_core.streamtype import ARRAYS
-
         plain = tuple(pair for pair in pairs if not pair[0].startswith("format."))
         try:
             solution = self._planner.solve(definition, plain, goal=ARRAYS)
         except QueryError:
             solution = self._planner.solve(definition, plain)
         solution = replace(solution, nodes=tuple(replace(each, facts=None) for each in solution.nodes))
-        trial = Trial()
-        with Plan(Request(Source(self._site, definition), plain), solution).open() as pump:
+        decoded = solution.produces.kind == ARRAYS.kind
+        trial = Trial(MOST, declared_bounds(definition))
+        self._run_for_a_while(
+            definition, plain, solution, lambda pump: trial.watch(pump.items() if decoded else pump.chunks()), trial
+        )
+        return trial
+
+    def _run_for_a_while(
+        self, definition: Definition, pairs: Pairs, solution: Solution, watch: Callable[[Pump], None], trial: Trial
+    ) -> None:
+        """Runs a plan for `LONGEST` seconds at most, which the trial then says."""
+        from dasflex_core.site import Plan, Request, Source
+
+        with Plan(Request(Source(self._site, definition), pairs), solution).open() as pump:
             timer = Timer(LONGEST, pump.cancel)
             timer.daemon = True
             timer.start()
             try:
-                trial.watch(pump.items() if solution.produces.kind == ARRAYS.kind else pump.chunks())
+                watch(pump)
             except BusyError:
                 if not timer.finished.is_set():
                     raise
                 trial.bounded = True
             finally:
                 timer.cancel()
-        return trial
 
 
 def _wishes(definition: Definition) -> Iterator[_Wish]:
@@ -236,44 +249,9 @@ def _ties(solution: Solution, place: Place) -> Iterator[Remark]:
             yield Remark(place, message, wrong=False)
 
 
-def _promises(definition: Definition, trial: Trial, path: Path) -> Iterator[Remark]:
-    """Where the stream is not what the definition says of it."""
-    datasets = list(trial.datasets.values())
-    for name, item in definition.data.items():
-        for message in _differences(item.source or name, item, datasets):
-            yield Remark(place_in(path, ("data", name)), message, wrong=False)
-    for trait in sorted(source_traits(definition) & {"ragged", "spectra", "waveform"}):
-        if not any(_has(dataset, trait) for dataset in datasets):
-            message = f"coords and data say that these are {trait}, and the stream holds none"
-            yield Remark(place_in(path, ("coords",)), message)
-
-
-def _differences(name: str, item: DataItem, datasets: list[Dataset]) -> Iterator[str]:
-    """Where a variable of the stream is not what its table says."""
-    holders = [dataset for dataset in datasets if name in dataset.variables]
-    if not holders:
-        yield f"the stream has no {name}; it has {', '.join(each.name for one in datasets for each in one.data())}"
-        return
-    held = holders[-1].variables[name]
-    axes = axis_names(holders[-1], held)
-    if item.axes and item.axes != axes:
-        yield f"the stream has {name} over {', '.join(axes)}, and not over {', '.join(item.axes)}"
-    if item.units is not None and held.units != item.units:
-        yield f"the stream has the units {held.units!r}, not {item.units!r}"
-
-
 def _last_words(error: DasflexError) -> str:
     """The last line behind a failure. For a program that failed, the first line is which one, and the rest it said."""
     lines = error.detail.strip().splitlines()
     if error.kind == "source.exit":
         return f" It said: {lines[-1]}" if len(lines) > 1 else " It said nothing on standard error."
     return f" {lines[-1]}" if lines else ""
-
-
-def _has(dataset: Dataset, trait: str) -> bool:
-    """Whether a dataset has the trait."""
-    try:
-        dataset.first(trait)
-    except DasflexError:
-        return False
-    return True

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.arrays import Dataset, Variable
 
-__all__ = ["axis_names", "learned_tables"]
+__all__ = ["axis_names", "coord_name", "learned_tables"]
 
 
 def learned_tables(datasets: Iterable[Dataset]) -> str:
@@ -25,7 +25,7 @@ def learned_tables(datasets: Iterable[Dataset]) -> str:
         for dimension in dataset.dimensions:
             for variable in dimension.variables:
                 if dimension.coordinate:
-                    coords.setdefault(_coord_name(variable, dimension.name), list(_coord(variable, dimension.name)))
+                    coords.setdefault(coord_name(variable, dimension.name), list(_coord(variable, dimension.name)))
                 else:
                     data.setdefault(variable.name, list(_data(dataset, variable)))
     tables = [("coords", name, lines) for name, lines in coords.items()]
@@ -33,7 +33,7 @@ def learned_tables(datasets: Iterable[Dataset]) -> str:
     return "\n".join("\n".join([f"[{table}.{_key(name)}]", *lines, ""]) for table, name, lines in tables)
 
 
-def _coord_name(variable: Variable, dimension: str) -> str:
+def coord_name(variable: Variable, dimension: str) -> str:
     """What a definition calls a coordinate: the dimension's name, or `offset` for what is counted from it."""
     return "offset" if variable.role == "offset" else dimension
 
@@ -61,7 +61,7 @@ def _data(dataset: Dataset, variable: Variable) -> Iterator[str]:
 
 def axis_names(dataset: Dataset, variable: Variable) -> tuple[str, ...]:
     """What a definition calls the coordinates that a variable depends on, in order."""
-    names = [_coord_name(each, dataset.dimension(each).name) for each in dataset.axes(variable)]
+    names = [coord_name(each, dataset.dimension(each).name) for each in dataset.axes(variable)]
     return tuple(dict.fromkeys(names))
 
 

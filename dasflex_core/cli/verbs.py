@@ -21,7 +21,7 @@ __all__ = ["MORE", "OutputError", "Verb", "VerbGroup", "Verbs", "main", "mkroot"
 #: The built-in verbs by the group of the help that they stand in. Each is `dasflex_core.cli.NAME:NAME`.
 _BUILT_IN: Final[Mapping[str, tuple[str, ...]]] = {
     "Data": ("get", "plan", "find", "filter"),
-    "Definitions": ("check", "install", "convert", "catalog", "schema", "plugins"),
+    "Definitions": ("check", "compare", "install", "convert", "catalog", "schema", "plugins"),
     "Servers": ("root",),
 }
 #: The group of verbs that name none.

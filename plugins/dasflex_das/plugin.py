@@ -113,6 +113,9 @@ STAGES = (
 )
 
 
+_VERIFY = "dasflex_das.verify_checking:DasVerifier"
+
+
 def _stream_type(version: str, variant: str, media_type: str, suffix: str, messages: str) -> StreamTypeInfo:
     """One das stream type; `messages` is the module that writes its problems and comments."""
     return StreamTypeInfo(
@@ -127,6 +130,7 @@ def _stream_type(version: str, variant: str, media_type: str, suffix: str, messa
         failure=f"dasflex_das.{messages}:error_document",
         header=f"dasflex_das.{messages}:early_header",
         amend="dasflex_das.das2_amending:amended" if version == "2" else "",
+        verify=_VERIFY,
     )
 
 
@@ -140,7 +144,14 @@ STREAM_TYPES = (
     _stream_type("2", "text", "text/vnd.das2.das2stream; charset=utf-8", "d2t", "das2_messages"),
     _stream_type("3", "binary", "application/vnd.das.stream", "d3b", "das3_messages"),
     _stream_type("3", "text", "text/vnd.das.stream; charset=utf-8", "d3t", "das3_messages"),
-    StreamTypeInfo(StreamType("das", "3", "xml"), "das3 XML document", "application/vnd.das.doc+xml", "d3x", text=True),
+    StreamTypeInfo(
+        StreamType("das", "3", "xml"),
+        "das3 XML document",
+        "application/vnd.das.doc+xml",
+        "d3x",
+        text=True,
+        verify=_VERIFY,
+    ),
     # Nothing converts a QStream: files called .qds hold whatever a reader writes, which need not say how.
     StreamTypeInfo(StreamType("qstream"), "QStream", "application/vnd.das2.qstream", "qds"),
     StreamTypeInfo(StreamType("qstream", "", "binary"), "QStream", "application/vnd.das2.qstream", "qds"),

@@ -112,6 +112,11 @@ class Verifier:
             self._packets.feed(bytes(chunk))
             self._take()
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What has been found so far."""
+        return tuple(self._findings.values())
+
     def finish(self) -> Report:
         """The report on all that was fed."""
         rest = self._begin() if self._packets is None else b""
@@ -127,7 +132,7 @@ class Verifier:
             self._worst,
             packets.form,
             tuple(self._headers),
-            tuple(self._findings.values()),
+            self.findings,
             packets.tallies(),
             tuple(sorted(packets.messages.items())),
             self._size,

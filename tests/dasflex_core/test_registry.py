@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import json
 import types
+from dataclasses import replace
 
 import pytest
 
 from dasflex_core.errors import ConfigError
-from dasflex_core.hookspecs import Convention, Family, Mount, hookimpl
+from dasflex_core.hookspecs import Convention, Extra, Family, Mount, hookimpl
 from dasflex_core.loading import load
+from dasflex_core.manifest_form import plain, registry_from_plain, registry_to_plain
 from dasflex_core.registry import PluginInfo, Registry, discover
 from dasflex_core.stages import Cost, Reducer, StageSpec
-from dasflex_core.streamtype import ARRAYS, StreamType
+from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
 
 
 class Twice(Reducer):
@@ -131,3 +134,29 @@ def test_a_stage_whose_cost_is_no_price_is_left_out_with_its_plugin(cost):
     with pytest.warns(RuntimeWarning, match="a cost is a number of seconds"):
         registry = discover([(PluginInfo("priced", "priced"), lambda: module)])
     assert registry.stages == ()
+
+
+def test_an_extra_gives_its_stages_where_its_library_is_there_and_is_told_of_where_not():
+    """The library is looked for by name; nothing of it is imported."""
+    info = StreamTypeInfo(StreamType("raw"), "Raw", "x/y", "raw")
+    spec = StageSpec("raw", "Raw", None, StreamType("raw"), "m:c")
+
+    def extras(register):
+        register(Extra("here", "What is here", "other[here]", "json", (spec,), (info,)))
+        register(Extra("gone", "What is not", "other[gone]", "no_such_library", (replace(spec, name="gone"),)))
+        register(Extra("odd", "No name of a module", "other[odd]", "no.such.library"))
+
+    found = registry(good=module(dasflex_extras=extras))
+    assert [(each.name, each.origin) for each in found.stages] == [("raw", "good")]
+    assert found.stream_types == (info,)
+    assert [each.name for each in found.extras] == ["gone", "odd"]
+    assert found.extras[0].stages[0].origin == "good"
+    assert found.plugins[0].provides == ("reader raw", "stream type raw", "extra gone", "extra odd")
+    kept = json.loads(json.dumps(registry_to_plain(found), default=plain))
+    assert registry_from_plain(kept) == found
+
+
+def test_what_is_no_extra_is_the_fault_of_the_plugin():
+    with pytest.warns(RuntimeWarning, match="registers an Extra"):
+        found = registry(bad=module(dasflex_extras=lambda register: register("cdf")))
+    assert "registers an Extra" in found.plugins[0].error
