@@ -178,7 +178,7 @@ def describe(source: Source, base: str, server: str = "", query: Pairs | None = 
         recipes=recipes(gaps(source.id, server, offer, given)),
         plan=f"{here}/plan?{asked}" if asked and not definition.access.allow else "",
         abilities=capabilities(offer, site.registry),
-        additions=_additions(source),
+        additions=_additions(source, offer),
         plot=library() if _is_plotted(offer) and not definition.access.allow else None,
         facts=_facts(source, offer, server, given),
     )
@@ -195,11 +195,11 @@ def _variables(definition: Definition, *, coordinates: bool) -> tuple[Variable, 
     )
 
 
-def _additions(source: Source) -> tuple[Addition, ...]:
+def _additions(source: Source, offer: Offer) -> tuple[Addition, ...]:
     """What would come with extras that are not installed."""
     site = source.site
     try:
-        return additions(source.definition, site.registry, site.catalog.find, site.external)
+        return additions(offer, source.definition, site.registry, site.catalog.find, site.external)
     except DasflexError:  # as of the offer
         return ()
 

@@ -131,6 +131,11 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         VIEW_LOG_ALLOW=ConfigKey("Address ranges that may see logs", "127.0.0.0/8 ::1", "networks"),
     ),
     **_chapter(
+        "Mail",
+        MAIL_HOST=ConfigKey("The SMTP server that takes mail: host or host:port", "localhost"),
+        MAIL_FROM=ConfigKey("The address that mail comes from; blank: dasflex at the host of SERVER_URL"),
+    ),
+    **_chapter(
         "WebSocket",
         WEBSOCKET_URI=ConfigKey("The public address of the daemon"),
         WEBSOCKET_IFACE=ConfigKey("The interface that it listens on", "localhost"),
@@ -207,6 +212,8 @@ class Config:
     view_log_url: str
     main_srv_url: str
     view_log_allow: tuple[Network, ...]
+    mail_host: str
+    mail_from: str
     websocket_uri: str
     websocket_iface: str
     websocket_port: int

@@ -26,7 +26,7 @@ def abilities(site: Site, definition: Definition, find: Callable[[str], Definiti
     yield from _part("formats", can.formats)
     yield from _part("reductions and calculations", can.reductions)
     yield from _part("kinds of clients", can.conventions)
-    more = additions(definition, site.registry, find, site.external)
+    more = additions(offer, definition, site.registry, find, site.external)
     if more:
         yield "  what can be installed"
     for each in more:

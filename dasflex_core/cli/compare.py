@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.answers import Answer
     from dasflex_core.catalog.model import Definition
-    from dasflex_core.cli.das2_server import Das2Example
+    from dasflex_core.cli.das2_server import Das2Example, Description
     from dasflex_core.site import Site
 
 __all__ = ["compare"]
@@ -132,9 +132,13 @@ class Comparison:
     def remarks(self, identifier: str, other: str) -> Iterator[Remark]:
         """What is to be said of a source that both have."""
         try:
-            examples = self._examples(self.site[identifier].definition, other)
+            theirs = self.server.description(other)
+            examples = self._examples(self.site[identifier].definition, theirs)
         except DasflexError as error:
             yield Remark(f"it has no description: {error.message}")
+            return
+        if theirs.qstream:
+            yield Remark("its data are QStreams, which nothing decodes", wrong=False)
             return
         if not examples:
             yield Remark("it has no example with a range of time", wrong=False)
@@ -143,7 +147,7 @@ class Comparison:
             for remark in self._example(identifier, other, example):
                 yield Remark(f"example {number}{title}: {remark.message}", wrong=remark.wrong)
 
-    def _examples(self, definition: Definition, other: str) -> list[Das2Example]:
+    def _examples(self, definition: Definition, theirs: Description) -> list[Das2Example]:
         """The examples of both, each request once."""
         from dasflex_core.catalog.das2_header import das2_header
         from dasflex_core.plan.offering import offered
@@ -151,7 +155,6 @@ class Comparison:
         site = self.site
         offer = offered(definition, site.registry, site.catalog.find, site.external)
         own = read_description(das2_header(definition, offer).decode("ascii"), definition.id)
-        theirs = self.server.description(other)
         return list({each.pairs: each for each in (*theirs.examples, *own.examples)}.values())
 
     def _example(self, identifier: str, other: str, example: Das2Example) -> Iterator[Remark]:

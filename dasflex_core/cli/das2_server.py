@@ -41,11 +41,15 @@ class Das2Example:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a das2 client knows of a source: its title, the technical contact, its examples, its security realm."""
+    """What a das2 client knows of a source: its title, the technical contact, its examples, its security realm.
+
+    `qstream` says that its data are no das stream.
+    """
 
     title: str = ""
     contact: str = ""
     realm: str = ""
+    qstream: bool = False
     examples: tuple[Das2Example, ...] = ()
 
 
@@ -99,7 +103,7 @@ class Das2Server:
                 data += chunk
                 if len(data) > _LONGEST:
                     raise SourceError(f"{self.address} answers {dict(query)} without an end", kind="source.stream")
-        return data.decode("utf-8", "replace")
+        return _plain(data)
 
     @contextmanager
     def _opened(self, query: Pairs) -> Iterator[HTTPResponse]:
@@ -115,12 +119,17 @@ class Das2Server:
             opened = urlopen(request, timeout=self.patience)  # noqa: S310  the scheme was looked at
         except HTTPError as error:
             with error:
-                raise _failure(error.code, error.read(_LONGEST).decode("utf-8", "replace"), self.address) from error
+                raise _failure(error.code, _plain(error.read(_LONGEST)), self.address) from error
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise SourceError(f"{self.address} cannot be reached: {reason}", kind="source.start") from error
         with opened as answer:
             yield answer
+
+
+def _plain(data: bytes) -> str:
+    """What a server wrote, without characters that a terminal would obey."""
+    return "".join(char for char in data.decode("utf-8", "replace") if char.isprintable() or char in "\r\n\t")
 
 
 def _failure(status: int, body: str, address: str) -> AccessError | NotFoundError | SourceError:
@@ -140,7 +149,11 @@ def read_description(text: str, where: str) -> Description:
     """The description of a source: a das2 header, or lines of IDL. Raises `SourceError` for an exception or damage."""
     keys = _header(text, where) if text.lstrip().startswith(("[", "<")) else _lines(text)
     return Description(
-        keys.get("description", ""), keys.get("techContact", ""), keys.get("securityRealm", ""), tuple(_examples(keys))
+        keys.get("description", ""),
+        keys.get("techContact", ""),
+        keys.get("securityRealm", ""),
+        keys.get("qstream") == "1",
+        tuple(_examples(keys)),
     )
 
 

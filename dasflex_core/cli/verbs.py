@@ -202,6 +202,13 @@ def cupdate() -> None:
     programs.cupdate.main(prog_name="dasflex_cupdate")
 
 
+def d2check() -> None:
+    """The program `dasflex_d2check`: `dasflex check` as a cron job that writes mail."""
+    from dasflex_core.cli.d2check import d2check as command
+
+    command.main(prog_name="dasflex_d2check")
+
+
 def sitecat() -> None:
     """The program `dasflex_sitecat`: the verb `catalog merge` under its old name."""
     from dasflex_core.cli import programs

@@ -76,18 +76,16 @@ def capabilities(offer: Offer, registry: Registry) -> Capabilities:
 
 
 def additions(
+    offer: Offer,
     definition: Definition,
     registry: Registry,
     find: Callable[[str], Definition],
     external: tuple[ExternalStage, ...] = (),
 ) -> tuple[Addition, ...]:
-    """What the extras that are not installed would add to a source, each by itself; none that adds nothing.
+    """What the extras that are not installed would add to a source that offers this, each by itself.
 
-    Raises `ConfigError` for a broken definition.
+    None that adds nothing is among them. Raises `ConfigError` for a broken definition.
     """
-    if not registry.extras:
-        return ()
-    offer = offered(definition, registry, find, external)
     now = frozenset(capabilities(offer, registry).ways)
     found = []
     for extra in registry.extras:

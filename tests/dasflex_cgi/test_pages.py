@@ -19,12 +19,16 @@ from dasflex_cgi import pages
 from dasflex_cgi.answering import Front
 from dasflex_cgi.exchange import Answer, Asked
 from dasflex_cgi.logo import draw, png
+from dasflex_cgi.plugin import PAGES
 from dasflex_cgi.source_page import Wording, describe
 from dasflex_cgi.static import find
 from dasflex_core.catalog.model import Cite, Contacts, DataItem, Example, Option
 from dasflex_core.catalog.tree import Entry, index_text
 from dasflex_core.errors import NotFoundError
+from dasflex_core.extras import Extra
 from dasflex_core.site import Source, open_site
+from dasflex_core.stages import StageSpec
+from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "wbr"}
 BROWSER = {"accept": "text/html,*/*", "user-agent": "Mozilla/5.0"}
@@ -267,6 +271,21 @@ def test_a_source_that_fits_no_stage_any_more_still_has_its_page(site, asked, mo
     assert describe(Source(site, gone), "").groups == ()
     monkeypatch.setattr(type(site), "__getitem__", lambda _self, _name: Source(site, gone))
     assert "cannot be told now" in Page(pages.source(site, asked, "x")).text
+
+
+def test_what_an_extra_would_add_stands_on_the_page_of_a_source(site, asked):
+    """And nothing of the kind where all of them are installed."""
+    spec = StageSpec("cdf", "", ARRAYS, StreamType("cdf"), "x:y")
+    info = StreamTypeInfo(spec.produces, "Files <of> CDF", "application/x-cdf", "cdf")
+    extras = (Extra("cdf", "Files", "dasflex[cdf]", "no_such_library", (spec,), (info,)), PAGES)
+    lean = replace(site, registry=replace(site.registry, extras=extras))
+    answer = pages.source(lean, asked, "Examples/Spectra")
+    assert "Files, by" in Page(answer).text
+    text = answer.body.decode("utf-8").replace("&#39;", "'")
+    assert "<li>Files, by <code>pip install 'dasflex[cdf]'</code>: .cdf (Files &lt;of&gt; CDF)</li>" in text
+    assert "<li>The live plot on the page of the source, by <code>pip install 'dasflex[pages]'</code></li>" in text
+    whole = replace(site, registry=replace(site.registry, extras=()))
+    assert "pip install" not in Page(pages.source(whole, asked, "Examples/Spectra")).text
 
 
 def test_a_site_without_sources_says_what_to_do(bare, asked):

@@ -5,9 +5,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
+from dasflex_core.extras import Extra
+from dasflex_core.stages import StageSpec
+from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -234,3 +239,24 @@ def test_what_can_be_had_is_listed_for_files_and_for_installed_sources(bare, fol
         assert re.search(r"^    .*Width of the bins +bin\.time\.max$", done.stdout, re.MULTILINE)
         assert re.search(r"^    das2 +das2 clients", done.stdout, re.MULTILINE)
         assert "fails" not in done.output
+
+
+def test_what_an_extra_would_add_is_listed_with_how_to_install_it(bare):
+    """The same computation as that of the page."""
+    import dasflex_core
+    from dasflex_core.cli.abilities import abilities
+
+    bare.add("Levels", READER)
+    site = dasflex_core.open(bare.root)
+    spec = StageSpec("cdf", "", ARRAYS, StreamType("cdf"), "x:y")
+    info = StreamTypeInfo(spec.produces, "Files of CDF", "application/x-cdf", "cdf")
+    extra = Extra("cdf", "CDF", "dasflex[cdf]", "no_such_library", (spec,), (info,))
+    lean = replace(site, registry=replace(site.registry, extras=(extra,)))
+    lines = list(abilities(lean, site["Levels"].definition, site.catalog.find))
+    assert lines[-3:] == [
+        "  what can be installed",
+        "    pip install 'dasflex[cdf]'  CDF",
+        "      .cdf  Files of CDF  format.type=cdf",
+    ]
+    whole = replace(site, registry=replace(site.registry, extras=()))
+    assert "  what can be installed" not in list(abilities(whole, site["Levels"].definition, site.catalog.find))

@@ -47,7 +47,7 @@ def test_the_help_lists_the_verbs_in_groups(examples):
         for title, text in re.findall(r"(\w+):\n((?:  .+\n)+)", shown)
     }
     assert groups["Data"] == ["get", "plan", "find", "filter", "verify"]
-    assert groups["Definitions"] == ["check", "install", "convert", "catalog", "schema", "plugins"]
+    assert groups["Definitions"] == ["check", "compare", "install", "convert", "catalog", "schema", "plugins"]
     assert set(groups["Servers"]) == {"root", "serve"}
 
 

@@ -51,7 +51,8 @@ WAVEFORM = replace(PLAIN, coords={"time": Coord(), "offset": Coord(of="time")})
 
 
 def added(definition, registry=REGISTRY):
-    return additions(definition, registry, lambda _name: definition)
+    offer = offered(definition, registry, lambda _name: definition)
+    return additions(offer, definition, registry, lambda _name: definition)
 
 
 def test_formats_reductions_and_clients_are_those_with_a_plan():
