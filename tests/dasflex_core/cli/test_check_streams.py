@@ -164,7 +164,7 @@ def test_a_stream_that_was_cut_off_is_not_blamed_for_its_end(bare, folder, monke
     from dasflex_core.cli import checking
 
     monkeypatch.setattr(checking, "MOST", 1000)
-    reads(folder, "headers(); records(1000); print('no packet')")
+    reads(folder, "headers(); records(20_000); print('no packet')")
     assert told(bare, folder) == []
 
 

@@ -577,8 +577,14 @@ def test_any_text_is_a_template_or_a_configuration_error(text):
         assert error.kind == "config.bad-value"
         assert re.search(r"at (line \d+, )?column \d+: ", str(error))
     else:
-        commands = template.render({"read.x": "v"}, python=PYTHON, environ={"A": "v"})
-        assert all(command and all(isinstance(argument, str) for argument in command) for command in commands)
+        values = {each.name: "v" for each in template.parameters}
+        variables = dict.fromkeys(template.environment, "v")
+        commands, error = outcome(template.render, values, python=PYTHON, environ=variables)
+        if error:  # a value in which something is looked for has not got it
+            assert error.kind == "query.missing-parameter"
+            assert any(each.subs for each in template.parameters)
+        else:
+            assert all(command and all(isinstance(argument, str) for argument in command) for command in commands)
 
 
 def test_a_long_template_is_parsed_in_proportion_to_its_length():
