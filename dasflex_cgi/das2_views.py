@@ -28,6 +28,11 @@ __all__ = ["DAS2_TEXT", "SERVERS", "Das2Query", "header", "list_of", "peers", "r
 DAS2_TEXT: Final = "text/vnd.das2.das2stream; charset=utf-8"
 #: The words that `server=` may be.
 SERVERS: Final = ("id", "logo", "list", "discovery", "dsdf", "dataset", "compactdataset", "peers")
+#: What some das2 servers answer too, and why this one does not.
+_NOT_HERE: Final[Mapping[str, str]] = {
+    "image": "server=image: this server draws no pictures; ask for the data with server=dataset, or open the page of "
+    "the source in a browser",
+}
 _OF_A_SOURCE: Final = ("dsdf", "dataset", "compactdataset")
 _OWN_KEYS: Final = ("server", "dataset")
 
@@ -42,9 +47,14 @@ class Das2Query:
 
 
 def read_query(pairs: Pairs) -> Das2Query:
-    """Takes the pairs of a das2 query apart, whatever their order and case. Raises `QueryError` for other words."""
+    """Takes the pairs of a das2 query apart, whatever their order and case.
+
+    Raises `QueryError` for other words, of the kind `query.not-offered` for those that other servers answer.
+    """
     server = _single(pairs, "server")
     word = server.lower()
+    if word in _NOT_HERE:
+        raise QueryError(_NOT_HERE[word], kind="query.not-offered")
     if word not in SERVERS:
         raise QueryError(f"server={shown(server)} is not answered here; there are {', '.join(SERVERS)}")
     dataset = ""

@@ -191,6 +191,9 @@ def _das2(registry: Registry) -> Node:
     }
     answers = answers_of(registry, (), closed=True) | failures(registry, ("404",)) | _MOVED
     del answers["413"]  # these clients are told 503, of which they show the text
+    answers |= {
+        "501": answers["500"] | {"description": "Other servers answer this word of `server`, and this one does not"}
+    }
     kinds = ("text/html", "text/plain", "text/xml", "application/octet-stream", *_PICTURES, *sorted(media))
     answers |= _said("The first page, or what `server` asks for", kinds, {})
     params = [

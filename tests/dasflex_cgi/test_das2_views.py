@@ -97,7 +97,15 @@ class TestPlaces:
             assert headers["Content-Type"].startswith(kind)
             assert headers["Content-Type"] == kind or kind != "application/octet-stream"
 
-    @pytest.mark.parametrize("server", ["image", "authenticator", "groups", "x%0d%0ay", "list&server=id", "datasets"])
+    def test_pictures_are_not_drawn_here_and_clients_are_told_so(self, front):
+        for query in ("image", "IMAGE&dataset=examples/random&start_time=2017-01-01&end_time=2017-01-02"):
+            status, headers, body = ask(front, f"/?server={query}")
+            assert status == 501
+            assert headers["Content-Type"] == "text/vnd.das2.das2stream; charset=utf-8"
+            assert body.startswith(b'[00]000025<stream version="2.2" />\n[xx]')
+            assert b"draws no pictures" in body
+
+    @pytest.mark.parametrize("server", ["authenticator", "groups", "x%0d%0ay", "list&server=id", "datasets"])
     def test_q2_anything_else_is_a_clean_400(self, front, server):
         status, headers, body = ask(front, f"/?server={server}")
         assert status == 400
