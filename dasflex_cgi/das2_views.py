@@ -8,6 +8,7 @@ The forms are those that the das2 clients in use read; they are older than any t
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from dasflex_cgi import about
@@ -29,6 +30,8 @@ DAS2_TEXT: Final = "text/vnd.das2.das2stream; charset=utf-8"
 #: The words that `server=` may be.
 SERVERS: Final = ("id", "logo", "list", "discovery", "dsdf", "dataset", "compactdataset", "peers")
 _OF_A_SOURCE: Final = ("dsdf", "dataset", "compactdataset")
+#: What the protocol has too, and this server cannot do.
+_NOT_HERE: Final[Mapping[str, str]] = MappingProxyType({"image": "makes no pictures; ask for the data, server=dataset"})
 _OWN_KEYS: Final = ("server", "dataset")
 
 
@@ -45,6 +48,8 @@ def read_query(pairs: Pairs) -> Das2Query:
     """Takes the pairs of a das2 query apart, whatever their order and case. Raises `QueryError` for other words."""
     server = _single(pairs, "server")
     word = server.lower()
+    if word in _NOT_HERE:
+        raise QueryError(f"This server {_NOT_HERE[word]}", kind="query.not-implemented")
     if word not in SERVERS:
         raise QueryError(f"server={shown(server)} is not answered here; there are {', '.join(SERVERS)}")
     dataset = ""

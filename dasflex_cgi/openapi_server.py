@@ -189,7 +189,7 @@ def _das2(registry: Registry) -> Node:
     media = {
         each.media_type.partition(";")[0] for each in registry.stream_types if each.type.kind in ("das", "qstream")
     }
-    answers = answers_of(registry, (), closed=True) | failures(registry, ("404",)) | _MOVED
+    answers = answers_of(registry, (), closed=True) | failures(registry, ("404", "501")) | _MOVED
     del answers["413"]  # these clients are told 503, of which they show the text
     kinds = ("text/html", "text/plain", "text/xml", "application/octet-stream", *_PICTURES, *sorted(media))
     answers |= _said("The first page, or what `server` asks for", kinds, {})

@@ -15,6 +15,7 @@ __all__ = ["STATUSES", "public_text", "status_of"]
 #: The status of each kind of error, or of a whole family of kinds.
 STATUSES: Final[Mapping[str, int]] = {
     "query.too-large": 413,
+    "query.not-implemented": 501,
     "query": 400,
     "access.log-in": 401,
     "access": 403,

@@ -51,7 +51,8 @@ class QueryError(DasflexError, ValueError):
     """The client asked for something that cannot be.
 
     Kinds: `query.unknown-parameter`, `query.bad-value`, `query.bad-time`, `query.bad-range`,
-    `query.missing-parameter`, `query.no-plan`, `query.unreachable-type`, `query.too-large`.
+    `query.missing-parameter`, `query.no-plan`, `query.unreachable-type`, `query.too-large`,
+    `query.not-implemented`.
     """
 
     default_kind = "query"

@@ -59,6 +59,7 @@ _WHY: Final = {
     "404": "There is no such source",
     "413": "The answer would cost more than the site allows",
     "500": "The reader of the source failed before it gave any data, or the server is not set up for this",
+    "501": "The protocol has such a request, and this server cannot answer it",
     "503": "The server is busy: come again later",
     "504": "The reader of the source gave nothing for too long",
 }
