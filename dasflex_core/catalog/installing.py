@@ -54,9 +54,9 @@ def install(
     """
     root = root.absolute()
     with locked(root):
-        run = _Run(root, vocabulary, publisher, changes or Changes(root, dry=dry))
+        run = _Run(root, vocabulary, publisher, changes if changes is not None else Changes(root, dry=dry))
         report = run.report(fresh=fresh, only=only)
-        run.changes.settle()
+        run.changes.settle(MEMORY)
         return report
 
 
@@ -66,7 +66,7 @@ def update(root: Path, vocabulary: Vocabulary, publisher: Publisher) -> TreeRepo
     with locked(root):
         run = _Run(root, vocabulary, publisher, Changes(root))
         report = run.updated()
-        run.changes.settle()
+        run.changes.settle(MEMORY)
         return report
 
 

@@ -109,6 +109,9 @@ def install_files(  # the options of the verb, and of the older program
 
     from dasflex_core.catalog.bringing import bring, copy, named
     from dasflex_core.catalog.changing import Changes
+    from dasflex_core.catalog.documents import place_in
+    from dasflex_core.catalog.findings import Finding
+    from dasflex_core.catalog.identifiers import folded
     from dasflex_core.catalog.installing import install as run
     from dasflex_core.catalog.walk import Vocabulary
 
@@ -118,10 +121,16 @@ def install_files(  # the options of the verb, and of the older program
     found: list[Finding] = []
     places: set[str] = set()
     made: list[str] = []
+    taken: dict[str, Path] = {}
     for file in files:
         name = named(file, vocabulary, identifier=identifier, below=below)
         brought = bring(file, name, root / "definitions", site.catalog, vocabulary)
         wrong = [*brought.reading.findings]
+        if not wrong and taken.setdefault(folded(name), brought.file) != brought.file:
+            message = (
+                f"the id {name!r} is that of {taken[folded(name)]} too; give it another, or leave one of the two out"
+            )
+            wrong.append(Finding("config.bad-value", message, place_in(file, ("id",), vocabulary.forms)))
         if not dry and not wrong:
             wrong += copy(brought, site.catalog, changes)
         found += wrong
