@@ -166,6 +166,23 @@ def test_an_install_that_only_looked_leaves_what_can_be_undone(root):
     assert title(root, "one") == "One"
 
 
+@pytest.mark.parametrize("name", ["old", "one"])
+def test_what_would_change_by_a_file_from_elsewhere_is_what_changes(root, elsewhere, name):
+    def held() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and path.name != ".made.json"}
+
+    before = held()
+    told = install(root, "--check", "--id", name, elsewhere / "old.dsdf")
+    assert (told.returncode, held()) == (0, before)
+    done = install(root, "--id", name, elsewhere / "old.dsdf")
+    after = {path: data for path, data in held().items() if ".undo" not in str(path)}
+    changed = [path for path in {*before, *after} if before.get(path) != after.get(path) and ".undo" not in str(path)]
+    count = done.stdout.splitlines()[-1]
+    assert told.stdout.splitlines() == [f"would be made {name}", f"{len(changed)} files would change", count]
+    assert len(changed) > 5
+    assert told.stderr == done.stderr
+
+
 @pytest.mark.parametrize("place", ["file", "option", "inside"])
 def test_an_id_that_differs_only_in_case_from_one_that_is_there_is_refused(root, elsewhere, place):
     other, words = elsewhere / "ONE.dsdf", []
