@@ -7,15 +7,18 @@ It was chosen by measurement; the figures are in the guide on running the server
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote_from_bytes
 
 from dasflex_core.errors import DasflexError
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
-__all__ = ["HttpServer"]
+__all__ = ["HttpServer", "Unread"]
 
 #: Bytes that may wait for a slow client before its reader has to wait: a response is never held as a whole.
 _WAITING: Final = 1 << 19
@@ -28,7 +31,21 @@ _MORE_CONNECTIONS: Final = 1000
 #: An HTTP server on this machine that is in front of us, and the headers in which it says for whom it asks.
 _FRONT: Final = "127.0.0.1"
 _FORWARDED: Final = frozenset(("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"))
+#: What a line of a log may hold as it is.
+_PRINTABLE: Final = bytes(range(0x20, 0x7F))
 _LOGGER: Final = logging.getLogger("waitress")
+
+
+class Unread(NamedTuple):
+    """A request that could not be read, so that it never reaches the application: whose, its first line, and why.
+
+    What is no printable ASCII in the line is escaped by `%`.
+    """
+
+    client: str
+    line: str
+    status: int
+    why: str
 
 
 class HttpServer:
@@ -36,10 +53,17 @@ class HttpServer:
 
     `workers` requests are answered at once, each in a thread; more of them wait. What an HTTP server on this machine
     that is in front of this one says of the client and the host is believed. All methods are for the thread that turns
-    it. Once it is `ending`, answers that break off are not noted: it is we who end them.
+    it. Once it is `ending`, answers that break off are not noted: it is we who end them. `unread` is told of requests
+    that are refused here, in one of the threads that answer.
     """
 
-    def __init__(self, application: WSGIApplication, listener: socket.socket, workers: int) -> None:
+    def __init__(
+        self,
+        application: WSGIApplication,
+        listener: socket.socket,
+        workers: int,
+        unread: Callable[[Unread], None] = lambda _unread: None,
+    ) -> None:
         import waitress
 
         self.ending = False
@@ -61,7 +85,7 @@ class HttpServer:
             trusted_proxy=_FRONT,
             trusted_proxy_headers=_FORWARDED,
         )
-        self._server.channel_class = _channel
+        self._server.channel_class = partial(_channel, unread)
 
     def turn(self, seconds: float) -> None:
         """Takes requests and sends what there is to send, for at most so many seconds of waiting."""
@@ -99,8 +123,8 @@ class HttpServer:
         return True
 
 
-def _channel(*args: object, **named: object) -> object:
-    """A connection whose answers have their headers as the application wrote them.
+def _channel(unread: Callable[[Unread], None], *args: object, **named: object) -> object:
+    """A connection whose answers have their headers as the application wrote them; `unread` hears of no requests.
 
     waitress waits for a body that has been announced by `Expect: 100-continue` even where the request has none.
     """
@@ -108,6 +132,7 @@ def _channel(*args: object, **named: object) -> object:
 
     channel = HTTPChannel(*args, **named)
     channel.task_class = _task
+    channel.error_task_class = partial(_refusal, unread)
     go_on = channel.send_continue
 
     def send_continue() -> None:
@@ -140,6 +165,17 @@ def _task(channel: object, request: Any) -> object:  # noqa: ANN401  waitress ha
 
     task.build_response_header = build
     return task
+
+
+def _refusal(unread: Callable[[Unread], None], channel: Any, request: Any) -> object:  # noqa: ANN401  as above
+    """The answering of a request that could not be read."""
+    from waitress.task import ErrorTask
+
+    if request.error.code < 500:  # else it was read, and has failed since
+        line: bytes = getattr(request, "first_line", b"")
+        client = channel.addr[0] if isinstance(channel.addr, tuple) else ""
+        unread(Unread(client, quote_from_bytes(line, _PRINTABLE), request.error.code, request.error.body))
+    return ErrorTask(channel, request)
 
 
 def _spelt(head: bytes, written: dict[str, str]) -> bytes:

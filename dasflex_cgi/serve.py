@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import sys
+import time
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -17,6 +18,8 @@ from dasflex_core.errors import ConfigError, DasflexError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dasflex_cgi.current import Current
+    from dasflex_cgi.http_server import Unread
     from dasflex_cgi.metrics import Served
     from dasflex_cgi.scgi import Answering, ScgiServer
     from dasflex_core.site import Site
@@ -62,7 +65,7 @@ def serve(
     number = listener.getsockname()[1]
     served, end_metrics = (current, _nothing) if metrics_port is None else _metered(current, metrics_port)
     stopping = Stopping(grace)
-    http = HttpServer(served, listener, workers)
+    http = HttpServer(served, listener, workers, lambda unread: _log_unread(current, unread))
     scgi = _scgi(site, served) if warm else None
     for remark in (*site.config.remarks, *site.remarks):
         _note(f"note: {remark}")
@@ -73,6 +76,25 @@ def serve(
         stopping.run(http, scgi, current)
     finally:
         end_metrics()
+
+
+def _log_unread(current: Current, unread: Unread) -> None:
+    """Logs a request that could not be read, which has no other trace."""
+    from dasflex_core.logs import LogEntry, RequestLog
+    from dasflex_core.run.records import new_request_id
+
+    method, _, rest = unread.line.partition(" ")
+    entry = LogEntry(
+        time=time.time(),
+        client=unread.client,
+        request=new_request_id(),
+        method=method,
+        target=rest.rpartition(" ")[0] or rest,
+        status=unread.status,
+        kind="query",
+        message=f"This is no request of HTTP: {unread.why}",
+    )
+    RequestLog(current.site.config.log_path, _note).write(entry)
 
 
 def listening(host: str, port: int) -> socket.socket:

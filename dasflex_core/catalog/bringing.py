@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.catalog.documents import Directories, Document, faults_of, load_document
+from dasflex_core.catalog.documents import Directories, Document, faults_of, load_document, place_in
 from dasflex_core.catalog.findings import Finding
 from dasflex_core.catalog.identifiers import folded, id_fault
 from dasflex_core.catalog.read_toml import Reading, examine, examine_file, id_of, is_source_file
@@ -86,8 +86,27 @@ def bring(file: Path, identifier: str, definitions: Path, catalog: Catalog, voca
     fault = id_fault(identifier)
     if fault:
         return Brought(file, file, Reading(None, (Finding("config.bad-value", fault, Place(str(file), key="id")),)))
+    rival = _rival(file, identifier, catalog, vocabulary)
+    if rival is not None:
+        return Brought(file, file, Reading(None, (rival,)))
     target = _place(file, identifier, definitions, catalog)
     return Brought(file, target, read_as(file, identifier, target.parent, directories, vocabulary))
+
+
+def _rival(file: Path, identifier: str, catalog: Catalog, vocabulary: Vocabulary) -> Finding | None:
+    """What is wrong with an id that leads to another source: one that differs only in case, or had it before."""
+    try:
+        present = catalog.find(identifier)
+    except DasflexError:  # it is new
+        return None
+    if present.id == identifier or not Path(present.file).exists():
+        return None
+    if folded(present.id) == folded(identifier):
+        why = f"is that of {present.file} too, since ids match without regard to case; write {present.id!r}"
+        message = f"the id {identifier!r} {why} to replace that, remove that file, or give this one another id"
+    else:
+        message = f"the id {identifier!r} leads to {present.id}, of {present.file}; give this one another id"
+    return Finding("config.bad-value", message, place_in(file, ("id",), vocabulary.forms))
 
 
 def _place(file: Path, identifier: str, definitions: Path, catalog: Catalog) -> Path:

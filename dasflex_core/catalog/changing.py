@@ -76,9 +76,15 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self.made or self.replaced or self.removed)
 
-    def settle(self) -> None:
-        """Keeps what was replaced for `undo`, in place of what an install before did."""
-        if self.dry or not self._keeps or not self:
+    def settle(self, minor: str = "") -> None:
+        """Keeps what was replaced for `undo`, in place of what an install before did.
+
+        A change of the file `minor` alone is none that anybody would undo: what was kept before stays.
+        """
+        if self.dry or not self._keeps:
+            return
+        if {*self.made, *self.replaced, *self.removed} <= {minor}:
+            shutil.rmtree(self._aside, ignore_errors=True)
             return
         self._folder(self._aside, shown=False)
         journal = {"made": self.made, "kept": [*self.replaced, *self.removed]}

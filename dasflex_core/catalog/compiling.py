@@ -8,6 +8,7 @@ enough to tell whether ids and views go together.
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dasflex_core.catalog.documents import Directories, Document, describes_directory, place_in
@@ -37,13 +38,21 @@ class Compilation:
     """One run over a tree of definitions.
 
     `good` are the definitions that are right, by folded id; those in `same` are outlines of what was installed already.
-    `broken` are the files of the others; `records` are what is to be remembered.
+    `broken` are the files of the others; `records` are what is to be remembered. `expected` are definitions by the path
+    that they would have below `definitions`, in place of what has their ids there.
     """
 
-    def __init__(self, definitions: Path, catalog: Catalog, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        definitions: Path,
+        catalog: Catalog,
+        vocabulary: Vocabulary,
+        expected: Mapping[str, Definition] = MappingProxyType({}),
+    ) -> None:
         self.definitions = definitions
         self.catalog = catalog
         self.vocabulary = vocabulary
+        self.expected = expected
         self.before = self._entries()
         self.good: dict[str, Definition] = {}
         self.same: set[str] = set()
@@ -77,6 +86,7 @@ class Compilation:
         """
         self._partial = only is not None
         paths = [path for path in tree_files(self.definitions, self.vocabulary.forms) if not self._is_directory(path)]
+        paths = [*(path for path in paths if not self._is_replaced(path, memory)), *map(Path, self.expected)]
         standing: dict[str, Record] = {}
         for path in paths:
             name = str(path)
@@ -90,14 +100,21 @@ class Compilation:
                 stands = record.stands()
                 if stands:
                     standing[name] = stands
-        changed = [path for path in paths if str(path) not in standing and (only is None or str(path) in only)]
+        looked = [path for path in paths if str(path) not in standing and (only is None or str(path) in only)]
+        changed = [path for path in looked if str(path) not in self.expected]
         self._take(paths, changed, standing, memory)
+
+    def _is_replaced(self, path: Path, memory: Memory) -> bool:
+        """Whether one of the definitions that are expected would be in place of that file."""
+        record = memory.records.get(str(path))
+        held = {folded(each.id) for each in self.expected.values()}
+        return str(path) in self.expected or (record is not None and folded(record.id) in held)
 
     def _take(
         self, paths: Iterable[Path], changed: Iterable[Path], standing: dict[str, Record], memory: Memory
     ) -> None:
         """Takes the definitions in their order: those that changed, those that show one of them, and the outlines."""
-        readings = {str(path): self._reading(path) for path in changed}
+        readings = {**{str(path): self._reading(path) for path in changed}, **self.expected}
         moved = {name for path, record in memory.records.items() if path not in standing for name in _names(record)}
         moved |= {name for made in readings.values() if made for name in _names(made)}
         while again := [path for path, record in standing.items() if moved & {folded(each) for each in record.shows}]:

@@ -11,6 +11,7 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dasflex_core.catalog.changing import Changes, locked
@@ -43,21 +44,22 @@ def install(
     publisher: Publisher | None = None,
     *,
     fresh: bool = False,
-    dry: bool = False,
     only: AbstractSet[str] | None = None,
     changes: Changes | None = None,
+    expected: Mapping[str, Definition] = MappingProxyType({}),
 ) -> TreeReport:
     """Installs the definitions below `root` that have changed, and gives what came of it.
 
     Without a `publisher` what is public stays as it is, but for the lists of sources. With `fresh` all definitions are
-    read; with `dry` nothing is written; with `only` the files of these paths are read and no others. `changes` has what
-    was changed before as a part of this install. Only an `OSError` of the index itself is raised.
+    read; with `only` the files of these paths are read and no others. `changes` has what was changed before as a part
+    of this install, and nothing is written where they are dry; `expected` has what would have been copied, by its path.
+    Only an `OSError` of the index itself is raised.
     """
     root = root.absolute()
     with locked(root):
-        run = _Run(root, vocabulary, publisher, changes or Changes(root, dry=dry))
+        run = _Run(root, vocabulary, publisher, changes if changes is not None else Changes(root), expected)
         report = run.report(fresh=fresh, only=only)
-        run.changes.settle()
+        run.changes.settle(MEMORY)
         return report
 
 
@@ -67,21 +69,28 @@ def update(root: Path, vocabulary: Vocabulary, publisher: Publisher) -> TreeRepo
     with locked(root):
         run = _Run(root, vocabulary, publisher, Changes(root))
         report = run.updated()
-        run.changes.settle()
+        run.changes.settle(MEMORY)
         return report
 
 
 class _Run:
     """One install."""
 
-    def __init__(self, root: Path, vocabulary: Vocabulary, publisher: Publisher | None, changes: Changes) -> None:
+    def __init__(
+        self,
+        root: Path,
+        vocabulary: Vocabulary,
+        publisher: Publisher | None,
+        changes: Changes,
+        expected: Mapping[str, Definition] = MappingProxyType({}),
+    ) -> None:
         self.root = root
         self.sources = root / "sources"
         self.public = root / "public"
         self.catalog = Catalog(root)
         self.publisher = publisher
         self.changes = changes
-        self.work = Compilation(root / "definitions", self.catalog, vocabulary)
+        self.work = Compilation(root / "definitions", self.catalog, vocabulary, expected)
         self.whole = publisher.mark(vocabulary) if publisher else ""
         self.kept: Mapping[str, Definition] = {}
 

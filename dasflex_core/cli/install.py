@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dasflex_core.catalog.findings import Finding
+    from dasflex_core.catalog.model import Definition
     from dasflex_core.catalog.publishing import Publisher
     from dasflex_core.catalog.tree import TreeReport
     from dasflex_core.site import Site
@@ -89,10 +90,12 @@ def install(  # noqa: PLR0917  click gives them by name
 
 def install_tree(site: Site, publish: Publisher, *, dry: bool = False) -> TreeReport:
     """Installs what has changed below `definitions/`."""
+    from dasflex_core.catalog.changing import Changes
     from dasflex_core.catalog.installing import install as run
     from dasflex_core.catalog.walk import Vocabulary
 
-    return run(site.config.root, Vocabulary.of(site.registry, site.config.datasrc_inc), publish, dry=dry)
+    vocabulary = Vocabulary.of(site.registry, site.config.datasrc_inc)
+    return run(site.config.root, vocabulary, publish, changes=Changes(site.config.root.absolute(), dry=dry))
 
 
 def install_files(  # the options of the verb, and of the older program
@@ -109,6 +112,9 @@ def install_files(  # the options of the verb, and of the older program
 
     from dasflex_core.catalog.bringing import bring, copy, named
     from dasflex_core.catalog.changing import Changes
+    from dasflex_core.catalog.documents import place_in
+    from dasflex_core.catalog.findings import Finding
+    from dasflex_core.catalog.identifiers import folded
     from dasflex_core.catalog.installing import install as run
     from dasflex_core.catalog.walk import Vocabulary
 
@@ -117,20 +123,30 @@ def install_files(  # the options of the verb, and of the older program
     changes = Changes(root, dry=dry)
     found: list[Finding] = []
     places: set[str] = set()
-    made: list[str] = []
+    expected: dict[str, Definition] = {}
+    warnings: list[Finding] = []
+    taken: dict[str, Path] = {}
     for file in files:
         name = named(file, vocabulary, identifier=identifier, below=below)
         brought = bring(file, name, root / "definitions", site.catalog, vocabulary)
         wrong = [*brought.reading.findings]
-        if not dry and not wrong:
+        if not wrong and taken.setdefault(folded(name), brought.file) != brought.file:
+            message = (
+                f"the id {name!r} is that of {taken[folded(name)]} too; give it another, or leave one of the two out"
+            )
+            wrong.append(Finding("config.bad-value", message, place_in(file, ("id",), vocabulary.forms)))
+        if not wrong:
             wrong += copy(brought, site.catalog, changes)
         found += wrong
-        if not wrong and (not dry or brought.is_there):
+        if wrong:
+            continue
+        if dry and not brought.is_there and brought.reading.definition:
+            expected[str(brought.target)] = replace(brought.reading.definition, file=str(brought.target))
+            warnings += brought.reading.warnings
+        else:
             places.add(str(brought.target))
-        elif not wrong and brought.reading.definition:
-            made.append(brought.reading.definition.id)
-    report = run(root, vocabulary, publish, dry=dry, only=places, changes=changes)
-    return replace(report, findings=(*found, *report.findings), changed=(*report.changed, *made))
+    report = run(root, vocabulary, publish, only=places, changes=changes, expected=expected)
+    return replace(report, findings=(*found, *report.findings), warnings=(*warnings, *report.warnings))
 
 
 def tell(report: TreeReport, *, dry: bool = False) -> None:

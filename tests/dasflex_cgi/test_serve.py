@@ -117,6 +117,26 @@ def test_a_query_that_is_empty_and_a_missing_host_are_no_trouble(serving, exampl
     assert b" 200 " in raw(server.base, b"GET /? HTTP/1.0\r\n\r\n").splitlines()[0]
 
 
+@pytest.mark.parametrize(
+    ("request_", "status", "logged"),
+    [
+        (b"GET /source/\xff\xfe HTTP/1.0\r\n\r\n", 400, ' GET "/source/%FF%FE" 400 '),
+        (b"GET /a HTTP/1.0\r\nno header at all\r\n\r\n", 400, ' GET "/a" 400 '),
+        (b"GET /a HTTP/1.1\r\nX-Long: " + b"x" * 300_000 + b"\r\n\r\n", 431, " 431 "),
+    ],
+    ids=["bytes", "header", "long"],
+)
+def test_a_request_that_cannot_be_read_has_a_line_in_the_log(serving, bare, wait_until, request_, status, logged):
+    server = serving("--port", "0", "--config", bare.config)
+
+    def lines() -> str:
+        return "".join(path.read_text(encoding="utf-8") for path in (bare.root / "log").glob("127.0.0.1_*.log"))
+
+    assert int(raw(server.base, request_).split()[1]) == status
+    assert wait_until(lambda: "This is no request of HTTP" in lines(), 2)
+    assert logged in lines()
+
+
 def test_head_has_no_body_and_no_length(serving, examples):
     server = serving("--port", "0", "--config", examples.config)
     request = (

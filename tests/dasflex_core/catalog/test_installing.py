@@ -13,7 +13,7 @@ import pytest
 
 import dasflex_core
 from dasflex_core.catalog import compiling
-from dasflex_core.catalog.changing import undo
+from dasflex_core.catalog.changing import Changes, undo
 from dasflex_core.catalog.installing import install, update
 from dasflex_core.catalog.publishing import Publication, publisher
 from dasflex_core.catalog.remembering import MEMORY
@@ -261,7 +261,7 @@ def test_a_check_says_what_an_install_would_do_and_does_nothing(tree):
     tree.add("c/new")
     (tree.root / "definitions" / "b" / "three.toml").unlink()
     before = {path: path.read_bytes() for path in tree.root.rglob("*") if path.is_file()}
-    told = tree.install(dry=True)
+    told = tree.install(changes=Changes(tree.root, dry=True))
     assert {path: path.read_bytes() for path in tree.root.rglob("*") if path.is_file()} == before
     done = tree.install()
     assert (told.changed, told.removed, told.files) == (done.changed, done.removed, done.files)

@@ -156,6 +156,70 @@ def test_a_check_tells_and_changes_nothing(root, elsewhere):
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
 
 
+def test_an_install_that_only_looked_leaves_what_can_be_undone(root):
+    definition = root / "definitions" / "one.toml"
+    definition.write_text(SOURCE.format("Other"), encoding="utf-8")
+    assert install(root).returncode == 0
+    os.utime(definition, (1, 1))  # the next install looks into the file, and remembers its new time
+    assert install(root).stdout == "1 sources\n"
+    assert install(root, "--undo").returncode == 0
+    assert title(root, "one") == "One"
+
+
+@pytest.mark.parametrize("name", ["old", "one"])
+def test_what_would_change_by_a_file_from_elsewhere_is_what_changes(root, elsewhere, name):
+    def held() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and path.name != ".made.json"}
+
+    before = held()
+    told = install(root, "--check", "--id", name, elsewhere / "old.dsdf")
+    assert (told.returncode, held()) == (0, before)
+    done = install(root, "--id", name, elsewhere / "old.dsdf")
+    after = {path: data for path, data in held().items() if ".undo" not in str(path)}
+    changed = [path for path in {*before, *after} if before.get(path) != after.get(path) and ".undo" not in str(path)]
+    count = done.stdout.splitlines()[-1]
+    assert told.stdout.splitlines() == [f"would be made {name}", f"{len(changed)} files would change", count]
+    assert len(changed) > 5
+    assert told.stderr == done.stderr
+
+
+@pytest.mark.parametrize("place", ["file", "option", "inside"])
+def test_an_id_that_differs_only_in_case_from_one_that_is_there_is_refused(root, elsewhere, place):
+    other, words = elsewhere / "ONE.dsdf", []
+    text = OLD
+    if place == "option":
+        other, words = elsewhere / "old.dsdf", ["--id", "ONE"]
+    if place == "inside":
+        other, text = elsewhere / "old.dsdf", f"{OLD}localId = 'One'\n"
+    other.write_text(text, encoding="utf-8")
+    files = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    done = install(root, *words, other)
+    assert done.returncode == 1
+    line = 6 if place == "inside" else 1
+    assert f"{other}:{line}: " in done.stderr
+    assert f"is that of {root / 'definitions' / 'one.toml'} too, since ids match without regard to case" in done.stderr
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == files
+
+
+def test_of_two_files_whose_ids_differ_only_in_case_the_first_is_installed(root, elsewhere):
+    (elsewhere / "OLD.dsdf").write_text(OLD.replace("An old", "Another"), encoding="utf-8")
+    done = install(root, elsewhere / "old.dsdf", elsewhere / "OLD.dsdf")
+    assert done.returncode == 1
+    assert "made old" in done.stdout
+    assert f"{elsewhere / 'OLD.dsdf'}:1: " in done.stderr
+    assert not (root / "definitions" / "OLD.dsdf").exists()
+
+
+def test_a_former_id_is_not_taken_from_the_source_that_had_it(root, elsewhere):
+    held = (root / "definitions" / "one.toml").read_text(encoding="utf-8")
+    (root / "definitions" / "one.toml").write_text(f'was = ["old"]\n{held}', encoding="utf-8")
+    assert install(root).returncode == 0
+    done = install(root, elsewhere / "old.dsdf")
+    assert done.returncode == 1
+    assert "leads to one" in done.stderr
+    assert (root / "definitions" / "one.toml").exists()
+
+
 def test_an_install_is_undone_once(root):
     (root / "definitions" / "one.toml").write_text(SOURCE.format("Changed"), encoding="utf-8")
     assert install(root).stdout == "made one\n1 sources\n"
