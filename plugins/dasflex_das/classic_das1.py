@@ -11,17 +11,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dasflex_core.catalog.dsdf_keys import DAS1
+from dasflex_core.catalog.dsdf_syntax import parse_dsdf
 from dasflex_core.classic import number, options
 from dasflex_core.errors import ConfigError, QueryError
-from dasflex_das.das1_dsdf import dsdf_entries
 from dasflex_das.das1_facts import Das1Facts, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["from_das1", "from_tagged_das1"]
+__all__ = ["dsdf_entries", "from_das1", "from_tagged_das1"]
 
 _TAG: Final = b":b0:"
+#: A DSDF file takes a few kilobytes; what is longer than this many bytes is something else.
+_LONGEST: Final = 1 << 20
+#: What is read of a DSDF, whose keys match without regard to case.
+_KEYS: Final = {name.lower(): name for name in (*DAS1, "description")}
 _FORMS: Final = ("x_multi_y", "x_tagged_y_scan", "x_y_z")
 #: Options of the converter of tagged das1 as the words of a DSDF, and those that mean nothing here.
 _VALUED: Final = {"-xWidth": "x_sample_width", "-yUnit": "y_unit", "-zUnit": "z_unit", "-tBeg": "begin", "-t": "form"}
@@ -34,7 +39,7 @@ def from_das1(arguments: Sequence[str], _head: bytes) -> list[str]:
     program = "das2_from_das1"
     own = 2 if arguments and arguments[0] == "-I" else 0  # what begins with a hyphen behind END is a parameter
     _found, (file, begin, end) = options(program, arguments[own : own + 3], count=(3, 3))
-    return _words(program, _entries(program, file), begin, end)
+    return _words(program, dsdf_entries(program, file), begin, end)
 
 
 def from_tagged_das1(arguments: Sequence[str], head: bytes) -> list[str]:
@@ -45,7 +50,7 @@ def from_tagged_das1(arguments: Sequence[str], head: bytes) -> list[str]:
     """
     program = "das2_from_tagged_das1"
     found, files = _scanned(program, arguments)
-    entries: dict[str, object] = {**(_entries(program, files[0]) if files else {})}
+    entries = dsdf_entries(program, files[0]) if files else {}
     entries |= {word: found[word] for word in ("x_sample_width", "y_unit", "z_unit") if word in found}
     form = str(entries.setdefault("form", _FORMS[0]))
     if "form" in found:
@@ -104,9 +109,21 @@ def _values(program: str, head: bytes) -> int:
     return max(0, size // 4 - 1)
 
 
-def _entries(program: str, file: str) -> dict[str, object]:
-    """The entries of a DSDF, and its name as that of the source."""
-    return {**dsdf_entries(program, file), "source": Path(file).name}
+def dsdf_entries(program: str, file: str) -> dict[str, object]:
+    """What a DSDF says of das1 data by its keys, and its name as that of the source. Raises `QueryError`."""
+    try:
+        with Path(file).open("rb") as opened:
+            raw = opened.read(_LONGEST + 1)
+        text = raw.decode()
+    except (OSError, ValueError) as error:
+        raise QueryError(f"{program}: the DSDF file {file} cannot be read: {error}", kind="query.bad-value") from error
+    if len(raw) > _LONGEST:
+        raise QueryError(f"{program}: {file} is longer than {_LONGEST:,} bytes", kind="query.bad-value")
+    syntax = parse_dsdf(text.replace("\r\n", "\n").removeprefix("\ufeff"))
+    for fault in syntax.faults:
+        raise QueryError(f"{program}: {file}, line {fault.line}: {fault.message}", kind="query.bad-value")
+    found = {_KEYS[name]: entry.text for entry in syntax.entries if (name := entry.key.lower()) in _KEYS}
+    return {**found, "source": Path(file).name}
 
 
 def _words(program: str, entries: dict[str, object], begin: str, end: str) -> list[str]:
