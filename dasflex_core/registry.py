@@ -50,10 +50,7 @@ CORE_IMPORTERS = (
     ),
 )
 #: The tables of definitions that the core itself keeps for whoever has a use for them.
-CORE_TABLES = (
-    declarations.DefinitionTable("das1", "What das1 data are, which have no header: the keys of a DSDF", keys=("*",)),
-    declarations.DefinitionTable("dsdf", "What a DSDF file said that means nothing here", keys=("*",)),
-)
+CORE_TABLES = (declarations.DefinitionTable("dsdf", "What a DSDF file said that means nothing here", keys=("*",)),)
 
 
 @dataclass(frozen=True, slots=True)

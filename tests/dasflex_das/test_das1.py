@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import ClassVar
@@ -11,9 +12,14 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+import dasflex_core
 from dasflex_core.arrays import Records
+from dasflex_core.catalog import dsdf_keys
 from dasflex_core.catalog.model import Coord, DataItem, Definition, PluginTable, Reader
+from dasflex_core.catalog.tree import compile_tree
+from dasflex_core.catalog.walk import Vocabulary
 from dasflex_core.errors import ConfigError, QueryError, SourceError
+from dasflex_core.roots import make_root
 from dasflex_core.testing import DecoderContract
 from dasflex_das.das1_decoder import Das1Decoder
 from dasflex_das.das1_dsdf import dsdf_entries
@@ -21,6 +27,7 @@ from dasflex_das.das1_facts import Das1Facts, told, told_of
 from dasflex_das.das2_decoder import Das2Decoder
 from dasflex_das.das2_encoder import Das2TextEncoder
 from dasflex_das.das2_framing import Das2Framer
+from dasflex_das.plugin import DAS1_TABLE
 
 SCAN = {"form": "x_tagged_y_scan", "y_coordinate": "[10, 2.05d1 40]", "y_unit": "Hz", "z_unit": "V", "z_fill": "0"}
 
@@ -213,6 +220,33 @@ def test_a_dsdf_that_cannot_be_read_is_named(tmp_path):
     for name in ("none", "binary", "long"):
         with pytest.raises(QueryError, match=f"{name}.dsdf"):
             dsdf_entries("test", str(tmp_path / f"{name}.dsdf"))
+
+
+def test_all_keys_of_das1_in_a_dsdf_stand_in_the_table():
+    """The importer of the core puts them there; what the table does not know would be refused."""
+    assert set(dsdf_keys.DAS1) == set(DAS1_TABLE.keys)
+
+
+def test_a_dsdf_of_das1_is_installed_and_answers(test_data, tmp_path):
+    """The real file and the real data, with a small reader in place of the one that it names."""
+    folder = test_data / "das2"
+    reader = tmp_path / "reader.py"
+    data = str(folder / "das2_from_das1_input1.d1s")
+    reader.write_text(f"import pathlib, sys\nsys.stdout.buffer.write(pathlib.Path({data!r}).read_bytes())\n")
+    root = make_root(tmp_path / "root", "Das1", examples=False).root
+    original = (folder / "das2_from_das1_test1.dsdf").read_text()
+    imported = re.sub("(?m)^reader = .*", f"reader = '{sys.executable} {reader}'", original)
+    (root / "definitions" / "fce.dsdf").write_text(imported)
+    report = compile_tree(root, Vocabulary.of(dasflex_core.open(root).registry))
+    assert (report.installed, report.findings) == (("fce",), ())
+    asked = dasflex_core.open(root)["fce"]["1997-01-01":"1997-01-02"]
+    text = b"".join(asked.as_suffix("d2t").ask(format_secfrac=3, format_sigdigit=4).plan().run())
+    golden = (folder / "das2_from_das1_output1.d2t").read_bytes()
+    ours, theirs = ([f.data for f in Das2Framer().feed(each) if f.kind == "data"] for each in (text, golden))
+    assert len(ours) == 13836
+    assert ours == theirs
+    rows = b"".join(asked.as_suffix("csv").plan().run()).splitlines()
+    assert len(rows) == 13836 + 1
 
 
 @pytest.mark.parametrize(

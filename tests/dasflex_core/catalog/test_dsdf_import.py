@@ -14,7 +14,9 @@ from dasflex_core.catalog.dsdf_import import read_dsdf
 from dasflex_core.catalog.importing import Forms
 from dasflex_core.catalog.read_toml import examination, examine, examine_directory
 from dasflex_core.catalog.tree import Catalog, compile_tree
+from dasflex_core.catalog.walk import CORE
 from dasflex_core.cli.convert import converted
+from dasflex_core.declarations import DefinitionTable
 from dasflex_core.plan.templates import parse_template
 
 FILES = Path(__file__).parent / "dsdf"
@@ -28,11 +30,13 @@ exampleRange_00 = '2001-01-01 to 2001-01-02'
 LINES = LEAST.count("\n")
 TIMES = "#[read.time.min] #[read.time.max]"
 BEHIND = f"{TIMES} #[read.opts # @ #]"
+#: The words of definitions where a plugin reads das1, whose table is its own.
+WITH_DAS1 = replace(CORE, tables=(*CORE.tables, DefinitionTable("das1", "", keys=("*",))))
 
 
 def read(name):
     """The definition in one of the files."""
-    reading = examination(FILES / name)
+    reading = examination(FILES / name, vocabulary=WITH_DAS1)
     assert not reading.findings, [str(each) for each in reading.findings]
     return reading.definition
 
@@ -64,7 +68,7 @@ def test_the_toml_of_a_file_means_what_the_file_means(name):
     if document.imported.may_lack and "example" not in document.tables:
         text = f'contacts.technical = "A <a@example.org>"\nexample = [{{ time = "2001 to 2002" }}]\n{text}'
         again = parse_document(text, name)
-    imported, read_again = (examine(each, id=Path(name).stem) for each in (document, again))
+    imported, read_again = (examine(each, id=Path(name).stem, vocabulary=WITH_DAS1) for each in (document, again))
     assert not read_again.findings
     lacking = "example" not in document.tables
     expected = replace(imported.definition, file=name)
@@ -235,7 +239,7 @@ def test_what_a_first_generation_reader_needs_is_kept():
 
 
 def test_a_file_without_contact_and_example_is_right_and_that_is_told():
-    reading = examine(load_document(FILES / "das1.dsdf"), id="das1")
+    reading = examine(load_document(FILES / "das1.dsdf"), id="das1", vocabulary=WITH_DAS1)
     assert reading.definition is not None
     assert [(each.place.key, each.kind) for each in reading.warnings] == [
         ("exampleRange_00", "config.missing"),
@@ -351,7 +355,7 @@ def test_the_real_files_install_and_the_draft_is_refused_at_its_first_section(te
     folder.mkdir(parents=True)
     for name in ("basic_rates", "das2_from_das1_test1", "Survey"):
         shutil.copy(test_data / "das2" / f"{name}.dsdf", folder)
-    report = compile_tree(tmp_path)
+    report = compile_tree(tmp_path, WITH_DAS1)
     assert report.installed == ("real/basic_rates", "real/das2_from_das1_test1")
     (finding,) = report.findings
     assert (finding.place.file, finding.place.line) == (str(folder / "Survey.dsdf"), 5)
