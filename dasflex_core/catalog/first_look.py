@@ -16,6 +16,8 @@ __all__ = ["first_look"]
 
 #: What is asked of a source that does not say when it has data.
 _SOME_DAY: Final = ("2000-01-01", "2000-01-02")
+#: What is asked of a source that has nothing but what comes in.
+_FOLLOWED: Final = ("now-PT10M", "forever")
 #: Records of a first look, where it is known how far apart they are; else it is one day long.
 _RECORDS: Final = 1000
 _DAY: Final = 86_400.0
@@ -24,14 +26,15 @@ _ENDS: Final = ("read.time.min", "read.time.max")
 
 def first_look(definition: Definition, offer: Offer) -> tuple[str, Pairs]:
     """A title, and the request for the beginning of the data: what must be asked, and the times where they can be."""
-    begin, end = _range(definition)
-    times = dict(zip(_ENDS, (begin, end), strict=True))
+    follows = all(reader.live for reader in definition.readers)
+    times = dict(zip(_ENDS, _FOLLOWED if follows else _range(definition), strict=True))
     pairs = [
         (param.name, times.get(param.name) or sample_text(param, definition))
         for param in offer.params
         if param.name in times or (param.name in offer.required and param.default is None)
     ]
-    return ("The first data" if definition.range else "Some day", tuple(pairs))
+    title = "From now on" if follows else "The first data" if definition.range else "Some day"
+    return title, tuple(pairs)
 
 
 def _range(definition: Definition) -> tuple[str, str]:
@@ -41,11 +44,17 @@ def _range(definition: Definition) -> tuple[str, str]:
         return _SOME_DAY
     if not span.begin[:1].isdigit():  # it moves with the present
         return span.begin, _end(span)
-    cadence = definition.coords["time"].cadence
     begin, last = parse_time(span.begin), parse_time(span.end)
-    length = round((_RECORDS * cadence if cadence else _DAY) * 1e9)
-    end = Time(begin.ns + length)
+    end = Time(begin.ns + round(_length(definition) * 1e9))
     return span.begin, format_time(end) if last == FOREVER or end.ns < last.ns else span.end
+
+
+def _length(definition: Definition) -> float:
+    """The seconds that some records take; a packet of a reader that says its rate counts as a record."""
+    if cadence := definition.coords["time"].cadence:
+        return _RECORDS * cadence
+    rate = next((reader.rate for reader in definition.readers if reader.rate), None)
+    return _RECORDS / rate.packets if rate and rate.packets else _DAY
 
 
 def _end(span: Span) -> str:
