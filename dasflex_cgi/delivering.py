@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from dasflex_cgi.runs import Runs
     from dasflex_cgi.visit import Visit
     from dasflex_core.run import Pump
-    from dasflex_core.site import Plan, Request
+    from dasflex_core.site import Request
+    from dasflex_core.solved import Plan
 
 __all__ = ["PATIENCE", "deliver"]
 

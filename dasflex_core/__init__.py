@@ -16,8 +16,9 @@ from dasflex_core.errors import (
 )
 
 if TYPE_CHECKING:
-    from dasflex_core.site import Plan, Request, Site, Source
+    from dasflex_core.site import Request, Site, Source
     from dasflex_core.site import open_site as open  # noqa: A004  the word that users know: dasflex_core.open()
+    from dasflex_core.solved import Plan
 
 __all__ = [
     "AccessError",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.config import Config
     from dasflex_core.plan.planner import Solution
-    from dasflex_core.site import Plan
+    from dasflex_core.solved import Plan
 
 __all__ = ["check_price"]
 

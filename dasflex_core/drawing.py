@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dasflex_core.site import Plan, Source
+    from dasflex_core.site import Source
+    from dasflex_core.solved import Plan
 
 __all__ = ["plan_html", "source_html"]
 

@@ -206,7 +206,8 @@ class Checker:
         self, definition: Definition, pairs: Pairs, solution: Solution, watch: Callable[[Pump], None], trial: Trial
     ) -> None:
         """Runs a plan for `LONGEST` seconds at most, which the trial then says."""
-        from dasflex_core.site import Plan, Request, Source
+        from dasflex_core.site import Request, Source
+        from dasflex_core.solved import Plan
 
         with Plan(Request(Source(self._site, definition), pairs), solution).open() as pump:
             timer = Timer(LONGEST, pump.cancel)

@@ -17,7 +17,7 @@ from dasflex_core.errors import DasflexError, QueryError
 
 if TYPE_CHECKING:
     from dasflex_core.run import Pump
-    from dasflex_core.site import Plan
+    from dasflex_core.solved import Plan
 
 __all__ = ["get"]
 

@@ -197,7 +197,7 @@ class TestPrice:
         def refuse(self):
             raise dasflex_core.QueryError("This would take 99 hours; ask for less", kind="query.too-large")
 
-        monkeypatch.setattr("dasflex_core.site.Plan.afford", refuse)
+        monkeypatch.setattr("dasflex_core.solved.Plan.afford", refuse)
         return front
 
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -224,7 +224,7 @@ class TestFailures:
             made = dasflex_core.AccessError if kind.startswith("access") else dasflex_core.BusyError
             raise made("Not now", kind=kind)
 
-        monkeypatch.setattr("dasflex_core.site.Plan.afford", refuse)
+        monkeypatch.setattr("dasflex_core.solved.Plan.afford", refuse)
         for headers in ({}, FIREFOX):
             status, told, body = ask(front, f"/source/dated/flex?{DAY}", headers=headers)
             if kind == "access.log-in":
@@ -242,7 +242,7 @@ class TestFailures:
         def refuse(self):
             raise dasflex_core.SourceError(text, kind="source.exit")
 
-        monkeypatch.setattr("dasflex_core.site.Plan.afford", refuse)
+        monkeypatch.setattr("dasflex_core.solved.Plan.afford", refuse)
         status, _headers, body = ask(front, f"/source/dated/data.{suffix}?{DAY}")
         assert status == 500
         if suffix.startswith("d2"):
@@ -261,7 +261,7 @@ class TestFailures:
         def fail(self):
             raise DasflexError("/etc/secret")
 
-        monkeypatch.setattr("dasflex_core.site.Plan.afford", fail)
+        monkeypatch.setattr("dasflex_core.solved.Plan.afford", fail)
         status, _headers, body = ask(front, f"/source/dated/data.csv?{DAY}")
         assert status == 500
         assert b"secret" not in body

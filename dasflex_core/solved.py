@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plan: a solved request, which can be explained and run."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TYPE_CHECKING, Literal
+
+from dasflex_core.streamtype import ARRAYS, StreamTypeInfo
+from dasflex_core.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dasflex_core.plan.planner import Solution
+    from dasflex_core.run import Guardian, Pump
+    from dasflex_core.site import Request
+
+__all__ = ["Plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The solved request: what would run, why, at what price; and the way to run it."""
+
+    request: Request = field(repr=False)
+    solution: Solution = field(repr=False)
+
+    @property
+    def seconds(self) -> float:
+        """The price in seconds, as the stages declare it."""
+        return self.solution.seconds
+
+    @property
+    def type(self) -> StreamTypeInfo | None:
+        """What is registered of the type of the answer; None for arrays."""
+        return self.request.source.site.registry.stream_type(self.solution.produces)
+
+    @property
+    def media_type(self) -> str:
+        """The media type of the answer."""
+        return self.type.media_type if self.type else "application/octet-stream"
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the answer's files, without a dot."""
+        return self.type.suffix if self.type else "bin"
+
+    def explain(self, how: Literal["text", "json", "mermaid", "sh"] = "text", *, administrator: bool = False) -> str:
+        """The plan, its price and the alternatives with the reason each lost.
+
+        Command lines are shown only to the administrator; `sh`, the equivalent shell pipeline, is nothing else.
+        """
+        from dasflex_core.plan import explain
+
+        if how == "json":
+            import json
+
+            return json.dumps(explain.as_json(self.solution, administrator=administrator), indent=2) + "\n"
+        if how == "mermaid":
+            return explain.as_mermaid(self.solution)
+        if how == "sh":
+            return explain.shell_line(self.solution) + "\n"
+        return explain.as_text(self.solution, administrator=administrator)
+
+    def why(self, name: str) -> str:
+        """Why a stage is or is not on the plan, or which stage consumes a parameter."""
+        from dasflex_core.plan import explain
+
+        return explain.why(self.solution, name)
+
+    def file_name(self) -> str:
+        """A file name made of source, time range, resolution and options."""
+        request = dict(self.solution.request)
+        words = [self.solution.source.replace("/", "_")]
+        words += [request[name].replace(":", "-") for name in ("read.time.min", "read.time.max") if name in request]
+        consumed = {name for step in self.solution.path.steps for name in step.consumes}
+        rest = sorted(consumed & set(request) - {"read.time.min", "read.time.max"})
+        words += [f"{name.rpartition('.')[2]}-{request[name]}" for name in rest if not name.startswith("format.")]
+        text = "_".join(_fit_for_files(word) for word in words)
+        return f"{text[:120]}.{self.suffix}"
+
+    def afford(self) -> None:
+        """Raises `QueryError` (`query.too-large`) where the plan costs more than the configuration allows."""
+        from dasflex_core.affording import check_price
+
+        check_price(self)
+
+    def open(
+        self, *, amend: bool = False, absence: str = "", plain: bool = False, guardian: Guardian | None = None
+    ) -> Pump:
+        """The plan as a run that has not begun: a context manager with `start()`, `chunks()`, `items()`, `record`.
+
+        A `plain` answer has no packets that a reader compressed: das2C cannot read them from a socket. A server shares
+        one `guardian` among all its runs; without it the run starts one of its own.
+
+        With `amend`, which is for clients that ask again where data are narrower than the request, a stream header says
+        the range and the resolution of the request, where its format can and the reader does not. `absence` is what a
+        stream says where no data were found, for clients that take one without data for a fault.
+        """
+        from dasflex_core.plan.classics import Classics
+        from dasflex_core.run import Pump, PumpSettings, ReaderLog, RequestRecord, new_request_id
+        from dasflex_core.run.answered import note_answer
+
+        registry, config = self.request.source.site.registry, self.request.source.site.config
+        solution, identifier = self.solution, new_request_id()
+        settings = PumpSettings(
+            framer=registry.framer,
+            info=registry.stream_type,
+            classic=Classics(registry).nodes,
+            bin_path=tuple(str(each) for each in config.bin_path),
+            library_path=tuple(str(each) for each in config.lib_path),
+            environ=self.request.source.site.planner.environ,
+            records=str(config.requests),
+            log=ReaderLog(config.requests, identifier),
+            note=_noted,
+            remarks=solution.remarks if registry.convention(solution.convention).lenient else (),
+            amend=self._facts() if amend else (),
+            absence=absence,
+            plain=plain,
+            guardian=guardian,
+        )
+        note_answer(solution.answer, solution.source, self.canonical, "flex", str(config.answers), _noted)
+        about = RequestRecord(
+            id=identifier,
+            source=solution.source,
+            request=solution.request,
+            plan=solution.plan,
+            answer=solution.answer,
+        )
+        return Pump(solution.nodes, settings, about)
+
+    @property
+    def canonical(self) -> tuple[tuple[str, str], ...]:
+        """The parameters that give this answer again: what its stages consume, times resolved, and its format."""
+        consumed = {name for step in self.solution.path.steps for name in step.consumes}
+        made = self.solution.produces
+        goal = (("format.type", made.kind), ("format.version", made.version), ("format.serial", made.variant))
+        return (
+            *((name, text) for name, text in self.solution.request if name in consumed),
+            *((name, text) for name, text in goal if text and made.kind != ARRAYS.kind),
+        )
+
+    def _facts(self) -> tuple[tuple[str, str], ...]:
+        """What a stream header may say of the answer: the range asked for, and the width of its bins."""
+        known = dict(self.canonical)
+        span = {name: known.get(name, "") for name in ("read.time.min", "read.time.max")}
+        facts = span if all(text[:1].isdigit() for text in span.values()) else {}
+        return tuple({**facts, **{name: known[name] for name in ("bin.time.max",) if name in known}}.items())
+
+    def run(self) -> Iterator[bytes]:
+        """The bytes of the answer in chunks. The run ends when the iterator is closed."""
+        with self.open() as pump:
+            yield from pump.chunks()
+
+    def _repr_html_(self) -> str:
+        """The plan in a notebook."""
+        from dasflex_core.drawing import plan_html
+
+        return plan_html(self)
+
+    def _repr_mimebundle_(self, **_kwargs: object) -> Mapping[str, str]:
+        """The plan in a notebook, as a graph where Mermaid is understood."""
+        return {
+            "text/plain": self.explain(),
+            "text/html": self._repr_html_(),
+            "text/vnd.mermaid": self.explain("mermaid"),
+        }
+
+
+def _fit_for_files(word: str) -> str:
+    """A word with an underscore for each character that a file name or a header cannot hold everywhere."""
+    return "".join(char if char.isascii() and (char.isalnum() or char in "-.+") else "_" for char in word)
+
+
+def _noted(text: str) -> None:
+    """Tells the administrator what went wrong beside a request."""
+    import logging
+
+    logging.getLogger("dasflex").warning(text)
