@@ -8,19 +8,21 @@ become errors of the one family here, so that whoever uses this client has one t
 from __future__ import annotations
 
 import base64
+import os
 import ssl
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote, urlencode, urlsplit
 
+import trio
 import trio_websocket
 
 from dasflex_core.errors import AccessError, BusyError, DasflexError, NotFoundError, QueryError, SourceError
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 
 __all__ = ["Address", "Connection", "Message", "address_of", "basic", "connected", "failure_of", "refusal_of", "trust"]
 
@@ -134,6 +136,34 @@ class Connection:
         await self._opened.aclose(NORMAL)
 
 
+class _Watched(trio.abc.Stream):
+    """A stream that tells when there is no more of it: trio-websocket waits for an answer that can no longer come."""
+
+    def __init__(self, stream: trio.abc.Stream, ended: Callable[[], None]) -> None:
+        self._stream = stream
+        self._ended = ended
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        try:
+            received = await self._stream.receive_some(max_bytes)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._ended()
+            raise
+        if not received:
+            self._ended()
+        return received
+
+    async def aclose(self) -> None:
+        self._ended()
+        await self._stream.aclose()
+
+
 @asynccontextmanager
 async def connected(
     address: Address,
@@ -142,33 +172,90 @@ async def connected(
     headers: Iterable[tuple[str, str]] = (),
     subprotocol: str = "",
 ) -> AsyncGenerator[Connection]:
-    """Connects, and closes properly at the end, as long as the server takes part. Raises what refused or failed."""
-    opening = trio_websocket.open_websocket(
-        address.host,
-        address.port,
-        address.resource,
-        use_ssl=(trusted or trust()) if address.tls else False,
-        subprotocols=[subprotocol] if subprotocol else None,
-        extra_headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
-        max_message_size=LONGEST,
-        receive_buffer_size=_RECEIVED,
-        connect_timeout=CONNECT,
-        disconnect_timeout=DISCONNECT,
-    )
+    """Connects, and closes properly at the end, cancelled or not. Raises what refused or failed."""
+    stream = await _reached(address, trusted)
+    raised: Exception | None = None
     try:
-        async with opening as opened:
-            yield Connection(opened)
-    except trio_websocket.ConnectionRejected as rejected:
-        known = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in rejected.headers or ()}
-        raise refusal_of(rejected.status_code, known, rejected.body or b"", address) from None
-    except trio_websocket.DisconnectionTimeout:
-        return  # the data were all had; that the server is slow to say goodbye is no failure
-    except trio_websocket.ConnectionTimeout as error:
+        async with trio.open_nursery() as nursery:
+            try:
+                opened = await _upgraded(nursery, stream, address, headers, subprotocol)
+                try:
+                    yield Connection(opened)
+                finally:
+                    with trio.move_on_after(DISCONNECT, shield=True):
+                        await opened.aclose(NORMAL)
+            except Exception as error:
+                raised = error
+                raise
+            finally:
+                nursery.cancel_scope.cancel()
+    except ExceptionGroup as group:
+        raise raised or _refusal(group, address) from None
+
+
+async def _reached(address: Address, trusted: ssl.SSLContext | None) -> trio.abc.Stream:
+    """A stream to the server, encrypted where that was asked. Raises `SourceError` or `BusyError`."""
+    try:
+        with trio.fail_after(CONNECT):
+            plain = await trio.open_tcp_stream(address.host, address.port)
+            if not address.tls:
+                return plain
+            secret = trio.SSLStream(plain, trusted or trust(), server_hostname=address.host, https_compatible=True)
+            await secret.do_handshake()
+            return secret
+    except trio.TooSlowError as error:
         raise BusyError(f"{address} did not answer within {CONNECT:.0f} s", kind="busy.limit") from error
-    except trio_websocket.HandshakeError as error:
-        cause = error.__cause__ or error
-        text = getattr(cause, "strerror", "") or str(cause) or type(cause).__name__
-        raise SourceError(f"{address} cannot be reached: {text}", kind="source.start") from error
+    except (OSError, trio.BrokenResourceError) as error:
+        raise SourceError(f"{address} cannot be reached: {_reason(error)}", kind="source.start") from error
+
+
+async def _upgraded(
+    nursery: trio.Nursery,
+    stream: trio.abc.Stream,
+    address: Address,
+    headers: Iterable[tuple[str, str]],
+    subprotocol: str,
+) -> trio_websocket.WebSocketConnection:
+    """The WebSocket over a stream. Raises `SourceError` where the server ends, or gives no answer."""
+    usual = address.port == (443 if address.tls else 80)
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    with trio.move_on_after(CONNECT) as waiting:
+        opened: trio_websocket.WebSocketConnection = await trio_websocket.wrap_client_stream(
+            nursery,
+            cast("trio.SocketStream", _Watched(stream, waiting.cancel)),
+            host if usual else f"{host}:{address.port}",
+            address.resource,
+            subprotocols=[subprotocol] if subprotocol else None,
+            extra_headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
+            max_message_size=LONGEST,
+            receive_buffer_size=_RECEIVED,
+        )
+        return opened
+    raise _strange(address)
+
+
+def _refusal(group: ExceptionGroup[Exception], address: Address) -> DasflexError:
+    """The error that is behind what the receiving of the answer failed with."""
+    for each in group.exceptions:
+        if isinstance(each, trio_websocket.ConnectionRejected):
+            known = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in each.headers or ()}
+            return refusal_of(each.status_code, known, each.body or b"", address)
+    return _strange(address)
+
+
+def _strange(address: Address) -> SourceError:
+    """What is no WebSocket server."""
+    return SourceError(f"{address} did not answer as a WebSocket server does", kind="source.start")
+
+
+def _reason(error: BaseException) -> str:
+    """Why there is no connection, in the words of the system: those of the last address that was tried."""
+    while True:
+        causes = error.exceptions if isinstance(error, BaseExceptionGroup) else [error.__cause__]
+        if causes[-1] is None:
+            named = isinstance(error, ConnectionError) and error.errno
+            return (os.strerror(named) if named else getattr(error, "strerror", "")) or str(error)
+        error = causes[-1]
 
 
 def failure_of(code: int, reason: str) -> DasflexError | None:

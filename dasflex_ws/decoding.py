@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from dasflex_core.cli.stream_files import decoder_of
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoding", "instants", "told_failure"]
 
+#: The first bytes of das2 and das3 streams.
+_FIRSTS: Final = (b"[", b"|")
 #: Characters of a refusal's text that are shown.
 _SHOWN: Final = 1000
 _MESSAGE: Final = re.compile(r"""<exception\b[^>]*?\b(?:message|value)=(?:"([^"]*)"|'([^']*)')""", re.DOTALL)
@@ -31,6 +34,12 @@ class Decoding:
         self._registry = registry
         self._stage: Stage[bytes, Item] | None = None
         self.known: bool | None = None
+
+    def prepare(self) -> None:
+        """Imports the decoders now, so that it takes no time when the first bytes are there."""
+        for first in _FIRSTS:
+            with suppress(DasflexError):
+                load(decoder_of(first, self._registry)[1].factory)
 
     def feed(self, data: bytes) -> list[Item]:
         """The items that the next bytes complete. Raises `SourceError` for what is no valid stream."""

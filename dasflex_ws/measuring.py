@@ -31,6 +31,7 @@ class Measure:
 
     def __init__(self, registry: Registry) -> None:
         self._decoding = Decoding(registry)
+        self._decoding.prepare()
         self._begun = monotonic()
         self._arrivals: list[float] = []
         self._ages: list[float] = []
