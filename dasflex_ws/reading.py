@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 import trio
 
 from dasflex_core.errors import BusyError, DasflexError, SourceError
+from dasflex_core.run.joining import Joint
 from dasflex_core.values import dataclass
 from dasflex_ws.ring import CATCH_UP, KEEP, Ring
 
@@ -31,6 +32,8 @@ _LONGEST_PAUSE: Final = 60.0
 _STEADY: Final = 60.0
 #: Seconds that a reader waits, at most, for the only one who watches to catch up, before the oldest is let go.
 _HELD: Final = 30.0
+#: Seconds after which it is looked whether others watch by now.
+_LOOK: Final = 0.2
 
 
 class Supply(Protocol):
@@ -68,8 +71,8 @@ class Reading:
     """A reader that runs while it is watched, and what it wrote lately.
 
     `ring` holds its packets as one stream, whatever number of times it was started: one header, and a declaration
-    only where it is new. `found` says that data have come, `failure` why the reader has ended, None while it runs.
-    `over` says that it will not run again.
+    only where it is new. `seats` counts who watches; nobody may begin to when it is `closing`. `found` says that data
+    have come, `failure` why the reader has ended, None while it runs. `over` says that it will not run again.
     """
 
     def __init__(self, name: str, start: Open, create: Callable[[], Framer | None], words: Words, rules: Rules) -> None:
@@ -82,12 +85,12 @@ class Reading:
         self.over = False
         self.starts = 0
         self.seats = 0
+        self.closing = False
         self.began = time_ns()
         self._start = start
         self._create = create
-        self._headed = False
+        self._joint = Joint()
         self._early = False
-        self._declared: dict[int, bytes] = {}
         self._news = trio.Event()
         self._seated = trio.Event()
         self._left = trio.Event()
@@ -109,7 +112,8 @@ class Reading:
             self.ended.set()
 
     def stop(self) -> None:
-        """Ends the reader now. `ended` is set when it is gone."""
+        """Ends the reader now. `ended` is set when it is gone; nobody must take a seat any more."""
+        self.closing = True
         self._scope.cancel()
 
     def enter(self) -> None:
@@ -152,6 +156,7 @@ class Reading:
                 await self._seated.wait()
                 continue
             if not self.seats:
+                self.closing = True
                 scope.cancel()
                 return
 
@@ -203,15 +208,10 @@ class Reading:
 
         A failure that the reader tells in its stream would end that for who reads it: the pause is told instead.
         """
-        if frame.kind == "header":
-            new, self._headed = not self._headed, True
-            early, self._early = self._early, False
-            return self.words.header(frame.data) if early else frame.data if new else b""
-        if frame.kind == "dataset":
-            known = self._declared.get(frame.id)
-            self._declared[frame.id] = frame.data
-            return b"" if known == frame.data else frame.data
-        return b"" if frame.kind == "problem" else frame.data
+        if frame.kind == "header" and self._early:
+            self._early = False
+            return self.words.header(frame.data)
+        return frame.data if frame.kind != "problem" and self._joint.passes(frame) else b""
 
     async def _room(self, size: int) -> None:
         """Waits while the only one who watches has yet to take what would be lost: a reader may write fast at first."""
@@ -223,7 +223,8 @@ class Reading:
                     return
                 self._tell_all()
                 self._progress = trio.Event()
-                await self._progress.wait()
+                with trio.move_on_after(_LOOK):
+                    await self._progress.wait()
 
     def _note(self, failure: DasflexError, pause: float) -> None:
         """Tells those who watch that the reader has ended, in the stream, and the administrator in the log."""
@@ -237,10 +238,10 @@ class Reading:
     def say(self, comment_type: str, text: str) -> None:
         """Tells all who watch something in the stream, where its type has comments; a header must come first."""
         packet = self.words.comment(comment_type, text)
-        if packet and not self._headed and (header := self.words.header()):
-            self._headed = self._early = True
+        if packet and not self._joint.headed and (header := self.words.header()):
+            self._joint.headed = self._early = True
             self.ring.push("header", 0, header, time_ns())
-        if packet and self._headed:
+        if packet and self._joint.headed:
             self.ring.push("comment", -1, packet, time_ns())
             self._tell_all()
 
