@@ -381,6 +381,10 @@ class Formatter(_Declaring):
         chunk = _dispatch(self, item)
         return (chunk,) if chunk else ()
 
+    def flush(self) -> Iterable[bytes]:
+        """The bytes of records that wait for more: asked for where the data are live and none have come for a while."""
+        return ()
+
     def finish(self) -> Iterable[bytes]:
         """The bytes at the end of the stream."""
         return ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes arrays as one JSON object whose `items` are the declarations and the records as they come."""
+"""Writes arrays as JSON: one object whose `items` are declarations and records as they come, or a text per line."""
 
 from __future__ import annotations
 
@@ -45,12 +45,19 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
     The object is `{"form", "stream", "items", "records", "complete"}`. An item is the declaration of a dataset
     (`dataset`), some of its records (`records`, with `columns` by name or `rows` in the order of the columns), a
     `comment`, `nodata`, or a `problem`, after which `complete` is false. An object that ends in mid-air was cut off.
+
+    With `format.shape=lines` each line is an object of its own: `form` and `stream`, then the items, then `records` and
+    `complete`. So each message of a live stream can be read by itself.
     """
 
     shape: str = param(
         "format.shape",
         mode="offered",
-        values={"columns": "A list per variable", "rows": "A list per record"},
+        values={
+            "columns": "A list per variable",
+            "rows": "A list per record",
+            "lines": "A list per variable, and each item a JSON text on a line of its own",
+        },
         default="columns",
         title="How records are written",
     )
@@ -65,6 +72,7 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
 
     def __init__(self, **values: Value | None) -> None:
         super().__init__(**values)
+        self._lines = self.shape == "lines"
         self._opened = self._itemised = self._broken = False
         self._records = 0
         self._datasets: dict[int, _Declared] = {}  # by id
@@ -76,6 +84,10 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
             return
         yield from self._rest()
         yield from super().feed(item)
+
+    def flush(self) -> Iterable[bytes]:
+        """The records that wait."""
+        return self._rest()
 
     def finish(self) -> Iterable[bytes]:
         """The records that wait, and what closes the object."""
@@ -114,10 +126,13 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
         if self._opened:
             return b""
         self._opened = True
-        return b'{"form":"%b","stream":%b,"items":[' % (FORM.encode(), stream_text(header or StreamHeader()))
+        end = b"}\n" if self._lines else b',"items":['
+        return b'{"form":"%b","stream":%b%b' % (FORM.encode(), stream_text(header or StreamHeader()), end)
 
     def _item(self, text: bytes) -> bytes:
-        """An item of the list, on a line of its own."""
+        """An item, on a line of its own."""
+        if self._lines:
+            return self._open() + text + b"\n"
         begin = self._open() + (b",\n" if self._itemised else b"\n")
         self._itemised = True
         return begin + text
@@ -128,11 +143,6 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
         if declared is None:
             raise SourceError(f"Records of {batch.dataset.name} come before its declaration", kind="source.stream")
         return declared.gathering
-
-    def _rest(self) -> Iterator[bytes]:
-        """The records that wait."""
-        for each in self._datasets.values():
-            yield from map(self._item, map(self._text, each.gathering.rest()))
 
     def _text(self, batch: Records) -> bytes:
         """The object of some records."""

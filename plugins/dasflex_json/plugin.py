@@ -27,7 +27,11 @@ JSON_STAGE: Final = StageSpec(
         ParamSpec(
             "format.shape",
             "offered",
-            values=(("columns", "A list per variable"), ("rows", "A list per record")),
+            values=(
+                ("columns", "A list per variable"),
+                ("rows", "A list per record"),
+                ("lines", "A list per variable, and each item a JSON text on a line of its own"),
+            ),
             default="columns",
             title="How records are written",
             attribute="shape",
