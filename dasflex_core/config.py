@@ -43,7 +43,7 @@ __all__ = [
 CONFIG_FILE: Final = "etc/dasflex.conf"
 STAGES_FILE: Final = "etc/stages.toml"
 
-KeyType = Literal["text", "identifier", "flag", "port", "path", "paths", "networks", "queue", "amount"]
+KeyType = Literal["text", "identifier", "flag", "port", "path", "paths", "networks", "queue", "amount", "count"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class ConfigKey:
     """One key: what it means, what it is without being set (as it would be written), its type, and its chapter.
 
     A `path` is relative to the root; `paths` are several with `:` between them; `networks` are address ranges with
-    blanks or commas between them; a `queue` is `redis` or blank; an `amount` is a number, and 0 or blank is no limit.
-    What cannot be blank has its default instead.
+    blanks or commas between them; a `queue` is `redis` or blank; an `amount` is a number, a `count` a whole one, and 0
+    or blank is no limit. What cannot be blank has its default instead; a `port` without one may be 0, which is none.
     """
 
     title: str
@@ -143,6 +143,18 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         WEBSOCKET_SSL=ConfigKey("Whether it speaks TLS itself", "false", "flag"),
         WEBSOCKET_KEY=ConfigKey("The key file for that", "", "path"),
         WEBSOCKET_CERT=ConfigKey("The certificate for that", "", "path"),
+        WEBSOCKET_STATUS_PORT=ConfigKey("The port of 127.0.0.1 for its metrics and health; blank: none", "", "port"),
+        WEBSOCKET_ORIGINS=ConfigKey("Origins of pages that may connect, such as https://example.edu; * is any", "*"),
+        WEBSOCKET_PROXIES=ConfigKey(
+            "Addresses of web servers in front, whose X-Forwarded-For is believed", "127.0.0.0/8 ::1", "networks"
+        ),
+        WEBSOCKET_CONNECTIONS=ConfigKey("The most connections at once", "10000", "count"),
+        WEBSOCKET_CONNECTIONS_EACH=ConfigKey("The most connections of one client address at once", "200", "count"),
+        WEBSOCKET_IDLE=ConfigKey("Seconds without data after which a connection is closed", "3600", "amount"),
+        WEBSOCKET_LIFETIME=ConfigKey("Seconds after which a connection is closed", "", "amount"),
+        WEBSOCKET_PING=ConfigKey(
+            "Seconds between pings; as many later a client that is silent is gone", "20", "amount"
+        ),
     ),
     **_chapter(
         "Background work",
@@ -220,6 +232,14 @@ class Config:
     websocket_ssl: bool
     websocket_key: Path | None
     websocket_cert: Path | None
+    websocket_status_port: int
+    websocket_origins: str
+    websocket_proxies: tuple[Network, ...]
+    websocket_connections: int
+    websocket_connections_each: int
+    websocket_idle: float
+    websocket_lifetime: float
+    websocket_ping: float
     work_queue_broker: str
     work_queue_conn: str
 
@@ -361,6 +381,8 @@ def _flag(text: str, _root: Path) -> bool:
 
 
 def _port(text: str, _root: Path) -> int:
+    if not text:  # only where the key has no default
+        return 0
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise ValueError(f"{text!r} is no port: a number from 1 to 65535")
     return int(text)
@@ -374,6 +396,12 @@ def _amount(text: str, _root: Path) -> float:
     if not 0 <= value < float("inf"):
         raise ValueError(f"{text!r} is no amount: a number of 0 or more; 0 or nothing is no limit")
     return value
+
+
+def _count(text: str, _root: Path) -> int:
+    if text and not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise ValueError(f"{text!r} is no count: a whole number of 0 or more; 0 or nothing is no limit")
+    return int(text or 0)
 
 
 def _paths(text: str, root: Path) -> tuple[Path, ...]:
@@ -413,4 +441,5 @@ _MAKE: Final[Mapping[KeyType, Callable[[str, Path], _Value]]] = {
     "networks": _networks,
     "queue": _queue,
     "amount": _amount,
+    "count": _count,
 }
