@@ -16,7 +16,7 @@ from dasflex_json.declaring import dataset_text, json_text, stream_text
 from dasflex_json.texts import column_text, entry_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from dasflex_core.arrays import Comment, Dataset, Item, NoData, Problem
     from dasflex_core.stages import Value
@@ -82,18 +82,20 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
         if isinstance(item, Records):
             yield from map(self._item, map(self._text, self._gathering(item).add(item)))
             return
-        yield from self._rest()
+        yield from self.flush()
         yield from super().feed(item)
 
     def flush(self) -> Iterable[bytes]:
-        """The records that wait."""
-        return self._rest()
+        """The records that wait for others of their item: what is live waits for nothing."""
+        for each in self._datasets.values():
+            yield from map(self._item, map(self._text, each.gathering.rest()))
 
     def finish(self) -> Iterable[bytes]:
         """The records that wait, and what closes the object."""
-        yield from self._rest()
+        yield from self.flush()
         complete = b"false" if self._broken else b"true"
-        yield self._open() + b'\n],"records":%d,"complete":%b}\n' % (self._records, complete)
+        begin = b"{" if self._lines else b"\n],"
+        yield self._open() + begin + b'"records":%d,"complete":%b}\n' % (self._records, complete)
 
     def header(self, header: StreamHeader) -> bytes:
         """The beginning of the object. Of a stream that has several headers the first counts."""

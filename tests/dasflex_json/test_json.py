@@ -95,6 +95,10 @@ class TestRows(TestContract):
     options: ClassVar = {"shape": "rows", "secfrac": 0}
 
 
+class TestLines(TestContract):
+    options: ClassVar = {"shape": "lines"}
+
+
 def test_the_class_and_the_hand_written_declaration_are_one():
     assert replace(plugin.JSON_STAGE, origin="", bundled=False) == replace(JsonFormatter.spec, origin="", bundled=False)
 
@@ -126,6 +130,41 @@ def test_rows_are_the_same_values_record_by_record():
     assert found["items"][1]["rows"] == [
         ["2031-04-02T01:02:03.5", [0.1, None, None], 2**60, "a\u00e9b", True],
         [None, [None, 1.5, -2e-30], None, 'c"d', False],
+    ]
+
+
+def test_lines_are_the_same_items_each_an_object_of_its_own():
+    items = [StreamHeader(), SURVEY, BATCH, Comment("log:info", "a\nb"), BATCH, Problem("ServerError", "gone")]
+    first, *lines, last = [json.loads(line) for line in written(items, shape="lines").splitlines()]
+    whole = read(items)
+    assert first == {name: whole[name] for name in ("form", "stream")}
+    assert lines == whole["items"]
+    assert last == {"records": 4, "complete": False}
+
+
+@pytest.mark.parametrize("shape", ["columns", "rows", "lines"])
+def test_what_is_flushed_makes_another_item_and_loses_nothing(shape):
+    formatter = JsonFormatter(shape=shape)
+    given = [*formatter.feed(StreamHeader()), *formatter.feed(SURVEY), *formatter.feed(BATCH)]
+    assert not b"".join(given).count(b'"records":7')
+    flushed = b"".join(formatter.flush())
+    assert flushed.count(b'"records":7') == 1
+    assert [*formatter.flush()] == []
+    rest = [*formatter.feed(BATCH), *formatter.finish()]
+    text = b"".join([*given, flushed, *rest])
+    if shape == "lines":
+        assert flushed.endswith(b"}\n")
+        found = [json.loads(line) for line in text.splitlines()]
+        assert (found[2]["count"], found[3]["count"], found[4]["records"]) == (2, 2, 4)
+    else:
+        found = json.loads(text)
+        assert [item.get("count") for item in found["items"]] == [None, 2, 2]
+
+
+def test_nothing_at_all_is_two_lines():
+    assert [json.loads(line) for line in written([], shape="lines").splitlines()] == [
+        {"form": "dasflex-1", "stream": {"title": "", "properties": {}}},
+        {"records": 0, "complete": True},
     ]
 
 
