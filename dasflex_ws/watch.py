@@ -20,7 +20,7 @@ from dasflex_core.errors import DasflexError, QueryError, SourceError
 if TYPE_CHECKING:
     import trio
 
-    from dasflex_core.arrays import Records
+    from dasflex_core.arrays import Item, Records
     from dasflex_core.run import Pump
     from dasflex_core.site import Plan, Request, Site
     from dasflex_ws.client import Address
@@ -127,8 +127,6 @@ class Watching:
             sys.stdout.write(_ALTERNATE[0])
         try:
             trio.run(self._watched, places, falls_back)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads what is still to be flushed
         finally:
             if self._screen:
                 sys.stdout.write(_ALTERNATE[1])
@@ -195,11 +193,19 @@ class Watching:
             raise running.failure
 
     def _take(self, data: bytes, came: float) -> bool:
-        """Takes bytes, and prints their records where there is no screen. Gives whether there were enough."""
+        """Takes bytes, and shows what they say. Gives whether there were enough."""
+        self._came = came
+        try:
+            self._show(self._decoding.feed(data), data)
+        except BrokenPipeError:  # nobody reads any more, nor what is still to be flushed
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return True
+        return self._count is not None and self._latest.records >= self._count
+
+    def _show(self, items: list[Item], data: bytes) -> None:
+        """Prints records, and what is not decoded; remembers the rest for the screen."""
         from dasflex_core.arrays import Records
 
-        self._came = came
-        items = self._decoding.feed(data)
         if data and not self._decoding.known:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
@@ -209,8 +215,7 @@ class Watching:
                 item = item.slice(slice(0, left))  # noqa: PLW2901  the records that are still to be shown
                 if not self._screen:
                     self._print(item)
-            self._latest.take(item, came)
-        return self._count is not None and self._latest.records >= self._count
+            self._latest.take(item, self._came or 0.0)
 
     def _print(self, batch: Records) -> None:
         """Each record on a line."""
