@@ -20,18 +20,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dasflex_cgi.exchange import HTML, Answer
 from dasflex_cgi.source_page import Link, Wording, describe, folder_of
-from dasflex_cgi.visit import address, query_pairs
+from dasflex_cgi.visit import address
 from dasflex_core.errors import ConfigError, QueryError
+from dasflex_core.queries import query_pairs
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dasflex_cgi.exchange import Asked
-    from dasflex_cgi.visit import Pairs
     from dasflex_core.catalog.tree import Catalog, Entry
     from dasflex_core.catalog.tree import Folder as CatalogFolder
     from dasflex_core.config import Config
+    from dasflex_core.queries import Pairs
     from dasflex_core.site import Site
 
 __all__ = ["directory", "error", "front", "peers", "search", "source"]

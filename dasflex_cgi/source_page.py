@@ -20,8 +20,8 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dasflex_cgi.visit import Pairs
     from dasflex_core.catalog.model import Contacts, Definition
+    from dasflex_core.queries import Pairs
     from dasflex_core.registry import Registry
     from dasflex_core.site import Source
     from dasflex_core.stages import ParamSpec
