@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from dasflex_core.errors import DasflexError, SourceError
+from dasflex_core.errors import BusyError, DasflexError, SourceError
 from dasflex_ws.frames import encoded
-from dasflex_ws.grouping import LONGEST, grouped
+from dasflex_ws.grouping import LOST, frame_of, grouped
+from dasflex_ws.messages import LONGEST
 from dasflex_ws.ring import Entry, Ring
 
 if TYPE_CHECKING:
@@ -36,23 +37,36 @@ _HELD: Final = 30.0
 _LOOK: Final = 0.2
 #: Nanoseconds between the first and the last of the packets that one message is made of, at most.
 _SPAN: Final = 1_000_000_000
-_LOST: Final = "Some data are missing here: they came faster than they could be worked on or sent"
 
 
 class Watcher:
     """One who watches a branch, and wants no data that came before `since` (ns since 1970).
 
-    `cursor` is the number of the message that comes next; `live` says that all before it were taken.
+    `cursor` is the number of the message that comes next; `live` says that all before it were taken. `note` is a packet
+    that is sent when the stream has begun.
     """
 
-    def __init__(self, cursor: int, since: int) -> None:
+    def __init__(self, branch: Branch, cursor: int, since: int, note: bytes) -> None:
         self.cursor = cursor
         self.since = since
+        self.note = note
         self.live = False
+        self._branch = branch
+
+    @property
+    def largest(self) -> int:
+        """Bytes in the largest message so far."""
+        return self._branch.largest
 
     def wants(self, entry: Entry) -> bool:
         """Whether it is shown a message."""
         return entry.at >= self.since or entry.declares
+
+    async def show(self, channel: Channel) -> None:
+        """Sends all that comes until the branch is over. Raises the failure that ended it."""
+        await self._branch.show(self, channel)
+        if self._branch.failure is not None:
+            raise self._branch.failure
 
 
 class Branch:
@@ -95,9 +109,9 @@ class Branch:
             self._behind.close()
             self.over.set()
 
-    def enter(self, since: int) -> Watcher:
-        """A place for one who wants all that came since a time (ns since 1970)."""
-        watcher = Watcher(self.ring.since(since), since)
+    def enter(self, since: int, note: bytes = b"") -> Watcher:
+        """A place for one who wants all that came since a time (ns since 1970), and is told something first."""
+        watcher = Watcher(self, self.ring.since(since), since, note)
         self.watchers[watcher] = None
         return watcher
 
@@ -115,13 +129,13 @@ class Branch:
         and holds it or lets it go by its own rule.
         """
         for entry in self.ring.heads(watcher.cursor):
-            await channel.send(entry.data)
+            await self._send(watcher, channel, entry)
         while entries := self.ring.after(watcher.cursor, _BATCH):
             if entries[0].number > watcher.cursor:
                 await self._send_lost(watcher, channel, entries[0])
             for entry in entries:
                 if watcher.wants(entry):
-                    await channel.send(entry.data)
+                    await self._send(watcher, channel, entry)
                 watcher.cursor = entry.number + 1
             self._progress.set()
             self.reading.advanced()
@@ -129,12 +143,24 @@ class Branch:
         watcher.live = True
         await self.over.wait()
 
+    async def _send(self, watcher: Watcher, channel: Channel, entry: Entry) -> None:
+        """Sends a message to one who catches up, and what it is told behind the first declaration."""
+        await channel.send(entry.data)
+        if watcher.note and entry.declares:
+            note, watcher.note = watcher.note, b""
+            await channel.send(encoded(note, text=self.words.text))
+
     async def _send_lost(self, watcher: Watcher, channel: Channel, entry: Entry) -> None:
-        """Tells one who was too slow to catch up that something is missing, and what was declared in between."""
+        """Tells one who was too slow to catch up that something is missing, and what was declared in between.
+
+        Raises `BusyError` where such are not kept.
+        """
+        if not self.reading.rules.drop:
+            raise BusyError("The connection is too slow for this source", kind="busy.limit")
         for head in self.ring.heads(entry.number):
             if head.number >= watcher.cursor:
                 await channel.send(head.data)
-        if told := self.words.comment("log:warning", _LOST):
+        if told := self.words.comment("log:warning", LOST):
             await channel.send(encoded(told, text=self.words.text))
 
     async def _work(self) -> None:
@@ -160,7 +186,7 @@ class Branch:
         first = entries[0].number
         if first > self.position:
             await self._take([each for each in self.reading.ring.heads(first) if each.number >= self.position])
-            if told := self.reading.words.comment("log:warning", _LOST):
+            if told := self.reading.words.comment("log:warning", LOST):
                 await self._take([Entry(first, self._at, "comment", -1, told)])
         self.position, self._at = entries[-1].number + 1, entries[-1].at
         self.reading.advanced()
@@ -181,7 +207,7 @@ class Branch:
     async def _publish(self, packets: list[Group]) -> None:
         """Makes messages of packets, keeps them, and offers each to all who have seen what came before it."""
         for group in grouped(packets):
-            frame = encoded(group.data, text=self.words.text)
+            frame = frame_of(group, text=self.words.text)
             self.largest = max(self.largest, len(frame))
             await self._room(len(frame))
             entry = self.ring.push(group.kind, group.id, frame, self._at)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import trio
 
+from dasflex_ws.frames import encoded
+from dasflex_ws.messages import LONGEST, Packer
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -14,10 +17,10 @@ if TYPE_CHECKING:
     from dasflex_core.stages import Framer
     from dasflex_ws.ring import Entry
 
-__all__ = ["LONGEST", "Behind", "Group", "PassedOn", "Worked", "grouped"]
+__all__ = ["LOST", "Behind", "Group", "PassedOn", "Worked", "frame_of", "grouped"]
 
-#: Bytes in the payload of one message; a longer packet is a message of its own.
-LONGEST: Final = 1 << 16
+#: What those are told who have missed something.
+LOST: Final = "Some data are missing here: they came faster than they could be worked on or sent"
 
 
 class Group(NamedTuple):
@@ -92,9 +95,10 @@ class Worked:
     records, is the one declaration.
     """
 
-    def __init__(self, fed: Fed, framer: Framer | None, limiter: trio.CapacityLimiter) -> None:
+    def __init__(self, fed: Fed, framer: Framer | None, limiter: trio.CapacityLimiter, *, text: bool) -> None:
         self._fed = fed
         self._framer = framer
+        self._text = text
         self._limiter = limiter
         self._early: list[bytes] | None = []
 
@@ -127,9 +131,16 @@ class Worked:
             if head:
                 yield Group("header", 0, head)
             pieces = [given[len(head) :]]
+        packer = Packer(None, text=self._text)
         for piece in pieces:
-            if piece:
-                yield Group("data", 0, piece)
+            yield from (Group("data", 0, message.data) for message in packer.feed(piece))
+        if (rest := packer.rest()) is not None:
+            yield Group("data", 0, rest.data)
+
+
+def frame_of(group: Group, *, text: bool) -> bytes:
+    """The WebSocket frame of a group; what is no UTF-8 is no text message (RFC 6455, 8.1)."""
+    return encoded(group.data, text=text and _is_text(group.data))
 
 
 def grouped(packets: Iterable[Group], longest: int = LONGEST) -> list[Group]:
@@ -154,3 +165,14 @@ def grouped(packets: Iterable[Group], longest: int = LONGEST) -> list[Group]:
     if waiting:
         made.append(Group("data", 0, b"".join(waiting)))
     return made
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether these bytes may be a text message."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -3,36 +3,41 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+import logging
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from time import time_ns
+from typing import TYPE_CHECKING, Final
 
 import trio
 
+from dasflex_core.errors import BusyError
+from dasflex_ws.at_work import Parts, can_be_shared
+from dasflex_ws.branch import Branch
+from dasflex_ws.flowing import Flow
+from dasflex_ws.locking import Lock
+from dasflex_ws.reading import Reading, rules_of
+from dasflex_ws.seat import Seat
+from dasflex_ws.sharing import aligned, shared_part
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from dasflex_core.run import Guardian
     from dasflex_core.site import Plan
-    from dasflex_ws.answering import Ending
-    from dasflex_ws.channel import Channel
     from dasflex_ws.metrics import Metrics
+    from dasflex_ws.seat import Way
+    from dasflex_ws.sharing import ReaderKey
 
-__all__ = ["Hub", "Seat"]
+__all__ = ["Hub"]
 
-
-class Seat:
-    """The place of one watcher, taken before the connection is upgraded and held until it is over.
-
-    `slow`, `limit` and `text` are what the channel is to be told by `Channel.live`, which `watch` does itself.
-    """
-
-    async def watch(self, channel: Channel) -> Ending:
-        """Shows the watcher all that comes until it leaves or the stream cannot go on.
-
-        Does not close the channel: the ending says the code and the reason.
-        """
-        raise NotImplementedError
+#: Seconds that a connection waits, before it is upgraded, for the first data or the failure of a reader.
+_MOMENT: Final = 1.0
+#: Nanoseconds by which the begin of a range may lie in the past and still mean the present.
+_PRESENT: Final = 1_000_000_000
+_DAY: Final = 86_400_000_000_000
+_NO_PAST: Final = "This source keeps no more of the past than this; data begin with what is at hand"
 
 
 class Hub:
@@ -51,15 +56,32 @@ class Hub:
         runtime: Path,
         metrics: Metrics | None = None,
     ) -> None:
-        raise NotImplementedError
+        self._limiter = limiter
+        self._guardian = guardian
+        self._runtime = runtime
+        self._metrics = metrics
+        self._nursery: trio.Nursery | None = None
+        self._readings: dict[ReaderKey, Reading] = {}
+        self._branches: dict[Reading, list[Branch]] = {}
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Runs the readers and the branches; ends them all when it is cancelled."""
-        raise NotImplementedError
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            self._nursery = None
 
     def takes(self, plan: Plan) -> bool:
-        """Whether a plan follows the present, so that its watcher belongs here; others are finite and are answered."""
-        raise NotImplementedError
+        """Whether a plan follows the present and can be shared, so that its watcher belongs here.
+
+        Others are answered one by one: they end, or nothing tells the packets of what their reader writes.
+        """
+        if "live" not in plan.solution.path.steps[0].spec.adds:
+            return False
+        return can_be_shared(plan, shared_part(plan))
 
     @asynccontextmanager
     async def seat(self, plan: Plan) -> AsyncIterator[Seat]:
@@ -70,5 +92,173 @@ class Hub:
         admits one reader and another is on, or where there are as many watchers as the definition allows: to be told
         as an HTTP status.
         """
-        raise NotImplementedError
-        yield
+        parts = Parts(plan, shared_part(plan), self._limiter, self._guardian)
+        since = time_ns() if parts.shared.since is None else parts.shared.since
+        reading = await self._reading(parts, since)
+        reading.enter()
+        self._count_watchers()
+        try:
+            with trio.move_on_after(_MOMENT):
+                await reading.ready()
+            with self._way(parts, reading, since) as way:
+                yield Seat(way, reading.rules, parts.words(out=True))
+        finally:
+            reading.leave()
+            self._count_watchers()
+
+    async def _reading(self, parts: Parts, since: int) -> Reading:
+        """The reader of a plan, which is started if it does not run."""
+        key = parts.shared.key
+        while self._nursery is not None:
+            self._check_watchers(parts)
+            found = self._readings.get(key)
+            if found is None and (other := self._other(parts)) is not None:
+                other.stop()
+                await other.ended.wait()
+            elif found is None:
+                return self._started(parts, since, self._nursery)
+            elif found.closing or self._begins_anew(found, parts, since):
+                found.stop()
+                await found.ended.wait()
+            else:
+                return found
+        raise BusyError("The server is stopping; try again later", kind="busy.stopped")
+
+    def _started(self, parts: Parts, since: int, nursery: trio.Nursery) -> Reading:
+        """A new reader. Raises `BusyError` where another server reads an instrument that admits one."""
+        shared = parts.shared
+        rules = rules_of(shared.definition.live)
+        lock = Lock(self._runtime, shared.source) if rules.single else None
+        reading = Reading(
+            shared.source,
+            lambda again: parts.reader(again=again),
+            parts.framer,
+            parts.words(out=False),
+            rules,
+            restarted=self._count_restart,
+        )
+        reading.on = shared.on
+        reading.ring.mark(since if shared.past else reading.began)
+        reading.holding = partial(self._holding, reading)
+        self._readings[shared.key] = reading
+        self._branches[reading] = []
+        nursery.start_soon(self._run_reading, shared.key, reading, lock)
+        return reading
+
+    async def _run_reading(self, key: ReaderKey, reading: Reading, lock: Lock | None) -> None:
+        """Runs a reader to its end."""
+        self._count_readers()
+        try:
+            await reading.run()
+        except Exception:
+            logging.getLogger("dasflex.live").exception("%s: reading it failed", reading.name)
+        finally:
+            del self._readings[key], self._branches[reading]
+            if lock is not None:
+                lock.release()
+            self._count_readers()
+
+    def _other(self, parts: Parts) -> Reading | None:
+        """Another reader of an instrument that admits one, which nobody watches any more.
+
+        Raises `BusyError` where it is watched.
+        """
+        if not parts.shared.definition.live.single:
+            return None
+        for reading in self._of_source(parts):
+            if reading.seats:
+                what = f" with {reading.on}" if reading.on else ""
+                raise BusyError(
+                    f"{reading.name} admits one reader at a time, and it is being read{what}", kind="busy.limit"
+                )
+            return reading
+        return None
+
+    def _of_source(self, parts: Parts) -> list[Reading]:
+        """The readers of a source that run."""
+        return [reading for reading in self._readings.values() if reading.name == parts.shared.source]
+
+    def _check_watchers(self, parts: Parts) -> None:
+        """Raises `BusyError` where a source has as many watchers as it may."""
+        most = parts.shared.definition.live.watchers
+        if most and sum(reading.seats for reading in self._of_source(parts)) >= most:
+            raise BusyError(
+                f"{parts.shared.source} has as many watchers as it may, which is {most:,}; try again later",
+                kind="busy.limit",
+            )
+
+    def _begins_anew(self, reading: Reading, parts: Parts, since: int) -> bool:
+        """Whether a reader that nobody watches is started again, since only it has the past that is wanted."""
+        if reading.seats or not parts.shared.past or _at_hand(reading, since):
+            return False
+        return parts.past() is None
+
+    @contextmanager
+    def _way(self, parts: Parts, reading: Reading, since: int) -> Iterator[Way]:
+        """How what comes gets to a watcher: what is at hand, or an archive first where that does not reach back."""
+        note = b""
+        if not _at_hand(reading, since):
+            past = parts.past()
+            if past is not None:
+                behind = parts.behind(aligned(parts.shared.stages, since))
+                try:
+                    yield Flow(reading, past, parts.framer, behind, parts.words(out=True))
+                finally:
+                    behind.close()
+                return
+            note = parts.words(out=True).comment("log:info", _NO_PAST)
+        branch = self._branch(parts, reading, since)
+        watcher = branch.enter(since, note)
+        try:
+            yield watcher
+        finally:
+            branch.leave(watcher)
+
+    def _branch(self, parts: Parts, reading: Reading, since: int) -> Branch:
+        """The branch for the stages of a plan, new if there is none that was given what is wanted of the past."""
+        stages = aligned(parts.shared.stages, reading.began - _DAY)
+        begin = reading.ring.since(since)
+        branches = self._branches[reading]
+        for branch in reversed(branches):
+            if branch.nodes == stages and branch.watchers and branch.begin <= begin:
+                return branch
+        branch = Branch(reading, stages, begin, parts.behind(stages), parts.words(out=True))
+        branches.append(branch)
+        if self._nursery is None:
+            raise BusyError("The server is stopping; try again later", kind="busy.stopped")
+        self._nursery.start_soon(self._run_branch, branches, branch)
+        return branch
+
+    async def _run_branch(self, branches: list[Branch], branch: Branch) -> None:
+        """Runs a branch to its end."""
+        try:
+            await branch.run()
+        finally:
+            branches.remove(branch)
+
+    def _holding(self, reading: Reading) -> int | None:
+        """The number of the packet that the only one who watches has yet to take; None where nobody is waited for."""
+        branches = self._branches.get(reading, [])
+        if reading.seats != 1 or len(branches) != 1 or branches[0].holding() is None:
+            return None
+        return branches[0].position
+
+    def _count_watchers(self) -> None:
+        """Tells the metrics how many watch."""
+        if self._metrics is not None:
+            self._metrics.watchers.set(sum(reading.seats for reading in self._readings.values()))
+
+    def _count_readers(self) -> None:
+        """Tells the metrics how many readers run."""
+        if self._metrics is not None:
+            self._metrics.readers.set(len(self._readings))
+
+    def _count_restart(self) -> None:
+        """Tells the metrics that a reader was started again."""
+        if self._metrics is not None:
+            self._metrics.restarts.inc()
+
+
+def _at_hand(reading: Reading, since: int) -> bool:
+    """Whether all that came since a time is held, or it is the present."""
+    return reading.ring.reaches(since) or since >= time_ns() - _PRESENT

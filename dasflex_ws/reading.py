@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from time import time_ns
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
@@ -16,13 +15,14 @@ from dasflex_core.values import dataclass
 from dasflex_ws.ring import CATCH_UP, KEEP, Ring
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
+    from dasflex_core.catalog.model import Live
     from dasflex_core.stages import Frame, Framer
     from dasflex_ws.wording import Words
 
-__all__ = ["LINGER", "Reading", "Rules", "Supply"]
+__all__ = ["LINGER", "Reading", "Rules", "Supply", "rules_of"]
 
 #: Seconds that a reader outlives its last watcher, where the definition says nothing.
 LINGER: Final = 30.0
@@ -39,19 +39,13 @@ _LOOK: Final = 0.2
 class Supply(Protocol):
     """What gives the bytes of a reader: a `TrioPump` of its part of a plan."""
 
-    async def start(self) -> object:
-        """Waits for the first bytes. Raises `DasflexError` where there will be none."""
-        ...
-
-    def chunks(self) -> AsyncIterable[bytes]:
-        """The bytes. Raises `DasflexError` where the reader fails."""
+    async def take(self) -> list[bytes] | None:
+        """The next pieces, None at the end. Raises `DasflexError` where the reader fails."""
         ...
 
 
 #: Opens a reader; true where it ran before, so that it must not begin in the past again.
 Open: TypeAlias = "Callable[[bool], AbstractAsyncContextManager[Supply]]"
-#: Waits until an entry of so many bytes has room, or need not wait.
-Room: TypeAlias = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +61,39 @@ class Rules:
     pause: float = _PAUSE
 
 
+def rules_of(live: Live) -> Rules:
+    """The rules of a definition, and ours where it says nothing."""
+    return Rules(
+        linger=LINGER if live.linger is None else live.linger,
+        catch_up=CATCH_UP if live.catch_up is None else live.catch_up,
+        keep=KEEP if live.keep is None else live.keep,
+        drop=live.slow != "disconnect",
+        single=live.single,
+        watchers=live.watchers or 0,
+    )
+
+
 class Reading:
     """A reader that runs while it is watched, and what it wrote lately.
 
-    `ring` holds its packets as one stream, whatever number of times it was started: one header, and a declaration
-    only where it is new. `seats` counts who watches; nobody may begin to when it is `closing`. `found` says that data
-    have come, `failure` why the reader has ended, None while it runs. `over` says that it will not run again.
+    `name` is the source, `on` what was asked of it, for people. `ring` holds its packets as one stream, whatever number
+    of times it was started: one header, and a declaration only where it is new. `seats` counts who watches; nobody may
+    begin to when it is `closing`. `found` says that data have come, `failure` why the reader has ended, None while it
+    runs. `over` says that it will not run again. `holding` gives the number of the packet for which somebody waits.
     """
 
-    def __init__(self, name: str, start: Open, create: Callable[[], Framer | None], words: Words, rules: Rules) -> None:
+    def __init__(
+        self,
+        name: str,
+        start: Open,
+        create: Callable[[], Framer | None],
+        words: Words,
+        rules: Rules,
+        *,
+        restarted: Callable[[], None] = lambda: None,
+    ) -> None:
         self.name = name
+        self.on = ""
         self.rules = rules
         self.words = words
         self.ring = Ring(rules.keep, rules.catch_up)
@@ -89,6 +106,7 @@ class Reading:
         self.began = time_ns()
         self._start = start
         self._create = create
+        self._restarted = restarted
         self._joint = Joint()
         self._early = False
         self._news = trio.Event()
@@ -171,6 +189,7 @@ class Reading:
             self._note(self.failure, pause)
             self._tell_all()
             await trio.sleep(pause)
+            self._restarted()
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _once(self) -> DasflexError:
@@ -181,10 +200,10 @@ class Reading:
             raise RuntimeError(f"{self.name}: packets of its stream cannot be told")
         try:
             async with self._start(again) as supply:
-                await supply.start()
-                async for chunk in supply.chunks():
+                while (pieces := await supply.take()) is not None:
                     self.failure = None
-                    await self._take(framer.feed(chunk))
+                    for piece in pieces:
+                        await self._take(framer.feed(piece))
             for _frame in framer.finish():
                 pass
         except DasflexError as error:
@@ -211,6 +230,8 @@ class Reading:
         if frame.kind == "header" and self._early:
             self._early = False
             return self.words.header(frame.data)
+        if frame.kind == "header" and not self._joint.headed:
+            self._early = frame.data == self.words.header()  # the pump wrote it, since the reader was late
         return frame.data if frame.kind != "problem" and self._joint.passes(frame) else b""
 
     async def _room(self, size: int) -> None:

@@ -12,7 +12,7 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from dasflex_core.catalog.model import Live
+    from dasflex_core.catalog.model import Definition
     from dasflex_core.plan.binding import BoundStage
     from dasflex_core.plan.graph import Node, Nodes
     from dasflex_core.plan.planner import Solution
@@ -33,19 +33,24 @@ class Shared:
     """A live plan in two: `reader`, the nodes of the reader's command, and `stages`, those behind it.
 
     `key` is equal where a reader may be shared: the same source, reader, command and values, the ends of the range
-    aside. `source` is the id of the source whose reader it is, a viewed one for a view; `live` is its table of rules.
-    `on` says for people what the reader was asked. `past` says that the command itself takes the begin of the range.
-    `since` is that begin in ns since 1970; None where it was not given.
+    aside. `definition` is that of the source whose reader it is, a viewed one for a view, without its defaults. `asked`
+    is what the reader was asked beside the range, and `on` the same for people, with defaults. `past` says that the
+    command itself takes the begin of the range. `since` is that begin in ns since 1970; None where it was not given.
     """
 
     key: ReaderKey
-    source: str
+    definition: Definition
     reader: Nodes
     stages: Nodes
-    live: Live
+    asked: tuple[tuple[str, str], ...]
     on: str
     past: bool
     since: int | None
+
+    @property
+    def source(self) -> str:
+        """The id of the source whose reader it is."""
+        return self.definition.id
 
 
 def shared_part(plan: Plan) -> Shared:
@@ -56,14 +61,15 @@ def shared_part(plan: Plan) -> Shared:
     own = bound.stages[head.spec.name if head.spec else head.name]
     count = sum(1 for node in solution.nodes if node.spec is head.spec and node.command is not None)
     values = _asked_of(own, solution)
-    begin = dict(solution.request).get("read.time.min")
+    request = dict(solution.request)
+    begin = request.get("read.time.min")
     return Shared(
         key=(own.spec.origin.lower(), own.spec.name, own.reader, values, _surroundings(solution.nodes[:count])),
-        source=own.spec.origin,
+        definition=replace(own.definition, defaults=()),
         reader=solution.nodes[:count],
         stages=solution.nodes[count:],
-        live=own.definition.live,
-        on=", ".join(f"{name}={text}" for name, text in values),
+        asked=tuple((name, request[name]) for name in solution.path.steps[0].consumes if name not in ENDS),
+        on=", ".join(f"{name.removeprefix('read.')}={text}" for name, text in values),
         past=any(each.name == "read.time.min" for each in own.template.parameters),
         since=None if begin is None else parse_time(begin).ns,
     )
