@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dasflex_core.arrays import Comment, Dataset, Item, NoData, Problem
     from dasflex_core.stages import Value
 
-__all__ = ["FORM", "JsonFormatter"]
+__all__ = ["FORM", "JsonFormatter", "JsonLinesFormatter"]
 
 #: The name of this form; its number grows when a program that reads it would have to change.
 FORM: Final = "dasflex-1"
@@ -39,28 +39,9 @@ class _Declared:
     gathering: Gathering
 
 
-class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", start=0.1, per_gb=25.0):
-    """JSON, typed and with its declarations.
+class Writing(Formatter, accepts="arrays"):
+    """What both layouts share: an object for each item, and records that wait until there are enough for one."""
 
-    The object is `{"form", "stream", "items", "records", "complete"}`. An item is the declaration of a dataset
-    (`dataset`), some of its records (`records`, with `columns` by name or `rows` in the order of the columns), a
-    `comment`, `nodata`, or a `problem`, after which `complete` is false. An object that ends in mid-air was cut off.
-
-    With `format.shape=lines` each line is an object of its own: `form` and `stream`, then the items, then `records` and
-    `complete`. So each message of a live stream can be read by itself.
-    """
-
-    shape: str = param(
-        "format.shape",
-        mode="offered",
-        values={
-            "columns": "A list per variable",
-            "rows": "A list per record",
-            "lines": "A list per variable, and each item a JSON text on a line of its own",
-        },
-        default="columns",
-        title="How records are written",
-    )
     secfrac: int | None = param(
         "format.secfrac",
         mode="offered",
@@ -69,11 +50,12 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
         title="Digits of a second",
         help="Not given: as many as the times of the data need.",
     )
+    #: How records are written.
+    shape: str = "columns"
 
     def __init__(self, **values: Value | None) -> None:
         super().__init__(**values)
-        self._lines = self.shape == "lines"
-        self._opened = self._itemised = self._broken = False
+        self._opened = self._broken = False
         self._records = 0
         self._datasets: dict[int, _Declared] = {}  # by id
 
@@ -91,14 +73,13 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
             yield from map(self._item, map(self._text, each.gathering.rest()))
 
     def finish(self) -> Iterable[bytes]:
-        """The records that wait, and what closes the object."""
+        """The records that wait, and what says how many there were."""
         yield from self.flush()
         complete = b"false" if self._broken else b"true"
-        begin = b"{" if self._lines else b"\n],"
-        yield self._open() + begin + b'"records":%d,"complete":%b}\n' % (self._records, complete)
+        yield self._open() + self._end(b'"records":%d,"complete":%b}\n' % (self._records, complete))
 
     def header(self, header: StreamHeader) -> bytes:
-        """The beginning of the object. Of a stream that has several headers the first counts."""
+        """The beginning. Of a stream that has several headers the first counts."""
         return self._open(header)
 
     def dataset(self, dataset: Dataset) -> bytes:
@@ -124,20 +105,23 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
         return self._item(json_text({"nodata": nothing.message}))
 
     def _open(self, header: StreamHeader | None = None) -> bytes:
-        """The beginning of the object, the first time."""
+        """The beginning, the first time."""
         if self._opened:
             return b""
         self._opened = True
-        end = b"}\n" if self._lines else b',"items":['
-        return b'{"form":"%b","stream":%b%b' % (FORM.encode(), stream_text(header or StreamHeader()), end)
+        return self._begin(b'{"form":"%b","stream":%b' % (FORM.encode(), stream_text(header or StreamHeader())))
+
+    def _begin(self, text: bytes) -> bytes:
+        """The beginning, made of an object that has yet to be closed."""
+        raise NotImplementedError
 
     def _item(self, text: bytes) -> bytes:
         """An item, on a line of its own."""
-        if self._lines:
-            return self._open() + text + b"\n"
-        begin = self._open() + (b",\n" if self._itemised else b"\n")
-        self._itemised = True
-        return begin + text
+        raise NotImplementedError
+
+    def _end(self, text: bytes) -> bytes:
+        """The end, made of what stands last in an object."""
+        raise NotImplementedError
 
     def _gathering(self, batch: Records) -> Gathering:
         """Where the records of this dataset wait."""
@@ -160,6 +144,55 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
             json_text(each.name) + b":" + column_text(each, batch[each.name], digits[each.name]) for each in columns
         )
         return head + b'"columns":{%b}}' % b",".join(texts)
+
+
+class JsonFormatter(Writing, name="json", accepts="arrays", produces="json", start=0.1, per_gb=25.0):
+    """JSON, typed and with its declarations.
+
+    The object is `{"form", "stream", "items", "records", "complete"}`. An item is the declaration of a dataset
+    (`dataset`), some of its records (`records`, with `columns` by name or `rows` in the order of the columns), a
+    `comment`, `nodata`, or a `problem`, after which `complete` is false. An object that ends in mid-air was cut off.
+    """
+
+    shape: str = param(
+        "format.shape",
+        mode="offered",
+        values={"columns": "A list per variable", "rows": "A list per record"},
+        default="columns",
+        title="How records are written",
+    )
+
+    def __init__(self, **values: Value | None) -> None:
+        super().__init__(**values)
+        self._itemised = False
+
+    def _begin(self, text: bytes) -> bytes:
+        return text + b',"items":['
+
+    def _item(self, text: bytes) -> bytes:
+        begin = self._open() + (b",\n" if self._itemised else b"\n")
+        self._itemised = True
+        return begin + text
+
+    def _end(self, text: bytes) -> bytes:
+        return b"\n]," + text
+
+
+class JsonLinesFormatter(Writing, name="jsonl", accepts="arrays", produces="jsonl", start=0.1, per_gb=25.0):
+    """JSON lines: the same objects, each on a line of its own.
+
+    The lines are `{"form", "stream"}`, then the items as in the one object, with columns, then `{"records",
+    "complete"}`. So each message of a live stream can be read by itself.
+    """
+
+    def _begin(self, text: bytes) -> bytes:
+        return text + b"}\n"
+
+    def _item(self, text: bytes) -> bytes:
+        return self._open() + text + b"\n"
+
+    def _end(self, text: bytes) -> bytes:
+        return b"{" + text
 
 
 def _records_of_an_item(dataset: Dataset) -> int:
