@@ -31,8 +31,8 @@ Slow = Literal["drop", "disconnect"]
 #: Bytes that may wait for a client for whom nothing else was set.
 _LIMIT: Final = 1 << 22
 #: Seconds that what waits, and then the close handshake, may take.
-_DRAIN: Final = 5.0
-_HANDSHAKE: Final = 5.0
+_DRAIN: Final = 2.0
+_HANDSHAKE: Final = 3.0
 #: Bytes of a reason (RFC 6455, 5.5 and 5.5.1).
 _REASON: Final = 123
 
@@ -54,8 +54,8 @@ class Channel:
 
     `gone` is set when nothing can be sent any more: the client has left, is lost, or the channel was closed. Whoever
     serves the client is cancelled then. `dropped` counts the messages that a slow client did not get, and `sent` and
-    `sent_bytes` those that were handed over; `begun` and `touched` are when it was made and when it was last written to
-    (seconds of the clock of trio).
+    `sent_bytes` those that were handed over; `begun` and `touched` are when it was made and when data were last to be sent
+    (seconds of the clock of trio). `code` is the close code that was sent first, 0 before that.
     """
 
     def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream], nursery: trio.Nursery) -> None:
@@ -64,6 +64,7 @@ class Channel:
         self.dropped_bytes = 0
         self.sent = 0
         self.sent_bytes = 0
+        self.code = 0
         self.begun = self.touched = trio.current_time()
         self.upgraded = False
         self._stream = stream
@@ -75,6 +76,7 @@ class Channel:
         self._writing = False
         self._ended = False
         self._closing = False
+        self._refusing = False
         self._slow: Slow = "disconnect"
         self._limit = _LIMIT
         self._warning: Callable[[int, int], bytes] | None = None
@@ -88,25 +90,29 @@ class Channel:
 
         Once the client has gone this waits to be cancelled.
         """
-        await self._pass(frame, first=False)
-        if self._ended or self._closing:
+        if not self._over:
+            self.touched = trio.current_time()
+            self.sent += 1
+            await self._pass(frame, first=False)
+        if self._over:
             await trio.sleep_forever()
-        self.sent += 1
 
     def offer(self, frame: bytes, *, keep: bool = False) -> None:
         """Sends a frame without waiting: at once where the client takes it, else when it does.
 
         For a slow client it may never be sent, as `live` says; one to `keep`, such as a header, is.
         """
-        if self._ended or self._closing:
+        if self._over:
             return
-        if not self._writing and not self._queue and self._plain >= 0:
-            self.sent += 1
+        self.touched = trio.current_time()
+        if not self._writing and not self._queue and self._under_way is None and self._plain >= 0:
             rest = self._write_now(frame)
+            self.sent += 1
             if rest is None:
                 return
             self._under_way = _Waiting(rest, keep=True)
-        elif self._admits(len(frame), keep=keep):
+        elif self._admits(len(frame)):
+            self.sent += 1
             self._append(_Waiting(frame, keep=keep))
         else:
             return
@@ -127,6 +133,7 @@ class Channel:
         if self._closing or self._closer is None:
             return
         self._closing = True
+        self.code = self.code or code
         with trio.CancelScope(shield=True):
             if code != TRY_LATER:
                 with trio.move_on_after(_DRAIN):
@@ -135,6 +142,11 @@ class Channel:
             with trio.move_on_after(_HANDSHAKE):
                 await self._closer(code, _cut(reason))
             self.lose()
+
+    @property
+    def _over(self) -> bool:
+        """Whether nothing is taken any more from those who send."""
+        return self._ended or self._closing or self._refusing
 
     @property
     def lag(self) -> float:
@@ -150,7 +162,7 @@ class Channel:
     @property
     def acknowledged(self) -> int:
         """How many bytes the system of the client has taken, as far as ours knows."""
-        if self._plain < 0:
+        if self._plain < 0 or self.gone.is_set():
             return self.sent_bytes
         try:
             left = fcntl.ioctl(self._plain, termios.TIOCOUTQ, b"\0\0\0\0")
@@ -168,8 +180,8 @@ class Channel:
     def lose(self) -> None:
         """Gives the connection up: nothing is sent any more."""
         self._ended = True
-        self._forget()
         self.gone.set()
+        self._forget()
 
     async def control(self, data: bytes) -> None:
         """Sends what trio-websocket has to say, before all that waits; nothing follows a close frame.
@@ -190,7 +202,7 @@ class Channel:
     async def _pass(self, data: bytes, *, first: bool) -> None:
         """Writes some bytes, behind what is under way and, unless they are the first, behind all that waits."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self._plain >= 0 and not self._writing and not self._queue:
+        if self._plain >= 0 and not self._writing and not self._queue and self._under_way is None:
             rest = self._write_now(data)
             if rest is None:
                 await trio.lowlevel.cancel_shielded_checkpoint()
@@ -228,8 +240,6 @@ class Channel:
     def _count(self, count: int) -> None:
         """Notes that bytes were taken."""
         self.sent_bytes += count
-        if count:
-            self.touched = trio.current_time()
 
     def _start_writer(self) -> None:
         """Starts the task that writes what waits, unless somebody writes or nothing waits."""
@@ -278,6 +288,8 @@ class Channel:
             self._count(len(entry.data))
             return
         while entry.data:
+            if self.gone.is_set():  # the number of the descriptor may be that of another connection by now
+                raise trio.ClosedResourceError
             try:
                 count = os.write(self._plain, entry.data)
             except BlockingIOError:
@@ -296,11 +308,12 @@ class Channel:
         else:
             self._queue.append(entry)
 
-    def _admits(self, size: int, *, keep: bool) -> bool:
+    def _admits(self, size: int) -> bool:
         """Makes room for a frame that is offered; whether there is."""
         if not self._queue or self._bytes + size <= self._limit:
             return True
         if self._slow == "disconnect":
+            self._refusing = True
             self._nursery.start_soon(self.close, TRY_LATER, "this client is too slow for what it watches")
             return False
         self._drop(self._bytes + size - self._limit)
@@ -319,6 +332,7 @@ class Channel:
             size += len(entry.data)
         self._queue.extendleft(reversed(kept))
         self._bytes -= size
+        self.sent -= messages
         self.dropped += messages
         self.dropped_bytes += size
         self._lost = (self._lost[0] + messages, self._lost[1] + size)
