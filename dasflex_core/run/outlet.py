@@ -72,7 +72,7 @@ class Outlet:
     def watch(self, flow: Iterator[bytes]) -> Iterator[bytes]:
         """The bytes of the answer. Raises `SourceError` where they begin or end as their type cannot.
 
-        An empty chunk says that the answer has begun, though nothing can be sent yet.
+        An empty chunk says that nothing comes now, or that the answer has begun though nothing can be sent yet.
         """
         began = last = monotonic()
         framer = self._create()
@@ -90,6 +90,8 @@ class Outlet:
                 if comment := self._comment(_WAITING):
                     yield comment
                 last = monotonic()
+            if not chunk:
+                yield b""
         self._ends.finish()
         if not self.found and (told := self._nothing()):
             yield told
