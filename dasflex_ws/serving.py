@@ -9,7 +9,7 @@ import trio
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterable, Sequence
 
     from dasflex_core.run import Guardian
     from dasflex_core.site import Site
@@ -44,10 +44,12 @@ async def serve(
     listeners: Sequence[trio.SocketListener],
     serving: Serving,
     *,
+    handed: AsyncIterable[tuple[trio.SocketStream, bytes]] | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Accepts connections until it is cancelled; then all clients get 1001, and the readers end.
 
-    The hub is run here. Says that it has started when connections are accepted.
+    The hub is run here. Connections that were accepted elsewhere come from `handed`, each with the bytes that were read
+    from it already; they are plain, whatever `tls` is. Says that it has started when connections are accepted.
     """
     raise NotImplementedError
