@@ -175,14 +175,14 @@ class Front:
     # -- sources
 
     def _source(self, visit: Visit, rest: str) -> Answer:
-        """What is asked of a source by its path: data, a plan, or a page. `rest` follows `/source/`."""
+        """What is asked of a source by its path: data, a plan, a ticket, or a page. `rest` follows `/source/`."""
         identifier, _, what = rest.rpartition("/")
         what = what.lower()
-        if not identifier or (what not in ("flex", "plan") and not what.startswith("data.")):
+        if not identifier or (what not in ("flex", "plan", "ticket") and not what.startswith("data.")):
             return self._page(visit, rest)
         suffix = what.removeprefix("data.") if what.startswith("data.") else ""
         pairs, wrong = _read(visit.asked.query)
-        if what != "plan":
+        if what not in ("plan", "ticket"):
             info = self.site.registry.by_suffix(suffix) if suffix else None
             visit.wanted = asked_type(pairs) or (info.type if info else None)
         source = self._found(visit, identifier)
@@ -193,6 +193,10 @@ class Front:
         moved = moved_answer(self.site.config, visit, source.definition, f"/{what}")
         if moved is not None:
             return moved
+        if what == "ticket":
+            from dasflex_cgi.ticketing import ticket_answer
+
+            return ticket_answer(source)
         if what == "plan":
             from dasflex_cgi.explaining import plan_answer
 

@@ -21,7 +21,7 @@ from dasflex_core.errors import AccessError, ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["check", "issue", "site_key"]
+__all__ = ["LASTS", "check", "issue", "site_key"]
 
 #: Seconds for which a ticket is good.
 LASTS: Final = 60
