@@ -96,7 +96,7 @@ def websocd(  # noqa: PLR0913  click gives each option
         found = [*findings(site, options)]
         for each in found:
             click.echo(each)
-        context.exit(FAILED if found else 0)
+        context.exit(FAILED if any(each.wrong for each in found) else 0)
     _log_to_standard_error(level)
     Beginning(site, options).run()
 
