@@ -182,7 +182,11 @@ class Spool(Protocol):
 
 @runtime_checkable
 class Framer(Protocol):
-    """Bytes in, whole packets out, without decoding a value."""
+    """Bytes in, whole packets out, without decoding a value.
+
+    One that has the attribute `together` gives data packets of one dataset that follow one another as one frame, of at
+    most so many bytes, where a server sets it: most of its work is then done at once. It is 0 otherwise.
+    """
 
     def feed(self, chunk: bytes, /) -> Iterable[Frame]:
         """The packets that this chunk completes. Raises `SourceError` at what is no packet."""

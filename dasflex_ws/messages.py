@@ -32,6 +32,8 @@ class Packer:
     """
 
     def __init__(self, framer: Framer | None, *, text: bool, longest: int = LONGEST) -> None:
+        if framer is not None and hasattr(framer, "together"):
+            framer.together = longest
         self._framer = framer
         self._text = text
         self._longest = longest
