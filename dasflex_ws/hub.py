@@ -16,7 +16,7 @@ from dasflex_ws.at_work import Parts, can_be_shared
 from dasflex_ws.branch import Branch
 from dasflex_ws.flowing import Flow
 from dasflex_ws.locking import Lock
-from dasflex_ws.reading import Reading, rules_of
+from dasflex_ws.reading import PAUSE, Reading, rules_of
 from dasflex_ws.seat import Seat
 from dasflex_ws.sharing import aligned, shared_part
 
@@ -45,7 +45,7 @@ class Hub:
 
     `run` must be running (in the nursery of the server) while seats are taken. When it is cancelled all readers end,
     and whoever still watches gets an ending with code 1001. `runtime` is the directory for the locks of instruments
-    that admit one reader.
+    that admit one reader, `pause` the seconds after which a reader that has ended is started again.
     """
 
     def __init__(
@@ -55,11 +55,13 @@ class Hub:
         guardian: Guardian,
         runtime: Path,
         metrics: Metrics | None = None,
+        pause: float = PAUSE,
     ) -> None:
         self._limiter = limiter
         self._guardian = guardian
         self._runtime = runtime
         self._metrics = metrics
+        self._pause = pause
         self._nursery: trio.Nursery | None = None
         self._readings: dict[ReaderKey, Reading] = {}
         self._branches: dict[Reading, list[Branch]] = {}
@@ -127,7 +129,7 @@ class Hub:
     def _started(self, parts: Parts, since: int, nursery: trio.Nursery) -> Reading:
         """A new reader. Raises `BusyError` where another server reads an instrument that admits one."""
         shared = parts.shared
-        rules = rules_of(shared.definition.live)
+        rules = rules_of(shared.definition.live, self._pause)
         lock = Lock(self._runtime, shared.source) if rules.single else None
         reading = Reading(
             shared.source,

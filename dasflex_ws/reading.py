@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from dasflex_core.stages import Frame, Framer
     from dasflex_ws.wording import Words
 
-__all__ = ["LINGER", "Reading", "Rules", "Supply", "rules_of"]
+__all__ = ["LINGER", "PAUSE", "Reading", "Rules", "Supply", "rules_of"]
 
 #: Seconds that a reader outlives its last watcher, where the definition says nothing.
 LINGER: Final = 30.0
 #: Seconds before a reader is started again: the first time, and at most; and how long it must run to begin anew.
-_PAUSE: Final = 1.0
+PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 _STEADY: Final = 60.0
 #: Seconds that a reader waits, at most, for the only one who watches to catch up, before the oldest is let go.
@@ -50,7 +50,10 @@ Open: TypeAlias = "Callable[[bool], AbstractAsyncContextManager[Supply]]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How a reader is shared, as `[live]` of its definition says: see `dasflex_core.catalog.Live`."""
+    """How a reader is shared, as `[live]` of its definition says: see `dasflex_core.catalog.Live`.
+
+    `pause` is after how many seconds it is started again at first; each pause is twice as long as the one before.
+    """
 
     linger: float = LINGER
     catch_up: float = CATCH_UP
@@ -58,10 +61,10 @@ class Rules:
     drop: bool = True
     single: bool = False
     watchers: int = 0
-    pause: float = _PAUSE
+    pause: float = PAUSE
 
 
-def rules_of(live: Live) -> Rules:
+def rules_of(live: Live, pause: float = PAUSE) -> Rules:
     """The rules of a definition, and ours where it says nothing."""
     return Rules(
         linger=LINGER if live.linger is None else live.linger,
@@ -70,6 +73,7 @@ def rules_of(live: Live) -> Rules:
         drop=live.slow != "disconnect",
         single=live.single,
         watchers=live.watchers or 0,
+        pause=pause,
     )
 
 
