@@ -166,7 +166,7 @@ def test_data_packets_come_together_where_that_is_wanted():
     header = b'<stream version="2.2" />'
     planes = b'<packet><x type="time24" units="us2000" /><y type="little_endian_real4" group="a" units="V" /></packet>'
     head = b"[00]%06d%b[01]%06d%b" % (len(header), header, len(planes), planes)
-    data = [b":01:2001-001T00:00:00.000 " + bytes([value]) * 4 for value in range(9)]
+    data = [b":01:2001-001T00:00:00.00000 " + bytes([value]) * 4 for value in range(9)]
     framer = Das2Framer()
     framer.together = 3 * len(data[0])
     frames = [*framer.feed(head + b"".join(data)), *framer.finish()]

@@ -49,7 +49,7 @@ def test_data_packets_come_together_where_that_is_wanted(written, longest):
     framer.together = longest
     found = [*framer.feed(b"".join(packets)), *framer.finish()]
     assert b"".join(frame.data for frame in found) == b"".join(packets)
-    assert all(len(frame.data) <= longest for frame in found)
+    assert all(len(frame.data) <= longest or frame.data in packets for frame in found)
     apart = Das3Framer()
     for frame in found:
         assert {each.id for each in apart.feed(frame.data)} == {frame.id}
