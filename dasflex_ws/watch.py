@@ -15,13 +15,12 @@ import click
 
 from dasflex_core.cli.completion import complete_parameter, complete_source
 from dasflex_core.cli.verbs import Verb, root_option
-from dasflex_core.errors import DasflexError, QueryError, SourceError
+from dasflex_core.errors import QueryError, SourceError
 
 if TYPE_CHECKING:
     import trio
 
     from dasflex_core.arrays import Item, Records
-    from dasflex_core.run import Pump
     from dasflex_core.site import Plan, Request, Site
     from dasflex_ws.client import Address
 
@@ -175,22 +174,17 @@ class Watching:
         await self._run_here()
 
     async def _run_here(self) -> None:
-        """Runs the plan in a thread, which is stopped as soon as there is enough."""
+        """Runs the plan until there is enough."""
         import trio
 
-        running = _Running(self._plan)
-        async with trio.open_nursery() as nursery:
-            sending, receiving = trio.open_memory_channel[bytes](1)
-            nursery.start_soon(running.run, sending)
-            try:
-                async for chunk in receiving:
-                    if self._take(chunk, time.time()):
-                        break
-            finally:
-                running.stop()
-                nursery.cancel_scope.cancel()
-        if running.failure is not None:
-            raise running.failure
+        from dasflex_core.run import Guardian
+        from dasflex_ws.pumping import pump_of
+
+        with Guardian() as guardian:
+            async with pump_of(self._plan, limiter=trio.CapacityLimiter(1), guardian=guardian) as pump:
+                while (chunks := await pump.take()) is not None:
+                    if any(self._take(chunk, time.time()) for chunk in chunks):
+                        return
 
     def _take(self, data: bytes, came: float) -> bool:
         """Takes bytes, and shows what they say. Gives whether there were enough."""
@@ -243,41 +237,6 @@ class Watching:
             sys.stdout.write("\x1b[H" + "".join(f"{each}\x1b[K\r\n" for each in lines) + "\x1b[J")
             sys.stdout.flush()
             await trio.sleep(_REFRESH)
-
-
-class _Running:
-    """A run of a plan in a thread; `failure` is what ended it, unless it was stopped."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._pump: Pump | None = None
-        self._stopped = False
-        self.failure: DasflexError | None = None
-
-    async def run(self, sending: trio.MemorySendChannel[bytes]) -> None:
-        """Sends the bytes of the answer as they come."""
-        import trio
-
-        with sending:
-            await trio.to_thread.run_sync(self._pumped, sending)
-
-    def _pumped(self, sending: trio.MemorySendChannel[bytes]) -> None:
-        """The same, in the thread."""
-        import trio
-
-        try:
-            with self._plan.open() as self._pump:
-                for chunk in self._pump.chunks():
-                    trio.from_thread.run(sending.send, chunk)
-        except (DasflexError, trio.BrokenResourceError) as error:
-            if not self._stopped and isinstance(error, DasflexError):
-                self.failure = error
-
-    def stop(self) -> None:
-        """Ends the run and its processes."""
-        self._stopped = True
-        if self._pump is not None:
-            self._pump.cancel()
 
 
 async def _obey_signals(everything: trio.CancelScope) -> None:
