@@ -54,11 +54,16 @@ class Channel:
 
     `gone` is set when nothing can be sent any more: the client has left, is lost, or the channel was closed. Whoever
     serves the client is cancelled then. `dropped` counts the messages that a slow client did not get, and `sent` and
-    `sent_bytes` those that were handed over; `begun` and `touched` are when it was made and when data were last to be sent
-    (seconds of the clock of trio). `code` is the close code that was sent first, 0 before that.
+    `sent_bytes` those that were handed over; `begun` and `touched` are when it was made and when data were last to be
+    sent (seconds of the clock of trio). `code` is the close code that was sent first, 0 before that.
     """
 
-    def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream], nursery: trio.Nursery) -> None:
+    def __init__(
+        self,
+        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+        nursery: trio.Nursery,
+        lost: Callable[[], None] | None = None,
+    ) -> None:
         self.gone = trio.Event()
         self.dropped = 0
         self.dropped_bytes = 0
@@ -66,7 +71,8 @@ class Channel:
         self.sent_bytes = 0
         self.code = 0
         self.begun = self.touched = trio.current_time()
-        self.upgraded = False
+        self.upgraded = trio.Event()
+        self._on_loss = lost
         self._stream = stream
         self._plain = stream.socket.fileno() if isinstance(stream, trio.SocketStream) else -1
         self._nursery = nursery
@@ -175,13 +181,15 @@ class Channel:
     def open(self, closer: Closer) -> None:
         """Says that the connection was upgraded, and what begins the close handshake."""
         self._closer = closer
-        self.upgraded = True
+        self.upgraded.set()
 
     def lose(self) -> None:
         """Gives the connection up: nothing is sent any more."""
         self._ended = True
         self.gone.set()
         self._forget()
+        if self._on_loss is not None:
+            self._on_loss()
 
     async def control(self, data: bytes) -> None:
         """Sends what trio-websocket has to say, before all that waits; nothing follows a close frame.
@@ -190,7 +198,7 @@ class Channel:
         """
         if self._ended:
             raise trio.ClosedResourceError
-        if self.upgraded and opcode(data) == CLOSE:
+        if self.upgraded.is_set() and opcode(data) == CLOSE:
             self._ended = True
             self._forget()
         await self._pass(data, first=True)
@@ -359,11 +367,16 @@ class ChannelStream(trio.abc.Stream):
     """The stream that trio-websocket has: it receives from the connection, and sends by the channel."""
 
     def __init__(
-        self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream], channel: Channel, received: bytes
+        self,
+        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+        channel: Channel,
+        handshake: bytes,
+        rest: bytes,
     ) -> None:
         self._stream = stream
         self._channel = channel
-        self._received = received
+        self._handshake = handshake
+        self._rest = rest
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Sends control frames, and the end of the handshake."""
@@ -374,11 +387,15 @@ class ChannelStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """What was received; first what came before there was a channel."""
-        if self._received:
+        """The handshake; once that is answered what came behind it, and then what comes."""
+        if self._handshake:
             await trio.lowlevel.checkpoint()
-            received, self._received = self._received, b""
-            return received
+            handshake, self._handshake = self._handshake, b""
+            return handshake
+        await self._channel.upgraded.wait()
+        if self._rest:
+            rest, self._rest = self._rest, b""
+            return rest
         return bytes(await self._stream.receive_some(max_bytes))
 
     async def aclose(self) -> None:

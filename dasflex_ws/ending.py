@@ -10,10 +10,11 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from dasflex_core.errors import DasflexError
 
-__all__ = ["FAILED", "GOING_AWAY", "NORMAL", "POLICY", "TOO_BIG", "TRY_LATER", "Ending"]
+__all__ = ["FAILED", "GOING_AWAY", "GONE", "NORMAL", "POLICY", "TOO_BIG", "TRY_LATER", "Ending"]
 
 #: All was sent; the server stops; a limit of the server; a message of the client is too big; a failure; too slow.
 NORMAL: Final = 1000
+GONE: Final = 1006  # never sent: the client has gone without a word
 GOING_AWAY: Final = 1001
 POLICY: Final = 1008
 TOO_BIG: Final = 1009

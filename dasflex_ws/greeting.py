@@ -115,15 +115,16 @@ def read_request(request: h11.Request, rest: bytes) -> Greeting | Reply:
             return no(200, _WHAT)
         return no(426, f"Only a WebSocket is to be had here. {_WHAT}", ("Upgrade", "websocket"),
                   ("Connection", "Upgrade, close"))  # fmt: skip
-    if wrong := _fault(request, headers):
-        return no(400, wrong)
-    if headers.get("sec-websocket-version", "").strip() != _VERSION:
+    wrong = _fault(request, headers)
+    if not wrong and headers.get("sec-websocket-version", "").strip() != _VERSION:
         return no(426, f"Only version {_VERSION} of the protocol is spoken here", ("Sec-WebSocket-Version", _VERSION),
                   ("Upgrade", "websocket"), ("Connection", "Upgrade, close"))  # fmt: skip
     try:
         decoded = unquote(path, errors="strict")
     except UnicodeDecodeError:
-        return no(400, "The path of this address is no UTF-8")
+        decoded, wrong = "", "The path of this address is no UTF-8"
+    if wrong:
+        return no(400, wrong)
     return Greeting(target=target, path=decoded, query=query, headers=headers, rest=rest)
 
 
