@@ -12,12 +12,13 @@ import fcntl
 import os
 import termios
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 import trio
 
 from dasflex_ws.ending import TRY_LATER
-from dasflex_ws.frames import CLOSE, opcode
+from dasflex_ws.frames import CLOSE, closing, opcode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,8 +34,6 @@ _LIMIT: Final = 1 << 22
 #: Seconds that what waits, and then the close handshake, may take.
 _DRAIN: Final = 2.0
 _HANDSHAKE: Final = 3.0
-#: Bytes of a reason (RFC 6455, 5.5 and 5.5.1).
-_REASON: Final = 123
 
 
 class _Waiting:
@@ -146,7 +145,7 @@ class Channel:
                     await self._drained()
             self._forget()
             with trio.move_on_after(_HANDSHAKE):
-                await self._closer(code, _cut(reason))
+                await self._closer(code, closing(code, reason)[4:].decode())
             self.lose()
 
     @property
@@ -204,6 +203,14 @@ class Channel:
         await self._pass(data, first=True)
         if self.gone.is_set():
             raise trio.BrokenResourceError
+
+    async def hang_up(self, code: int, reason: str = "") -> None:
+        """Closes without waiting for the client's part, if a close frame was not sent already."""
+        if not self._ended:
+            self.code = self.code or code
+            with trio.move_on_after(_HANDSHAKE, shield=True), suppress(trio.BrokenResourceError):
+                await self.control(closing(code, reason))
+        self.lose()
 
     # -- the one writer
 
@@ -399,11 +406,5 @@ class ChannelStream(trio.abc.Stream):
         return bytes(await self._stream.receive_some(max_bytes))
 
     async def aclose(self) -> None:
-        """Says that the WebSocket is over; the connection below is closed by whoever opened it."""
-        self._channel.lose()
+        """Does nothing: the connection below is closed by whoever opened it, which is told of the end otherwise."""
         await trio.lowlevel.checkpoint()
-
-
-def _cut(reason: str) -> str:
-    """A reason that fits into a close frame."""
-    return reason.encode("utf-8", "replace")[:_REASON].decode("utf-8", "ignore")

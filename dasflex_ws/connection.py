@@ -26,7 +26,7 @@ from dasflex_ws.admission import check_origin, client_address
 from dasflex_ws.answering import answer
 from dasflex_ws.asking import asked_of, request_of, source_of
 from dasflex_ws.channel import Channel, ChannelStream
-from dasflex_ws.ending import FAILED, GONE, POLICY, TRY_LATER, Ending
+from dasflex_ws.ending import FAILED, GONE, POLICY, PROTOCOL, TRY_LATER, Ending
 from dasflex_ws.greeting import SUBPROTOCOL, Greeting, greeted
 from dasflex_ws.pumping import pump_of
 from dasflex_ws.replying import Reply, refusal
@@ -275,8 +275,8 @@ class Connection:
                 self._heard += len(await connection.get_message())
                 if self._heard > _MOST:
                     self.stop(Ending(POLICY, "Nothing is wanted from clients, and this one says too much"))
-        except ConnectionClosed:
-            channel.lose()
+        except ConnectionClosed as closed:
+            await _answer_end(closed, channel)
 
     async def _look_after(self, connection: WebSocketConnection, channel: Channel) -> None:
         """Pings the client, and ends a connection that is lost, or has come to one of its limits."""
@@ -345,6 +345,15 @@ class Connection:
             detail=error.detail if error else "",
         )
         self._serving.log.write(entry)
+
+
+async def _answer_end(closed: ConnectionClosed, channel: Channel) -> None:
+    """Ends a channel whose client has ended the connection, or broken the protocol, which the client is told."""
+    code = PROTOCOL if closed.reason is None else closed.reason.code
+    if code == GONE:
+        channel.lose()
+    else:
+        await channel.hang_up(code, closed.reason.reason or "" if closed.reason else "")
 
 
 async def _answers(connection: WebSocketConnection, channel: Channel, seconds: float) -> bool:

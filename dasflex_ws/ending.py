@@ -10,15 +10,23 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from dasflex_core.errors import DasflexError
 
-__all__ = ["FAILED", "GOING_AWAY", "GONE", "NORMAL", "POLICY", "TOO_BIG", "TRY_LATER", "Ending"]
+__all__ = ["FAILED", "GOING_AWAY", "GONE", "NORMAL", "POLICY", "PROTOCOL", "TOO_BIG", "TRY_LATER", "Ending"]
 
-#: All was sent; the server stops; a limit of the server; a message of the client is too big; a failure; too slow.
+#: All was sent.
 NORMAL: Final = 1000
-GONE: Final = 1006  # never sent: the client has gone without a word
+#: The server stops.
 GOING_AWAY: Final = 1001
+#: The client breaks the protocol.
+PROTOCOL: Final = 1002
+#: The client has gone without a word. This is never sent.
+GONE: Final = 1006
+#: A limit of the server was reached.
 POLICY: Final = 1008
+#: A message of the client is too big.
 TOO_BIG: Final = 1009
+#: The source failed, or the server.
 FAILED: Final = 1011
+#: Too slow, or too many: it may go better later.
 TRY_LATER: Final = 1013
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CLOSE", "encoded", "opcode"]
+__all__ = ["CLOSE", "closing", "encoded", "opcode"]
 
 #: The opcode of a close frame.
 CLOSE: Final = 8
 _FIN: Final = 0x80
 _TEXT: Final = 1
 _BINARY: Final = 2
+#: Bytes of a reason.
+_REASON: Final = 123
 
 
 def encoded(payload: bytes, *, text: bool) -> bytes:
@@ -27,6 +29,12 @@ def encoded(payload: bytes, *, text: bool) -> bytes:
     if size < 1 << 16:
         return bytes((first, 126)) + size.to_bytes(2) + payload
     return bytes((first, 127)) + size.to_bytes(8) + payload
+
+
+def closing(code: int, reason: str = "") -> bytes:
+    """The close frame with a code and a reason, which is cut where it is too long (RFC 6455, 5.5.1)."""
+    payload = code.to_bytes(2) + reason.encode("utf-8", "replace")[:_REASON].decode("utf-8", "ignore").encode()
+    return bytes((_FIN | CLOSE, len(payload))) + payload
 
 
 def opcode(frame: bytes | bytearray | memoryview) -> int:
