@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import struct
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import trio
@@ -17,9 +18,6 @@ from dasflex_core.cli import main
 from dasflex_core.roots import make_root
 from dasflex_core.run import Guardian
 from dasflex_ws.hub import Hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: A live reader. Each start is noted in the file `starts`, and does what its line of `script.json` says (the last line
 #: for all later ones): how many records, how often, with what header, and how it ends. Records are numbered.
@@ -239,8 +237,17 @@ def recorder():
     return Recorder
 
 
+@pytest.fixture(scope="session")
+def wire():
+    """The module `server.py` beside this file: a server in a thread, and what a client sends and reads byte by byte."""
+    spec = importlib.util.spec_from_file_location("dasflex_ws_server", Path(__file__).with_name("server.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture
-def served(device):
+def served(device, wire):
     """Starts servers of the root of the device, each with more lines of configuration; they end with the test."""
     begun = []
 
@@ -248,7 +255,7 @@ def served(device):
         if lines:
             with (device.root / "etc" / "dasflex.conf").open("a") as file:
                 file.write("\n".join((*lines, "")))
-        begun.append(server.Served(device.root, tls))
+        begun.append(wire.Served(device.root, tls))
         return begun[-1]
 
     yield start
