@@ -69,6 +69,10 @@ class Parts:
             nodes = self._solved(self._asked(time_ns(), _FOREVER), self._own).nodes[: len(nodes)]
         return self._pump(replace(self.plan, solution=replace(self.plan.solution, nodes=nodes)))
 
+    def whole(self) -> AbstractAsyncContextManager[TrioPump]:
+        """All of the plan, for one watcher alone."""
+        return self._pump(self.plan)
+
     def behind(self, stages: Nodes) -> Behind:
         """The stages behind the reader; nothing where there are none."""
         if not stages:

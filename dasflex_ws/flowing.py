@@ -9,6 +9,7 @@ between T and the oldest that is held now, and so on; an archive is faster than 
 from __future__ import annotations
 
 import logging
+from itertools import takewhile
 from time import time_ns
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -111,15 +112,15 @@ class Flow:
         framer = self._create()
         if framer is None:
             return False
-        try:
-            async with self._past.open(begin, end) as supply:
+        async with self._past.open(begin, end) as supply:
+            try:
                 while (pieces := await supply.take()) is not None:
                     frames = framer.feed(b"".join(pieces))
                     await self._take(channel, [each for each in frames if each.kind != "problem"])
-        except DasflexError as error:
-            logging.getLogger("dasflex.live").warning("%s: %s", self._reading.name, error.message)
-            self._remarks.append(self._reading.words.comment("log:warning", f"{_NO_PAST}: {error.message}"))
-            return False
+            except DasflexError as error:
+                logging.getLogger("dasflex.live").warning("%s: %s", self._reading.name, error.message)
+                self._remarks.append(self._reading.words.comment("log:warning", f"{_NO_PAST}: {error.message}"))
+                return False
         return True
 
     async def _oldest(self) -> int | None:
@@ -142,10 +143,11 @@ class Flow:
         """Sends the live packets from `_position` on, until none come any more."""
         ring = self._reading.ring
         await self._take(channel, ring.heads(self._position))
-        for remark in self._remarks:
-            await self._take(channel, [Entry(0, 0, "comment", -1, remark)])
         while True:
             entries = ring.after(self._position, _BATCH)
+            if entries and self._remarks:  # they come behind the declarations
+                await self._remark(channel)
+                entries = list(takewhile(lambda entry: entry.declares, entries)) or entries
             if entries:
                 await self._make_up(channel, entries[0].number)
                 self._position = entries[-1].number + 1
@@ -154,6 +156,12 @@ class Flow:
                 return
             else:
                 await self._reading.news()
+
+    async def _remark(self, channel: Channel) -> None:
+        """Sends what is to be said, if the stream has begun."""
+        if self._joint.headed:
+            remarks, self._remarks = self._remarks, []
+            await self._take(channel, [Entry(0, 0, "comment", -1, remark) for remark in remarks])
 
     async def _make_up(self, channel: Channel, number: int) -> None:
         """Where packets before a number were let go: says so, and gives what was declared in them."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from time import time_ns
@@ -11,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from dasflex_core.errors import BusyError
+from dasflex_core.errors import BusyError, DasflexError
 from dasflex_ws.at_work import Parts, can_be_shared
 from dasflex_ws.branch import Branch
 from dasflex_ws.flowing import Flow
 from dasflex_ws.locking import Lock
 from dasflex_ws.reading import PAUSE, Reading, rules_of
-from dasflex_ws.seat import Seat
+from dasflex_ws.seat import Alone, Seat
 from dasflex_ws.sharing import aligned, shared_part
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Hub:
         self._nursery: trio.Nursery | None = None
         self._readings: dict[ReaderKey, Reading] = {}
         self._branches: dict[Reading, list[Branch]] = {}
+        self._alone_at: Counter[str] = Counter()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Runs the readers and the branches; ends them all when it is cancelled."""
@@ -77,16 +79,11 @@ class Hub:
             self._nursery = None
 
     def takes(self, plan: Plan) -> bool:
-        """Whether a plan follows the present and can be shared, so that its watcher belongs here.
-
-        Others are answered one by one: they end, or nothing tells the packets of what their reader writes.
-        """
-        if "live" not in plan.solution.path.steps[0].spec.adds:
-            return False
-        return can_be_shared(plan, shared_part(plan))
+        """Whether a plan follows the present, so that its watcher belongs here; others are finite and are answered."""
+        return "live" in plan.solution.path.steps[0].spec.adds
 
     @asynccontextmanager
-    async def seat(self, plan: Plan) -> AsyncIterator[Seat]:
+    async def seat(self, plan: Plan) -> AsyncIterator[Seat | Alone]:
         """A seat for the watcher of a plan: `async with hub.seat(plan) as seat: …upgrade…; await seat.watch(channel)`.
 
         The reader is started if it does not run. Waits until there are data, though no longer than a moment, since an
@@ -95,10 +92,14 @@ class Hub:
         as an HTTP status.
         """
         parts = Parts(plan, shared_part(plan), self._limiter, self._guardian)
+        if not can_be_shared(plan, parts.shared):
+            async with self._alone(parts) as alone:
+                yield alone
+            return
         since = time_ns() if parts.shared.since is None else parts.shared.since
         reading = await self._reading(parts, since)
         reading.enter()
-        self._count_watchers()
+        self._count()
         try:
             with trio.move_on_after(_MOMENT):
                 await reading.ready()
@@ -106,7 +107,35 @@ class Hub:
                 yield Seat(way, reading.rules, parts.words(out=True))
         finally:
             reading.leave()
-            self._count_watchers()
+            self._count()
+
+    @asynccontextmanager
+    async def _alone(self, parts: Parts) -> AsyncIterator[Alone]:
+        """A seat with a reader of its own: its packets cannot be told, or go through another program."""
+        while (other := self._other(parts)) is not None:
+            other.stop()
+            await other.ended.wait()
+        self._check_watchers(parts)
+        source = parts.shared.source
+        lock = Lock(self._runtime, source) if parts.shared.definition.live.single else None
+        self._alone_at[source] += 1
+        self._count()
+        try:
+            failure: DasflexError | None = None
+            async with parts.whole() as pump:
+                try:
+                    await pump.start()
+                except DasflexError as error:
+                    failure = error  # raised below, outside of the pump and its group
+                else:
+                    yield Alone(pump)
+            if failure is not None:
+                raise failure
+        finally:
+            self._alone_at[source] -= 1
+            self._count()
+            if lock is not None:
+                lock.release()
 
     async def _reading(self, parts: Parts, since: int) -> Reading:
         """The reader of a plan, which is started if it does not run."""
@@ -149,7 +178,7 @@ class Hub:
 
     async def _run_reading(self, key: ReaderKey, reading: Reading, lock: Lock | None) -> None:
         """Runs a reader to its end."""
-        self._count_readers()
+        self._count()
         try:
             await reading.run()
         except Exception:
@@ -158,7 +187,7 @@ class Hub:
             del self._readings[key], self._branches[reading]
             if lock is not None:
                 lock.release()
-            self._count_readers()
+            self._count()
 
     def _other(self, parts: Parts) -> Reading | None:
         """Another reader of an instrument that admits one, which nobody watches any more.
@@ -167,25 +196,24 @@ class Hub:
         """
         if not parts.shared.definition.live.single:
             return None
-        for reading in self._of_source(parts):
-            if reading.seats:
-                what = f" with {reading.on}" if reading.on else ""
-                raise BusyError(
-                    f"{reading.name} admits one reader at a time, and it is being read{what}", kind="busy.limit"
-                )
-            return reading
-        return None
+        reading = next(iter(self._of_source(parts.shared.source)), None)
+        if self._alone_at[parts.shared.source] or (reading is not None and reading.seats):
+            what = f" with {reading.on}" if reading is not None and reading.on else ""
+            raise BusyError(
+                f"{parts.shared.source} admits one reader at a time, and it is being read{what}", kind="busy.limit"
+            )
+        return reading
 
-    def _of_source(self, parts: Parts) -> list[Reading]:
-        """The readers of a source that run."""
-        return [reading for reading in self._readings.values() if reading.name == parts.shared.source]
+    def _of_source(self, source: str) -> list[Reading]:
+        """The shared readers of a source that run."""
+        return [reading for reading in self._readings.values() if reading.name == source]
 
     def _check_watchers(self, parts: Parts) -> None:
         """Raises `BusyError` where a source has as many watchers as it may."""
-        most = parts.shared.definition.live.watchers
-        if most and sum(reading.seats for reading in self._of_source(parts)) >= most:
+        most, source = parts.shared.definition.live.watchers, parts.shared.source
+        if most and sum(reading.seats for reading in self._of_source(source)) + self._alone_at[source] >= most:
             raise BusyError(
-                f"{parts.shared.source} has as many watchers as it may, which is {most:,}; try again later",
+                f"{source} has as many watchers as it may, which is {most:,}; try again later",
                 kind="busy.limit",
             )
 
@@ -245,15 +273,12 @@ class Hub:
             return None
         return branches[0].position
 
-    def _count_watchers(self) -> None:
-        """Tells the metrics how many watch."""
+    def _count(self) -> None:
+        """Tells the metrics how many watch, and how many readers run."""
         if self._metrics is not None:
-            self._metrics.watchers.set(sum(reading.seats for reading in self._readings.values()))
-
-    def _count_readers(self) -> None:
-        """Tells the metrics how many readers run."""
-        if self._metrics is not None:
-            self._metrics.readers.set(len(self._readings))
+            alone = self._alone_at.total()
+            self._metrics.watchers.set(sum(reading.seats for reading in self._readings.values()) + alone)
+            self._metrics.readers.set(len(self._readings) + alone)
 
     def _count_restart(self) -> None:
         """Tells the metrics that a reader was started again."""

@@ -202,12 +202,16 @@ class Reading:
         framer = self._create()
         if framer is None:
             raise RuntimeError(f"{self.name}: packets of its stream cannot be told")
+        async with self._start(again) as supply:
+            return await self._to_the_end(supply, framer)
+
+    async def _to_the_end(self, supply: Supply, framer: Framer) -> DasflexError:
+        """Reads a reader to its end, and says why it has ended."""
         try:
-            async with self._start(again) as supply:
-                while (pieces := await supply.take()) is not None:
-                    self.failure = None
-                    for piece in pieces:
-                        await self._take(framer.feed(piece))
+            while (pieces := await supply.take()) is not None:
+                self.failure = None
+                for piece in pieces:
+                    await self._take(framer.feed(piece))
             for _frame in framer.finish():
                 pass
         except DasflexError as error:

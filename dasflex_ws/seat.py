@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Final, Protocol
 import trio
 
 from dasflex_core.errors import BusyError, DasflexError
+from dasflex_ws.answering import answer
 from dasflex_ws.ending import FAILED, GOING_AWAY, TRY_LATER, Ending
 from dasflex_ws.frames import encoded
 
 if TYPE_CHECKING:
     from dasflex_ws.channel import Channel
+    from dasflex_ws.pumping import TrioPump
     from dasflex_ws.reading import Rules
     from dasflex_ws.wording import Words
 
-__all__ = ["BACKLOG", "Seat", "Way"]
+__all__ = ["BACKLOG", "Alone", "Seat", "Way"]
 
 #: Bytes that may wait for one client.
 BACKLOG: Final = 4 << 20
@@ -69,6 +71,22 @@ class Seat:
         text = f"The connection is too slow: {messages:,} messages of {size:,} bytes were not sent here"
         packet = self._words.comment("log:warning", text)
         return encoded(packet, text=self._words.text) if packet else b""
+
+
+class Alone:
+    """The place of a watcher with a reader of its own, which ends when that does."""
+
+    def __init__(self, pump: TrioPump) -> None:
+        self._pump = pump
+
+    async def watch(self, channel: Channel) -> Ending:
+        """Shows the watcher all that comes, waiting for its channel. Does not close that."""
+        ending = Ending(GOING_AWAY)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_until_gone, channel, nursery.cancel_scope)
+            ending = await answer(self._pump, channel)
+            nursery.cancel_scope.cancel()
+        return ending
 
 
 async def _until_gone(channel: Channel, scope: trio.CancelScope) -> None:

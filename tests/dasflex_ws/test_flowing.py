@@ -14,10 +14,26 @@ import trio
 
 import dasflex_core
 
-ARCHIVE = """
+#: Runs the reader of the example, and notes its arguments; the first time it lets its reader wait.
+SLOW = """
+import sys, time
+from pathlib import Path
+calls = Path(sys.argv[1])
+first = not calls.exists()
+with calls.open("a") as file:
+    file.write(" ".join(sys.argv[3:]) + "\\n")
+if first:
+    time.sleep(float(sys.argv[2]))
+if "nothing" in calls.parent.joinpath("how").read_text():
+    sys.exit("there is nothing")
+import runpy
+sys.argv = sys.argv[3:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+READERS = """
 [[reader]]
 name = "archive"
-command = "#[python] {folder}/archive.py {folder} #[read.time.min] #[read.time.max]"
+command = "#[python] {folder}/slow.py {folder}/calls {wait} {reader} --rate=200 --channels=16 #[read.time.min] #[read.time.max]"
 writes = "das/3/binary"
 """
 TENTH = timedelta(milliseconds=100)
@@ -96,3 +112,90 @@ def test_stages_see_past_and_present_as_one_stream(hub, live, recorder):
         got = [datetime.fromisoformat(row[0][:26]) for row in table]
         apart = {round((later - one).total_seconds(), 3) for one, later in pairwise(got)}
         assert apart == {step}
+
+
+@pytest.fixture
+def slow(device, bare_root):
+    """A function that defines a source whose archive is slow when it is first asked, and whose ring is short."""
+
+    def define(wait, live, how=""):
+        reader = bare_root / "definitions" / "Examples" / "Live" / "reader.py"
+        (device.folder / "slow.py").write_text(SLOW)
+        (device.folder / "how").write_text(how)
+        device.define(live, readers=READERS.format(folder=device.folder, wait=wait, reader=reader))
+        file = device.root / "definitions" / "Lab" / "Device" / "source.toml"
+        text = file.read_text().replace(f"{device.folder}/reader.py {device.folder} #[read.antenna # antenna=@ #]", f"{reader} --follow --rate=200 --channels=16")  # fmt: skip
+        head, _, rest = text.partition("[options.antenna]")
+        file.write_text(head + rest[rest.index("[coords.time]") :])
+        device.install()
+        return device
+
+    return define
+
+
+def test_an_archive_is_asked_again_for_what_was_let_go_while_it_worked(hub, slow, recorder, stream):
+    device, channel = slow(2, 'keep = "150 kB"'), recorder()
+
+    async def work():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch, hub, device.plan("now-PT1S"), channel)
+            await channel.until(lambda each: len(each.frames) > 3 and len(times(stream, each)) > 900)
+            nursery.cancel_scope.cancel()
+
+    running(hub, work)
+    got = times(stream, channel)
+    assert {later - one for one, later in pairwise(got)} == {timedelta(milliseconds=5)}
+    calls = [line.split()[-2:] for line in (device.folder / "calls").read_text().splitlines()]
+    assert len(calls) > 1
+    assert all(one[1] == later[0] for one, later in pairwise(calls))
+
+
+def test_an_archive_that_fails_is_told_and_the_present_is_shown(hub, slow, recorder, stream):
+    device, channel = slow(0, "", "nothing"), recorder()
+
+    async def work():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch, hub, device.plan("now-PT1S"), channel)
+            await channel.until(lambda each: len(times(stream, each)) > 20)
+            nursery.cancel_scope.cancel()
+
+    running(hub, work)
+    packets = stream.packets(channel.payload)
+    assert [tag for tag, _id, _body in packets][:4] == ["Sx", "Hx", "Cx", "Pd"]
+    assert b"The past could not be read, data begin at the present" in packets[2][2]
+
+
+def test_what_the_ring_has_is_not_asked_of_the_archive(hub, slow, recorder, stream):
+    device, first, channel = slow(0, ""), recorder(), recorder()
+
+    async def work():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch, hub, device.plan(), first)
+            await first.until(lambda each: len(times(stream, each)) > 300)
+            nursery.start_soon(watch, hub, device.plan("now-PT0.5S"), channel)
+            await channel.until(lambda each: len(times(stream, each)) > 150)
+            nursery.cancel_scope.cancel()
+
+    running(hub, work)
+    assert not (device.folder / "calls").exists()
+    assert {later - one for one, later in pairwise(times(stream, channel))} == {timedelta(milliseconds=5)}
+    assert len(set(first.frames) & set(channel.frames)) > 3
+
+
+def test_an_instrument_that_is_silent_flows_from_its_archive_when_it_speaks(hub, slow, recorder, stream):
+    device, channel = slow(0, ""), recorder()
+    reader = device.folder / "late.py"
+    reader.write_text("import runpy, sys, time\ntime.sleep(6)\ndel sys.argv[0]\nrunpy.run_path(sys.argv[0], run_name='__main__')\n")  # fmt: skip
+    file = device.root / "definitions" / "Lab" / "Device" / "source.toml"
+    file.write_text(file.read_text().replace('command = "#[python] ', f'command = "#[python] {reader} ', 1))
+    device.install()
+
+    async def work():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch, hub, device.plan("now-PT1S"), channel)
+            await channel.until(lambda each: len(times(stream, each)) > 1500)
+            nursery.cancel_scope.cancel()
+
+    running(hub, work)
+    assert {later - one for one, later in pairwise(times(stream, channel))} == {timedelta(milliseconds=5)}
+    assert len((device.folder / "calls").read_text().splitlines()) == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
+import dasflex_core
 from dasflex_core.errors import BusyError, SourceError
 from dasflex_ws.hub import Hub
 
@@ -444,3 +445,74 @@ def test_the_policy_of_the_definition_is_the_channels(device, hub, recorder, str
     told = stream.packets(stream.unframed(other.warning(7, 12_345)))
     assert told[0][0] == "Cx"
     assert b"7 messages of 12,345 bytes" in told[0][2]
+
+
+def test_a_reader_that_takes_the_begin_gets_that_of_the_first_watcher_and_the_present_when_it_is_started_again(device, hub, recorder, stream):  # fmt: skip
+    device.define(more=" #[read.time.min]")
+    device.tell({"count": 3}, {})
+    hub._pause = 0.05
+    first, second = recorder(), recorder()
+
+    async def work():
+        async with watching(hub, device.plan("2026-01-02"), first):
+            await first.until_records(2)
+            async with watching(hub, device.plan("2026-01-03"), second):
+                await second.until_records(5)
+
+    running(hub, work)
+    began, again = [each.split()[-1] for each in device.starts]
+    assert began.startswith("2026-01-02")
+    assert again > "2026-01-03T"
+    assert stream.numbers(first.payload)[0] == stream.numbers(second.payload)[0] == 0
+    assert not [each for each in comments(stream, first) if "keeps no more" in each]
+
+
+def test_a_reader_that_nobody_watches_begins_anew_for_a_past_that_only_it_has(device, hub, recorder):
+    device.define('linger = "20 s"', more=" #[read.time.min]")
+
+    async def work():
+        for begin in ("2026-01-02", "2026-01-01", "2026-01-03"):
+            channel = recorder()
+            async with watching(hub, device.plan(begin), channel):
+                await channel.until_records(1)
+
+    running(hub, work)
+    assert [each.split()[-1][:10] for each in device.starts] == ["2026-01-02", "2026-01-01"]
+
+
+def test_a_begin_in_the_future_is_waited_for(device, hub, recorder, stream):
+    channel = recorder()
+
+    async def work():
+        async with watching(hub, device.plan(), recorder()), watching(hub, device.plan("now+PT0.5S"), channel):
+            await channel.until_records(3)
+
+    running(hub, work)
+    assert together(stream, channel)[0] > 10
+
+
+def test_a_plan_with_a_program_behind_the_reader_has_a_reader_of_its_own_and_keeps_the_promise(device, hub, recorder):
+    device.define("single = true", readers='[[stage]]\ncommand = "cat #[calc.same]"\naccepts = "das/3"\nwrites = "das/3/binary"\n')  # fmt: skip
+    text = "/dev/stdin"
+    channel = recorder()
+
+    async def work():
+        async with watching(hub, device.plan(calc_same=text), channel):
+            await channel.until_records(3)
+            for other in (device.plan(), device.plan(calc_same=text)):
+                with pytest.raises(BusyError, match="admits one reader"):
+                    async with hub.seat(other):
+                        pass
+        async with watching(hub, device.plan(), recorder()):
+            with pytest.raises(BusyError, match="admits one reader"):
+                async with hub.seat(device.plan(calc_same=text)):
+                    pass
+
+    running(hub, work)
+    assert len(device.starts) == 2
+
+
+def test_a_finite_plan_does_not_belong_here(device, hub, bare_root):
+    assert hub.takes(device.plan())
+    finite = dasflex_core.open(bare_root)["Examples/Live"]["2025-11-23":"2025-11-24"]
+    assert not hub.takes(finite.plan())
