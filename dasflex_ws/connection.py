@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +32,7 @@ from dasflex_ws.pumping import pump_of
 from dasflex_ws.replying import Reply, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from dasflex_core.site import Plan, Site
     from dasflex_core.streamtype import StreamType
@@ -73,6 +73,8 @@ class Connection:
         self._wanted: StreamType | None = None
         self._channel: Channel | None = None
         self._preparing = trio.CancelScope()
+        self._watching = trio.CancelScope()
+        self._unwatched = trio.Event()
         self._showing: trio.CancelScope | None = None
         self._ending: Ending | None = None
         self._time = time.time()
@@ -109,10 +111,16 @@ class Connection:
             await self._reply(said)
         elif said is not None:
             self._greeting = said
-            try:
-                await self._admit(said)
-            except DasflexError as error:
-                await self._refuse(error)
+            failure: DasflexError | None = None
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._notice_leaving)
+                try:
+                    await self._admit(said)
+                except DasflexError as error:
+                    failure = error
+                nursery.cancel_scope.cancel()
+            if failure is not None:
+                await self._refuse(failure)
 
     async def _admit(self, greeting: Greeting) -> None:
         """Serves a client that may connect. Raises `DasflexError` for what fails before the upgrade."""
@@ -122,12 +130,9 @@ class Connection:
         with self._serving.doors.entered(
             self._client, most=config.websocket_connections, most_each=config.websocket_connections_each
         ):
-            plan: Plan | None = None
-            async with self._present():
-                plan = await trio.to_thread.run_sync(self._planned, greeting, abandon_on_cancel=True)
-                self._wanted = plan.solution.produces
-            if plan is not None:
-                await self._show(plan)
+            plan = await trio.to_thread.run_sync(self._planned, greeting, abandon_on_cancel=True)
+            self._wanted = plan.solution.produces
+            await self._show(plan)
 
     def _planned(self, greeting: Greeting) -> Plan:
         """The plan of what is asked, in a thread, since it reads files. Raises `DasflexError`."""
@@ -155,31 +160,26 @@ class Connection:
             plan, limiter=self._serving.limiter, guardian=self._serving.guardian, absence=absence
         ) as pump:
             self._id = pump.record.id
-            started = False
             try:
-                async with self._present():
-                    await pump.start()
-                    started = True
+                await pump.start()
             except DasflexError as error:
                 failure = error  # raised below, outside of the pump and its group
-            if started:
+            else:
                 await self._converse(partial(answer, pump))
         if failure is not None:
             raise failure
 
-    @asynccontextmanager
-    async def _present(self) -> AsyncIterator[None]:
-        """Within this, work is cancelled when the client leaves; what is behind it is not done then."""
-        failure: DasflexError | None = None
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_until_left, self._stream, self._preparing)
-            try:
-                yield
-            except DasflexError as error:
-                failure = error
-            nursery.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
+    async def _notice_leaving(self) -> None:
+        """Gives up when the client leaves before its upgrade; one that says more than it should is there."""
+        try:
+            with self._watching:
+                left = not await _below(self._stream).socket.recv(1, socket.MSG_PEEK)
+                if left:
+                    self._preparing.cancel()
+        except (OSError, trio.ClosedResourceError):
+            self._preparing.cancel()
+        finally:
+            self._unwatched.set()
 
     async def _give_up(self) -> None:
         """Ends what was not upgraded: the client has left, or the server stops."""
@@ -215,6 +215,8 @@ class Connection:
         greeting = self._greeting
         if greeting is None:
             raise RuntimeError("a client is greeted before it is spoken to")
+        self._watching.cancel()
+        await self._unwatched.wait()
         metrics = self._serving.metrics
         failure: Exception | None = None
         async with trio.open_nursery() as nursery:
@@ -362,16 +364,6 @@ async def _answers(connection: WebSocketConnection, channel: Channel, seconds: f
     with trio.move_on_after(seconds) as waiting, suppress(ConnectionClosed):
         await connection.ping()
     return not waiting.cancelled_caught or channel.acknowledged > taken
-
-
-async def _until_left(stream: Stream, scope: trio.CancelScope) -> None:
-    """Cancels a scope when a client leaves that has nothing to say for now; one that says more is there."""
-    try:
-        left = not await _below(stream).socket.recv(1, socket.MSG_PEEK)
-    except (OSError, trio.ClosedResourceError):
-        left = True
-    if left:
-        scope.cancel()
 
 
 def _below(stream: Stream) -> trio.SocketStream:

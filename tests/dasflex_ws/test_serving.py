@@ -52,7 +52,7 @@ def test_a_server_that_stops_says_so_to_all_and_its_readers_end(served, device):
 
 
 def test_a_stalled_client_does_not_hold_up_the_end(served, device, wire):
-    device.tell({"every": 0, "pad": 1 << 20})
+    device.tell({"every": 0, "pad": 900_000, "ids": list(range(1, 20))})
     server = served()
     with server.upgraded(DEVICE):
         wait_for(lambda: server.counted("dasflex_ws_clients") == 1)
