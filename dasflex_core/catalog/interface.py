@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from dasflex_core.catalog.first_look import first_look
 from dasflex_core.plan.parameters import GOAL
 from dasflex_core.values import dataclass
 
@@ -198,10 +199,12 @@ class Interface:
             forever = dict(example.request).get("read.time.max") == "forever"
             if forever or not self.live:
                 yield example.title or f"Example {number}", example.request
-        if self.live and not any(
-            dict(each.request).get("read.time.max") == "forever" for each in self.definition.examples
-        ):
-            yield "From now on", (("read.time.min", "now"), ("read.time.max", "forever"))
+        if self.live:
+            ends = {dict(each.request).get("read.time.max") for each in self.definition.examples}
+            if "forever" not in ends:
+                yield "From now on", (("read.time.min", "now"), ("read.time.max", "forever"))
+        elif not self.definition.examples:
+            yield first_look(self.definition, self.offer)
 
     def examples(self) -> Iterator[Node]:
         """The examples as settings of the interface."""
