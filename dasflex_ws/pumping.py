@@ -196,6 +196,7 @@ class _Piped:
         program = self._program
         if program is None:
             raise RuntimeError("a pump is started before it is asked")
+        await trio.lowlevel.checkpoint()  # from here to the stages nothing is cancelled that holds bytes
         chunk = program.take()
         if chunk is None:
             with trio.move_on_after(program.await_bytes()) as waiting:
@@ -204,15 +205,16 @@ class _Piped:
                 program.look()
                 return await self._worked(partial(self._run.feed, b""))
             chunk = program.take() or b""
-        else:
-            await trio.lowlevel.checkpoint()
         if chunk:
             return await self._worked(partial(self._run.feed, chunk))
         return await self._worked(partial(self._run.end, await trio.to_thread.run_sync(_conclusion, program)))
 
     async def _worked(self, work: partial[list[bytes]]) -> list[bytes]:
-        """What a call of the run gives: in a thread, where stages work on arrays."""
-        return await trio.to_thread.run_sync(work, limiter=self._limiter) if self._heavy else work()
+        """What a call of the run gives: in a thread, where stages work on arrays. Whoever is cancelled has it later."""
+        if not self._heavy:
+            return work()
+        with trio.CancelScope(shield=True):
+            return await trio.to_thread.run_sync(work, limiter=self._limiter)
 
 
 def _conclusion(program: Process) -> DasflexError | None:

@@ -283,3 +283,27 @@ def test_no_descriptor_is_left_open(site):
 
     counts = run(work)
     assert counts[-1] <= counts[1]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=["own", "csv", "text"])
+def test_nothing_is_lost_by_whoever_takes_with_little_patience(site, form):
+    """A message waits no longer than a moment for more: taking is cancelled whenever that has passed."""
+    plan = site["Examples/Params"].examples[0].ask(**form).plan()
+
+    async def work():
+        got, patience = [], 0.0
+        with Guardian() as guardian:
+            async with pump_of(plan, limiter=trio.CapacityLimiter(1), guardian=guardian) as pump:
+                await pump.start()
+                while True:
+                    patience = (patience + 0.0003) % 0.003
+                    with trio.move_on_after(patience) as waiting:
+                        pieces = await pump.take()
+                        if pieces is None:
+                            return b"".join(got)
+                        got += pieces
+                    assert waiting.cancelled_caught or pieces
+
+    got = run(work)
+    with plan.open(plain=True) as pump:
+        assert got == b"".join(pump.chunks())
