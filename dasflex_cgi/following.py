@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dasflex_core.config import Config
     from dasflex_core.site import Plan
 
-__all__ = ["page_socket", "socket_sources", "told_where"]
+__all__ = ["page_socket", "public_socket", "socket_sources", "told_where"]
 
 #: What an address may hold that stands in a header.
 _SOUND: Final = re.compile(r"[A-Za-z0-9.:\[\]_-]+")
@@ -34,13 +34,18 @@ def told_where(plan: Plan, asked: Asked) -> QueryError:
     pairs = canonical_pairs(request.pairs) if request.convention == "flex" else dict(plan.canonical)
     named = {**dict(plan.solution.request), **pairs}
     ends = {name: named[name] for name in ("read.time.min", "read.time.max") if name in named}
-    here = config if config.websocket_uri else replace(config, server_url=address(asked, "", config.server_url))
-    place = f"{socket_url(here, request.source.id)}?{address_query(ends | pairs)}"
+    place = f"{public_socket(asked, config, request.source.id)}?{address_query(ends | pairs)}"
     return QueryError(
         f"{request.source.id} is asked for ever, which HTTP does not send. Connect to {place} for data as they come,"
         " or ask for a range that ends",
         kind="query.live",
     )
+
+
+def public_socket(asked: Asked, config: Config, identifier: str) -> str:
+    """The address of the WebSocket of a source, as who asks would write it."""
+    here = config if config.websocket_uri else replace(config, server_url=address(asked, "", config.server_url))
+    return socket_url(here, identifier)
 
 
 def page_socket(asked: Asked, config: Config, identifier: str) -> str:

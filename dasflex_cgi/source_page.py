@@ -266,10 +266,11 @@ def _examples(source: Source, offer: Offer, here: str) -> list[Example]:
         asks = _shortened(example.request)
         plain = [pair for pair in asks if pair[0] not in GOAL]
         query = address_query(dict(plain))
+        ends = dict(plain).get("read.time.max") != "forever" and not dict(plain).get("time", "").endswith("/forever")
         formats = tuple(
             Link(info.suffix, f"{here}/data.{info.suffix}?{query}", info.title)
             for info in infos
-            if _can_be_made(source, [*plain, *_goal(info)])
+            if ends and _can_be_made(source, [*plain, *_goal(info)])
         )
         whole = address_query(dict(asks))
         plan = f"{here}/plan?{whole}" if _can_be_made(source, asks) else ""
