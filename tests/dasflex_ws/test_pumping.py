@@ -288,7 +288,7 @@ def test_no_descriptor_is_left_open(site):
 @pytest.mark.parametrize("form", FORMS, ids=["own", "csv", "text"])
 def test_nothing_is_lost_by_whoever_takes_with_little_patience(site, form):
     """A message waits no longer than a moment for more: taking is cancelled whenever that has passed."""
-    plan = site["Examples/Params"].examples[0].ask(**form).plan()
+    plan = site["Examples/Live"].examples[0].ask(**form).plan()
 
     async def work():
         got, patience = [], 0.0
