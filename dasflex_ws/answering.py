@@ -22,7 +22,7 @@ __all__ = ["FAILED", "OVER", "answer"]
 #: The close codes of an answer that is whole, and of one that failed (RFC 6455, 7.4.1).
 OVER: Final = 1000
 FAILED: Final = 1011
-#: Seconds that packets wait, at most, for more to come into their message.
+#: Seconds that packets wait, at most, for more to come into their message, from the message before on.
 _GATHER: Final = 0.02
 
 
@@ -41,18 +41,21 @@ async def answer(pump: TrioPump, channel: Sink) -> Ending:
     can, before the ending says it.
     """
     packer = Packer(pump.framer, text=pump.text)
+    due = -inf  # when what waits must go: nobody waits for the first packets, nor for those of a slow stream
     try:
         while True:
             pieces: list[bytes] | None = []
-            with trio.move_on_after(_GATHER if packer.waits else inf):
+            with trio.move_on_at(due if packer.waits else inf):
                 pieces = await pump.take()
             if pieces is None:
                 break
             for piece in pieces:
                 for message in packer.feed(piece):
                     await _send(message, channel)
-            if not pieces:
+                    due = trio.current_time() + _GATHER
+            if packer.waits and trio.current_time() >= due:
                 await _send(packer.rest(), channel)
+                due = trio.current_time() + _GATHER
         await _send(packer.rest(), channel)
     except DasflexError as failure:
         await _send(packer.rest(), channel)

@@ -250,6 +250,21 @@ def test_packets_do_not_wait_for_more_than_a_moment():
     assert [data for _when, data in seen] == [b"early\n", b"late\n"]
 
 
+def test_packets_that_follow_one_another_closely_do_not_wait_for_a_full_message():
+    """They come each 5 ms, so that there never are 20 ms without one, and are far from 64 KiB together."""
+    sent = Sent()
+    script = "import time\nfor n in range(100): print(n, flush=True); time.sleep(0.005)"
+
+    async def work():
+        async with pumping((reader(script),), PumpSettings(), limiter=trio.CapacityLimiter(1)) as pump:
+            return await answer(pump, sent)
+
+    assert run(work).code == 1000
+    assert payload(sent.frames[0]) == b"0\n"
+    assert len(sent.frames) > 5
+    assert b"".join(map(payload, sent.frames)) == "".join(f"{n}\n" for n in range(100)).encode()
+
+
 def test_an_answer_that_breaks_off_ends_with_1011(site):
     sent = Sent()
     script = "import sys; print('data', flush=True); sys.exit(3)"
