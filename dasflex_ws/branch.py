@@ -27,6 +27,8 @@ __all__ = ["Branch", "Watcher"]
 
 #: Seconds that a message waits, at most, for more to come into it.
 _GATHER: Final = 0.02
+#: Seconds that are not worth a wait.
+_INSTANT: Final = 1e-4
 #: Bytes of packets that the stages are given at a time, and of messages that are sent to one who catches up.
 _BATCH: Final = 1 << 18
 #: Frames that are offered to channels before others have their turn.
@@ -99,7 +101,8 @@ class Branch:
         try:
             with self._scope:
                 await self._work()
-                await self._publish(await self._behind.end())
+                self._waiting += await self._behind.end()
+                await self._flush()
         except DasflexError as error:
             await self._fail(error)
         except Exception as error:
@@ -173,7 +176,7 @@ class Branch:
                 await self._follow(entries)
             elif self.reading.over:
                 return
-            elif self._waiting and (soon := self._published + _GATHER - trio.current_time()) > 0:
+            elif self._waiting and (soon := self._published + _GATHER - trio.current_time()) > _INSTANT:
                 with trio.move_on_after(soon):
                     await self.reading.news()
             elif self._waiting:
@@ -259,7 +262,8 @@ class Branch:
         """Tells the failure in the stream, where its format can, before the branch is over."""
         self.failure = failure
         try:
-            await self._publish(await self._behind.end(failure))
+            self._waiting += await self._behind.end(failure)
+            await self._flush()
         except DasflexError:
             logging.getLogger("dasflex.live").warning("%s: %s", self.reading.name, failure.message)
 
