@@ -176,6 +176,7 @@ class Live {
     for (const each of this.seen.shown.values()) each.after = each.plot.newest;
     this.seen.came = performance.now();
     this.say(this.seen.counts.records ? "Watching again." : "Connected; no data have come yet.");
+    this.facts();
   }
 
   /**
