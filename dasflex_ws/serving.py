@@ -136,8 +136,10 @@ async def serve(
             async with trio.open_nursery() as accepting:
                 if handed is not None:
                     accepting.start_soon(_take, handed, serving)
-                await accepting.start(partial(trio.serve_listeners, take, [*listeners], handler_nursery=nursery))
+                if listeners:
+                    await accepting.start(partial(trio.serve_listeners, take, [*listeners], handler_nursery=nursery))
                 task_status.started()
+                await trio.sleep_forever()
         finally:
             stopping.set()
 
