@@ -228,8 +228,8 @@ class Beginning:
 
     def _serves(self, where: str) -> None:
         """Says that connections are accepted."""
-        _LOGGER.info("Serving %s at %s", self._site.config.root, where)
         if self._background is not None:
+            _LOGGER.info("Serving %s at %s", self._site.config.root, where)
             self._background.serves()
         elif self._options.handed_over is None:
             click.echo(f"Serving {self._site.config.root} at {where}  (Ctrl-C stops)")

@@ -136,7 +136,8 @@ def serving() -> Iterator[Callable[..., Server]]:
     """Starts servers as processes, and ends what is left of them."""
     servers: list[Server] = []
 
-    def start(*options: str, **environment: str) -> Server:
+    def start(*options: str, websocket: bool = False, **environment: str) -> Server:
+        options = (*options, *(() if websocket else ("--no-websocket",)))
         code = "from dasflex_core.cli import main; main(prog_name='dasflex')"
         process = subprocess.Popen(
             [sys.executable, "-c", code, "serve", *options],
