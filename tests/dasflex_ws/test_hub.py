@@ -312,7 +312,7 @@ def test_an_instrument_that_admits_one_reader_has_never_two(device, hub, recorde
 
 
 def test_no_two_servers_read_an_instrument_that_admits_one_reader(device, hub, guardian, tmp_path, recorder):
-    device.define("single = true")
+    device.define('single = true\nlinger = "0.2 s"')
     other = Hub(limiter=trio.CapacityLimiter(1), guardian=guardian, runtime=tmp_path / "run")
 
     async def work():
