@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from dasflex_ws.reading import Reading, Supply
     from dasflex_ws.wording import Words
 
-__all__ = ["Flow", "Past"]
+__all__ = ["PATIENCE", "Flow", "Past"]
 
-#: Seconds in which an instrument gives a packet, or the past is taken to end now.
-_PATIENCE: Final = 5.0
+#: Seconds in which an instrument gives its first packet; else the past is taken to end now.
+PATIENCE: Final = 5.0
 #: Bytes of packets that are worked on at a time, and of live packets that are looked at for the first of each dataset.
 _BATCH: Final = 1 << 18
 _NO_PAST: Final = "The past could not be read, data begin at the present"
@@ -59,16 +59,27 @@ class Past:
 
 
 class Flow:
-    """One watcher's own way from the archive to the live packets of a reading, through stages of its own."""
+    """One watcher's own way from the archive to the live packets of a reading, through stages of its own.
+
+    When there are no live data after `patience` seconds, the past is taken to end now, for the time being.
+    """
 
     def __init__(
-        self, reading: Reading, past: Past, create: Callable[[], Framer | None], behind: Behind, words: Words
+        self,
+        reading: Reading,
+        past: Past,
+        create: Callable[[], Framer | None],
+        behind: Behind,
+        words: Words,
+        *,
+        patience: float = PATIENCE,
     ) -> None:
         self._reading = reading
         self._past = past
         self._create = create
         self._behind = behind
         self._words = words
+        self._patience = patience
         self._joint = Joint()
         self._remarks: list[bytes] = []
         self._position = 0
@@ -90,7 +101,7 @@ class Flow:
     async def _show_past(self, channel: Channel) -> None:
         """Sends the past; `_position` is then the live packet with which the present begins."""
         begin = self._past.since
-        with trio.move_on_after(_PATIENCE):
+        with trio.move_on_after(self._patience):
             await self._some_data()
         end = await self._oldest()
         while begin < (until := time_ns() if end is None else end):

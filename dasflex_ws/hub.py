@@ -15,7 +15,7 @@ import trio
 from dasflex_core.errors import BusyError, DasflexError
 from dasflex_ws.at_work import Parts, can_be_shared
 from dasflex_ws.branch import Branch
-from dasflex_ws.flowing import Flow
+from dasflex_ws.flowing import PATIENCE, Flow
 from dasflex_ws.locking import Lock
 from dasflex_ws.reading import PAUSE, Reading, rules_of
 from dasflex_ws.seat import Alone, Seat
@@ -46,7 +46,8 @@ class Hub:
 
     `run` must be running (in the nursery of the server) while seats are taken. When it is cancelled all readers end,
     and whoever still watches gets an ending with code 1001. `runtime` is the directory for the locks of instruments
-    that admit one reader, `pause` the seconds after which a reader that has ended is started again.
+    that admit one reader, `pause` the seconds after which a reader that has ended is started again, and `patience`
+    those in which its first data are waited for by who wants the past first.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class Hub:
         runtime: Path,
         metrics: Metrics | None = None,
         pause: float = PAUSE,
+        patience: float = PATIENCE,
     ) -> None:
         self._limiter = limiter
         self._guardian = guardian
         self._runtime = runtime
         self._metrics = metrics
         self._pause = pause
+        self._patience = patience
         self._nursery: trio.Nursery | None = None
         self._readings: dict[ReaderKey, Reading] = {}
         self._branches: dict[Reading, list[Branch]] = {}
@@ -232,7 +235,8 @@ class Hub:
             if past is not None:
                 behind = parts.behind(aligned(parts.shared.stages, since))
                 try:
-                    yield Flow(reading, past, parts.framer, behind, parts.words(out=True))
+                    words = parts.words(out=True)
+                    yield Flow(reading, past, parts.framer, behind, words, patience=self._patience)
                 finally:
                     behind.close()
                 return

@@ -184,8 +184,9 @@ def test_what_the_ring_has_is_not_asked_of_the_archive(hub, slow, recorder, stre
 
 def test_an_instrument_that_is_silent_flows_from_its_archive_when_it_speaks(hub, slow, recorder, stream):
     device, channel = slow(0, ""), recorder()
+    hub._patience = 0.1
     reader = device.folder / "late.py"
-    reader.write_text("import runpy, sys, time\ntime.sleep(5.5)\ndel sys.argv[0]\nrunpy.run_path(sys.argv[0], run_name='__main__')\n")  # fmt: skip
+    reader.write_text("import runpy, sys, time\ntime.sleep(3)\ndel sys.argv[0]\nrunpy.run_path(sys.argv[0], run_name='__main__')\n")  # fmt: skip
     file = device.root / "definitions" / "Lab" / "Device" / "source.toml"
     file.write_text(file.read_text().replace('command = "#[python] ', f'command = "#[python] {reader} ', 1))
     device.install()
@@ -193,7 +194,7 @@ def test_an_instrument_that_is_silent_flows_from_its_archive_when_it_speaks(hub,
     async def work():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch, hub, device.plan("now-PT1S"), channel)
-            await channel.until(lambda each: len(times(stream, each)) > 1300)
+            await channel.until(lambda each: len(times(stream, each)) > 900)
             nursery.cancel_scope.cancel()
 
     running(hub, work)
