@@ -26,26 +26,32 @@ if TYPE_CHECKING:
     #: Begins the close handshake with a code and a reason.
     Closer = Callable[[int, str], Awaitable[None]]
 
-__all__ = ["Channel", "ChannelStream", "Slow"]
+__all__ = ["Channel", "Slow"]
 
 Slow = Literal["drop", "disconnect"]
 #: Bytes that may wait for a client for whom nothing else was set.
 _LIMIT: Final = 1 << 22
 #: Seconds that what waits, and then the close handshake, may take.
-_DRAIN: Final = 2.0
-_HANDSHAKE: Final = 3.0
+_DRAIN: Final = 1.0
+_HANDSHAKE: Final = 2.0
 
 
 class _Waiting:
-    """A frame, or what is left of it, that waits to be written. `done` is set when it was, or never will be."""
+    """A frame, or what is left of it, that waits to be written. `done` is set when it was, or never will be.
 
-    __slots__ = ("at", "data", "done", "keep")
+    `lost` are the messages and bytes that were dropped where this one stands, of which the client is to be told.
+    """
 
-    def __init__(self, data: bytes | memoryview, *, keep: bool, done: trio.Event | None = None) -> None:
+    __slots__ = ("at", "data", "done", "keep", "lost")
+
+    def __init__(
+        self, data: bytes | memoryview, *, keep: bool, done: trio.Event | None = None, lost: tuple[int, int] = (0, 0)
+    ) -> None:
         self.data = data
         self.keep = keep
         self.at = trio.current_time()
         self.done = done
+        self.lost = lost
 
 
 class Channel:
@@ -73,7 +79,9 @@ class Channel:
         self.upgraded = trio.Event()
         self._on_loss = lost
         self._stream = stream
-        self._plain = stream.socket.fileno() if isinstance(stream, trio.SocketStream) else -1
+        below = stream if isinstance(stream, trio.SocketStream) else stream.transport_stream
+        self._descriptor = below.socket.fileno()
+        self._plain = self._descriptor if below is stream else -1
         self._nursery = nursery
         self._queue: deque[_Waiting] = deque()
         self._bytes = 0
@@ -85,7 +93,6 @@ class Channel:
         self._slow: Slow = "disconnect"
         self._limit = _LIMIT
         self._warning: Callable[[int, int], bytes] | None = None
-        self._lost = (0, 0)
         self._closer: Closer | None = None
 
     # -- for those who send
@@ -115,7 +122,10 @@ class Channel:
             self.sent += 1
             if rest is None:
                 return
-            self._under_way = _Waiting(rest, keep=True)
+            if len(rest) == len(frame):
+                self._append(_Waiting(frame, keep=keep))
+            else:
+                self._under_way = _Waiting(rest, keep=True)
         elif self._admits(len(frame)):
             self.sent += 1
             self._append(_Waiting(frame, keep=keep))
@@ -126,16 +136,19 @@ class Channel:
     def live(self, slow: Slow, limit: int, warning: Callable[[int, int], bytes] | None) -> None:
         """Sets what becomes of a client that takes less than it is offered, once `limit` bytes wait for it.
 
-        `drop` lets the oldest of the frames go that wait, and tells how many messages and bytes by the frame that
-        `warning` gives; `disconnect` closes with 1013.
+        `drop` lets the oldest of the frames go that wait, until half as many do, and tells how many messages and bytes
+        by the frame that `warning` gives; `disconnect` closes with 1013, which is done, too, where too many are kept.
         """
         self._slow = slow
         self._limit = limit
         self._warning = warning
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Closes the connection: what waits is sent first, if that does not take long. Later calls do nothing."""
-        if self._closing or self._closer is None:
+        """Closes the connection: what waits is sent first, if that does not take long. Later calls await the first."""
+        if self._closer is None or self.gone.is_set():
+            return
+        if self._closing:
+            await self.gone.wait()
             return
         self._closing = True
         self.code = self.code or code
@@ -166,11 +179,11 @@ class Channel:
 
     @property
     def acknowledged(self) -> int:
-        """How many bytes the system of the client has taken, as far as ours knows."""
-        if self._plain < 0 or self.gone.is_set():
+        """About how many bytes the system of the client has taken, as far as ours knows."""
+        if self.gone.is_set():
             return self.sent_bytes
         try:
-            left = fcntl.ioctl(self._plain, termios.TIOCOUTQ, b"\0\0\0\0")
+            left = fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, b"\0\0\0\0")
         except OSError:
             return self.sent_bytes
         return self.sent_bytes - int.from_bytes(left, "little")
@@ -285,15 +298,12 @@ class Channel:
             self._writing = False
 
     def _next(self) -> bool:
-        """Takes the next frame up: whether there is one. Before the first after a gap, that of the warning."""
+        """Takes the next frame up: whether there is one."""
         if self._under_way is None and self._queue:
-            first = self._queue[0]
-            if self._lost[0] and not first.keep and self._warning is not None:
-                (messages, count), self._lost = self._lost, (0, 0)
-                self._under_way = _Waiting(self._warning(messages, count), keep=True)
-            else:
-                self._under_way = self._queue.popleft()
-                self._bytes -= len(first.data)
+            self._under_way = entry = self._queue.popleft()
+            self._bytes -= len(entry.data)
+            if entry.lost[0] and self._warning is not None:
+                entry.data = self._warning(*entry.lost)
         return self._under_way is not None
 
     async def _write_one(self, entry: _Waiting) -> None:
@@ -327,30 +337,33 @@ class Channel:
         """Makes room for a frame that is offered; whether there is."""
         if not self._queue or self._bytes + size <= self._limit:
             return True
-        if self._slow == "disconnect":
-            self._refusing = True
-            self._nursery.start_soon(self.close, TRY_LATER, "this client is too slow for what it watches")
-            return False
-        self._drop(self._bytes + size - self._limit)
-        return True
+        if self._slow == "drop":
+            self._drop(self._bytes + size - self._limit // 2)
+        if self._bytes + size <= self._limit or not self._queue:
+            return True
+        self._refusing = True
+        self._nursery.start_soon(self.close, TRY_LATER, "This client is too slow for what it watches")
+        return False
 
     def _drop(self, count: int) -> None:
         """Lets the oldest frames go, as many bytes as that at least, but those to be kept."""
-        kept: deque[_Waiting] = deque()
-        messages = size = 0
+        kept: list[_Waiting] = []
+        messages = size = told = told_bytes = 0
         while self._queue and size < count:
             entry = self._queue.popleft()
-            if entry.keep:
+            if entry.lost[0]:
+                told, told_bytes = told + entry.lost[0], told_bytes + entry.lost[1]
+            elif entry.keep:
                 kept.append(entry)
-                continue
-            messages += 1
-            size += len(entry.data)
+            else:
+                messages, size = messages + 1, size + len(entry.data)
+        if told or messages:
+            kept.append(_Waiting(b"", keep=True, lost=(told + messages, told_bytes + size)))
         self._queue.extendleft(reversed(kept))
         self._bytes -= size
         self.sent -= messages
         self.dropped += messages
         self.dropped_bytes += size
-        self._lost = (self._lost[0] + messages, self._lost[1] + size)
 
     def _forget(self) -> None:
         """Lets all go that waits, but what is under way, whose frame has begun."""
@@ -368,43 +381,3 @@ class Channel:
         if last is not None:
             last.done = last.done or trio.Event()
             await last.done.wait()
-
-
-class ChannelStream(trio.abc.Stream):
-    """The stream that trio-websocket has: it receives from the connection, and sends by the channel."""
-
-    def __init__(
-        self,
-        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
-        channel: Channel,
-        handshake: bytes,
-        rest: bytes,
-    ) -> None:
-        self._stream = stream
-        self._channel = channel
-        self._handshake = handshake
-        self._rest = rest
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Sends control frames, and the end of the handshake."""
-        await self._channel.control(bytes(data))
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Does not wait: the channel does."""
-        await trio.lowlevel.checkpoint()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """The handshake; once that is answered what came behind it, and then what comes."""
-        if self._handshake:
-            await trio.lowlevel.checkpoint()
-            handshake, self._handshake = self._handshake, b""
-            return handshake
-        await self._channel.upgraded.wait()
-        if self._rest:
-            rest, self._rest = self._rest, b""
-            return rest
-        return bytes(await self._stream.receive_some(max_bytes))
-
-    async def aclose(self) -> None:
-        """Does nothing: the connection below is closed by whoever opened it, which is told of the end otherwise."""
-        await trio.lowlevel.checkpoint()

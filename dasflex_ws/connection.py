@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
-from dasflex_core.errors import BusyError, DasflexError
+from dasflex_core.errors import BusyError, DasflexError, QueryError
 from dasflex_core.logs import LogEntry
 from dasflex_core.run.records import new_request_id
 from dasflex_core.telling import asked_type, own_type
@@ -25,8 +25,9 @@ from dasflex_core.tickets import check, site_key
 from dasflex_ws.admission import check_origin, client_address
 from dasflex_ws.answering import answer
 from dasflex_ws.asking import asked_of, request_of, source_of
-from dasflex_ws.channel import Channel, ChannelStream
-from dasflex_ws.ending import FAILED, GONE, POLICY, PROTOCOL, TRY_LATER, Ending
+from dasflex_ws.channel import Channel
+from dasflex_ws.control_stream import ControlStream
+from dasflex_ws.ending import FAILED, GONE, NORMAL, POLICY, PROTOCOL, TOO_BIG, TRY_LATER, Ending
 from dasflex_ws.greeting import SUBPROTOCOL, Greeting, greeted
 from dasflex_ws.pumping import pump_of
 from dasflex_ws.replying import Reply, refusal
@@ -54,6 +55,8 @@ _LINGER: Final = 1.0
 _LOOK: Final = 20.0
 #: What the log has instead of a status where the client left before there was one, as others write it.
 _LEFT: Final = 499
+#: The codes for a client that breaks the protocol (RFC 6455, 7.4.1).
+_BROKEN: Final = (PROTOCOL, 1003, 1007, TOO_BIG)
 _STOPPING: Final = "The server is stopping"
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -81,6 +84,7 @@ class Connection:
         self._clock = time.perf_counter()
         self._counted = (0, 0, 0, 0)
         self._heard = 0
+        self._finite = False
 
     async def run(self) -> None:
         """Serves the client. Raises nothing but `Cancelled`."""
@@ -160,6 +164,7 @@ class Connection:
             plan, limiter=self._serving.limiter, guardian=self._serving.guardian, absence=absence
         ) as pump:
             self._id = pump.record.id
+            self._finite = True
             try:
                 await pump.start()
             except DasflexError as error:
@@ -254,12 +259,12 @@ class Connection:
                 ending = await show(channel)
                 self._ending = self._ending or ending
         if self._ending is None:
-            self._ending = Ending(channel.code or GONE, "The client has left")
+            self._ending = Ending(channel.code or GONE)
         return self._ending
 
     async def _upgraded(self, greeting: Greeting, channel: Channel, nursery: trio.Nursery) -> WebSocketConnection:
         """The connection as a WebSocket."""
-        stream = ChannelStream(self._stream, channel, greeting.handshake(), greeting.rest)
+        stream = ControlStream(self._stream, channel, greeting.handshake(), greeting.rest)
         request = await wrap_server_stream(
             nursery, stream, message_queue_size=1, max_message_size=_LONGEST, receive_buffer_size=_RECEIVED
         )
@@ -278,7 +283,13 @@ class Connection:
                 if self._heard > _MOST:
                     self.stop(Ending(POLICY, "Nothing is wanted from clients, and this one says too much"))
         except ConnectionClosed as closed:
-            await _answer_end(closed, channel)
+            code = PROTOCOL if closed.reason is None else closed.reason.code
+            reason = (closed.reason.reason or "") if closed.reason else ""
+            self._ending = self._ending or _left_with(code, reason)
+            if code == GONE:
+                channel.lose()
+            else:
+                await channel.hang_up(code, reason)
 
     async def _look_after(self, connection: WebSocketConnection, channel: Channel) -> None:
         """Pings the client, and ends a connection that is lost, or has come to one of its limits."""
@@ -323,7 +334,7 @@ class Connection:
             self._serving.metrics.failure(failure.kind)
         elif ending.code == GONE:
             self._serving.metrics.failure("gone")
-        complete = failure is None and code != GONE
+        complete = failure is None and (code == NORMAL if self._finite else code != GONE)
         self._log("GET", greeting.target, 101, channel.sent_bytes, failure, complete=complete)
 
     def _log(
@@ -349,13 +360,12 @@ class Connection:
         self._serving.log.write(entry)
 
 
-async def _answer_end(closed: ConnectionClosed, channel: Channel) -> None:
-    """Ends a channel whose client has ended the connection, or broken the protocol, which the client is told."""
-    code = PROTOCOL if closed.reason is None else closed.reason.code
-    if code == GONE:
-        channel.lose()
-    else:
-        await channel.hang_up(code, closed.reason.reason or "" if closed.reason else "")
+def _left_with(code: int, reason: str) -> Ending:
+    """How it ended where the client ended it, or broke the protocol."""
+    if code in _BROKEN:
+        said = f"The client broke the protocol ({code}): {' '.join(reason.split())}"
+        return Ending(code, reason, QueryError(said, kind="query"))
+    return Ending(code, reason)
 
 
 async def _answers(connection: WebSocketConnection, channel: Channel, seconds: float) -> bool:

@@ -28,7 +28,7 @@ __all__ = ["Serving", "serve"]
 #: Seconds that a client has for its part of the handshake of TLS.
 _HANDSHAKE: Final = 10.0
 #: Seconds that all connections have to end when the server does.
-_FAREWELL: Final = 8.0
+_FAREWELL: Final = 5.0
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -74,6 +74,10 @@ class Serving:
 
     async def accepted(self, stream: trio.SocketStream, begun: bytes = b"", *, plain: bool = True) -> None:
         """Serves one connection to its end; it is encrypted unless it is `plain`."""
+        most = self.site.config.websocket_connections
+        if most and len(self._connections) >= 2 * most:  # most of these have not said what they want
+            await trio.aclose_forcefully(stream)
+            return
         try:
             peer = str(stream.socket.getpeername()[0])
         except (OSError, IndexError):
