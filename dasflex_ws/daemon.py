@@ -140,9 +140,9 @@ class Beginning:
         tls = tls_context(*files) if files else None
         listeners = passed_sockets() or self._listening()
         status = self._status_listening()
-        if self._options.pid_file is not None:
-            self._go_into_background(self._options.pid_file)
         try:
+            if self._options.pid_file is not None:
+                self._go_into_background(self._options.pid_file)
             self._serve(listeners, status, tls)
         except BaseException as error:
             self._tell_failure(error)
