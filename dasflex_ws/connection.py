@@ -318,6 +318,7 @@ class Connection:
         count, messages, lost_bytes, lost = (new - old for new, old in zip(now, self._counted, strict=True))
         self._counted = now
         self._serving.metrics.written(count, messages)
+        self._serving.metrics.lag.observe(channel.lag)
         if lost:
             self._serving.metrics.lost(lost_bytes, lost)
 

@@ -26,8 +26,8 @@ class Metrics:
     """The metrics of a daemon, which are there from its start. All methods are for the thread that runs it.
 
     `clients` are the connections that have been upgraded and are open, `watchers` those of them that watch a live
-    source, `readers` the live readers that run. `lag` is measured in seconds from a packet's arrival from its reader
-    to the moment at which it was written to a client.
+    source, `readers` the live readers that run. `lag` is looked at for each connection now and then: for how many
+    seconds the oldest message has been waiting that waits for its client.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Metrics:
         )
         self.dropped_bytes = Counter("dasflex_ws_dropped_bytes", "Their bytes", registry=here)
         self.lag = Histogram(
-            "dasflex_ws_lag_seconds", "Time from a packet's arrival to its sending", buckets=_LAG, registry=here
+            "dasflex_ws_lag_seconds", "How long the oldest message for a client has waited", buckets=_LAG, registry=here
         )
         self.restarts = Counter(
             "dasflex_ws_reader_restarts", "Live readers that ended and were started again", registry=here
