@@ -194,6 +194,7 @@ class Branch:
         self.position, self._at = entries[-1].number + 1, entries[-1].at
         self.reading.advanced()
         await self._take(entries)
+        await trio.lowlevel.checkpoint()  # what is passed on is waited for nowhere else
         if trio.current_time() >= self._published + _GATHER or _size(self._waiting) >= LONGEST:
             await self._flush()
 

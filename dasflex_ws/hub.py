@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, Final
@@ -22,7 +22,7 @@ from dasflex_ws.seat import Alone, Seat
 from dasflex_ws.sharing import aligned, shared_part
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from dasflex_core.run import Guardian
@@ -106,7 +106,7 @@ class Hub:
         try:
             with trio.move_on_after(_MOMENT):
                 await reading.ready()
-            with self._way(parts, reading, since) as way:
+            async with self._way(parts, reading, since) as way:
                 yield Seat(way, reading.rules, parts.words(out=True))
         finally:
             reading.leave()
@@ -226,12 +226,12 @@ class Hub:
             return False
         return parts.past() is None
 
-    @contextmanager
-    def _way(self, parts: Parts, reading: Reading, since: int) -> Iterator[Way]:
+    @asynccontextmanager
+    async def _way(self, parts: Parts, reading: Reading, since: int) -> AsyncIterator[Way]:
         """How what comes gets to a watcher: what is at hand, or an archive first where that does not reach back."""
         note = b""
         if not _at_hand(reading, since):
-            past = parts.past()
+            past = await trio.to_thread.run_sync(parts.past)
             if past is not None:
                 behind = parts.behind(aligned(parts.shared.stages, since))
                 try:

@@ -187,7 +187,11 @@ class Reading:
         pause = self.rules.pause
         while True:
             began = trio.current_time()
-            self.failure = await self._once()
+            try:
+                self.failure = await self._once()
+            except Exception as error:  # a fault of ours ends no server, and the reader has another try
+                logging.getLogger("dasflex.live").exception("%s: reading it failed", self.name)
+                self.failure = SourceError("Reading the source failed", kind="source.stream", detail=repr(error))
             if trio.current_time() - began >= _STEADY:
                 pause = self.rules.pause
             self._note(self.failure, pause)
