@@ -48,8 +48,7 @@ class Live {
   constructor(section) {
     this.section = section;
     const { address = "", plan = "", ticket = "", limits = "{}" } = section.dataset;
-    this.limits = JSON.parse(limits);
-    this.outside = new Outside(this.of("outside"), this.limits);
+    this.outside = new Outside(this.of("outside"), JSON.parse(limits));
     this.socket = new LiveSocket({ address, plan, ticket }, {
       query: () => this.query(),
       opened: () => this.opened(),
@@ -243,7 +242,7 @@ class Live {
     holder.setAttribute("role", "figure");
     holder.setAttribute("aria-label", panel.title);
     this.of("panels").append(holder);
-    const limits = this.limits[panel.name.toLowerCase()];
+    const limits = this.outside.of(panel);
     const plot = panel.z && panel.y ? new Picture(holder, panel, limits) : new Strip(holder, panel, limits);
     const made = { plot, holder, after: Number.NaN };
     this.seen.shown.set(key, made);
@@ -297,7 +296,7 @@ class Live {
   /** Writes the numbers. */
   facts() {
     const { records, gaps, restarts, breaks } = this.seen.counts;
-    this.of("newest").textContent = Number.isFinite(this.seen.newest) ? new Date(this.seen.newest).toISOString().slice(0, 21).replace("T", " ") : "none yet";
+    this.of("newest").textContent = Number.isFinite(this.seen.newest) ? moment(this.seen.newest) : "none yet";
     this.of("lag").textContent = Number.isFinite(this.seen.lag) ? duration(this.seen.lag) : "";
     this.of("records").textContent = String(records);
     this.of("gaps").textContent = String(gaps);
@@ -327,6 +326,15 @@ class Live {
     for (const { plot, holder } of this.seen.shown.values()) holder.setAttribute("aria-label", plot.told());
     this.facts();
   }
+}
+
+/**
+ * A time of the data, with its day where that is another than today.
+ * @param {number} time in milliseconds
+ */
+function moment(time) {
+  const [text, today] = [time, Date.now()].map((each) => new Date(each).toISOString());
+  return text.slice(0, 10) === today.slice(0, 10) ? text.slice(11, 21) : text.slice(0, 21).replace("T", " ");
 }
 
 /**

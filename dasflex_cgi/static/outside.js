@@ -26,6 +26,15 @@ export class Outside {
     this.newest = -Infinity;
   }
 
+  /**
+   * The limits of a quantity, which the definition gives by the name of the variable or of its dimension.
+   * @param {Panel} panel
+   * @returns {Limits | undefined}
+   */
+  of({ name, dimension }) {
+    return this.limits[name.toLowerCase()] ?? this.limits[dimension.toLowerCase()];
+  }
+
   /** Forgets all. */
   clear() {
     this.left.clear();
@@ -39,7 +48,7 @@ export class Outside {
    * @param {number[]} times in milliseconds, NaN for records that are not new
    */
   look(panel, times) {
-    const limits = this.limits[panel.name.toLowerCase()];
+    const limits = this.of(panel);
     if (!limits) return;
     for (const [at, time] of times.entries()) {
       if (!Number.isFinite(time)) continue;
