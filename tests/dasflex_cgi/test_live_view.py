@@ -11,6 +11,7 @@ import dasflex_core
 from dasflex_cgi import pages
 from dasflex_cgi.exchange import Asked
 from dasflex_cgi.live_view import live_view
+from dasflex_cgi.serve import worth_trying
 
 LIVE = """
     title = "Live"
@@ -85,3 +86,11 @@ def test_an_example_without_an_end_leads_to_no_file(shown):
     _view, page, _policy = shown(LIVE.format(more="", writes="das/3/binary"))
     assert "/source/now/plan?time=now/forever" in page
     assert "/data." not in page
+
+
+def test_serve_offers_no_file_of_what_has_no_end(bare):
+    bare.add("Now", "", LIVE.format(more="", writes="das/3/binary"))
+    site = dasflex_core.open(bare.root)
+    assert worth_trying(site, "http://x/") == ["http://x/"]
+    bare.add("Past", "headers()")
+    assert any("/source/past/data.csv?" in each for each in worth_trying(dasflex_core.open(bare.root), "http://x/"))
