@@ -137,12 +137,12 @@ def _installed_limit(unit: str) -> int | None:
 
 def _directories(config: Config) -> Iterator[Finding]:
     """Whether it may write where it has to."""
-    for what, place in (("LOG_PATH", config.log_path), ("the root", config.runtime), ("LOG_PATH", config.requests)):
-        nearest = _nearest(place)
+    places = (("LOG_PATH", config.log_path), ("LOG_PATH", config.requests), ("the root", config.runtime))
+    for nearest, what in {_nearest(place): what for what, place in places}.items():
         if not nearest.is_dir():
             yield Finding(what, f"{nearest} is no directory")
         elif not os.access(nearest, os.W_OK | os.X_OK):
-            yield Finding(what, f"{place} cannot be written by user {os.geteuid()}")
+            yield Finding(what, f"{nearest} cannot be written by user {os.geteuid()}")
 
 
 def _nearest(place: Path) -> Path:
