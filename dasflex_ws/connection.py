@@ -20,6 +20,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 from dasflex_core.errors import BusyError, DasflexError, QueryError
 from dasflex_core.logs import LogEntry
 from dasflex_core.run.records import new_request_id
+from dasflex_core.statuses import public_text
 from dasflex_core.telling import asked_type, own_type
 from dasflex_core.tickets import check, site_key
 from dasflex_ws.admission import check_origin, client_address
@@ -231,7 +232,8 @@ class Connection:
             metrics.connections.inc()
             try:
                 ending = await self._shown(show, greeting, channel, nursery)
-                await channel.close(ending.code, ending.reason)
+                reason = public_text(ending.failure) if ending.failure else ending.reason
+                await channel.close(ending.code, reason)
             except Exception as error:  # noqa: BLE001  raised again below, outside of the nursery and its group
                 failure = error
                 await channel.close(FAILED, "The server failed")
