@@ -80,9 +80,8 @@ class Parts:
         nodes = _with_slot(self.shared, stages)
         fed = FedRun(nodes, self._quiet(), live=True)
         type_ = nodes[-1].produces
-        return Worked(
-            fed, self._registry.framer(type_), self.limiter, text=Words(self._registry.stream_type(type_)).text
-        )
+        framer = together(self._registry.framer(type_))
+        return Worked(fed, framer, self.limiter, text=Words(self._registry.stream_type(type_)).text)
 
     def framer(self) -> Framer | None:
         """A new framer of what the reader writes."""

@@ -233,16 +233,12 @@ class Branch:
             if not count % _TURN:
                 await trio.lowlevel.checkpoint()
 
-    def behind_of(self, watcher: Watcher) -> int | None:
-        """The number of the message for which this watcher must be waited; None where it need not be."""
-        return None if watcher.live else watcher.cursor
-
     def holding(self) -> int | None:
         """The number of the message that the only one who watches has yet to take; None where nobody is waited for."""
         if self.reading.seats != 1 or len(self.watchers) != 1:
             return None
         (watcher,) = self.watchers
-        return self.behind_of(watcher)
+        return None if watcher.live else watcher.cursor
 
     async def _room(self, size: int) -> None:
         """Waits while a message would push out what the only one who watches has yet to take."""
@@ -262,11 +258,15 @@ class Branch:
     async def _fail(self, failure: DasflexError) -> None:
         """Tells the failure in the stream, where its format can, before the branch is over."""
         self.failure = failure
+        logging.getLogger("dasflex.live").warning("%s: %s", self.reading.name, failure.message)
         try:
+            await self._flush()
             self._waiting += await self._behind.end(failure)
             await self._flush()
         except DasflexError:
-            logging.getLogger("dasflex.live").warning("%s: %s", self.reading.name, failure.message)
+            pass  # the stages say again why they failed
+        except Exception:
+            logging.getLogger("dasflex.live").exception("%s: a stage could not be ended", self.reading.name)
 
 
 def _size(packets: list[Group]) -> int:

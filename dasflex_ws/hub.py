@@ -222,7 +222,7 @@ class Hub:
 
     def _begins_anew(self, reading: Reading, parts: Parts, since: int) -> bool:
         """Whether a reader that nobody watches is started again, since only it has the past that is wanted."""
-        if reading.seats or not parts.shared.past or _at_hand(reading, since):
+        if reading.seats or not parts.shared.past or _at_hand(parts, reading, since):
             return False
         return parts.past() is None
 
@@ -230,7 +230,7 @@ class Hub:
     async def _way(self, parts: Parts, reading: Reading, since: int) -> AsyncIterator[Way]:
         """How what comes gets to a watcher: what is at hand, or an archive first where that does not reach back."""
         note = b""
-        if not _at_hand(reading, since):
+        if not _at_hand(parts, reading, since):
             past = await trio.to_thread.run_sync(parts.past)
             if past is not None:
                 behind = parts.behind(aligned(parts.shared.stages, since))
@@ -252,14 +252,14 @@ class Hub:
         """The branch for the stages of a plan, new if there is none that was given what is wanted of the past."""
         stages = aligned(parts.shared.stages, reading.began - _DAY)
         begin = reading.ring.since(since)
-        branches = self._branches[reading]
+        branches = self._branches.get(reading)
+        if branches is None or self._nursery is None:
+            raise BusyError("The server is stopping; try again later", kind="busy.stopped")
         for branch in reversed(branches):
             if branch.nodes == stages and branch.watchers and branch.begin <= begin:
                 return branch
         branch = Branch(reading, stages, begin, parts.behind(stages), parts.words(out=True))
         branches.append(branch)
-        if self._nursery is None:
-            raise BusyError("The server is stopping; try again later", kind="busy.stopped")
         self._nursery.start_soon(self._run_branch, branches, branch)
         return branch
 
@@ -290,6 +290,6 @@ class Hub:
             self._metrics.restarts.inc()
 
 
-def _at_hand(reading: Reading, since: int) -> bool:
-    """Whether all that came since a time is held, or it is the present."""
-    return reading.ring.reaches(since) or since >= time_ns() - _PRESENT
+def _at_hand(parts: Parts, reading: Reading, since: int) -> bool:
+    """Whether all that came since a time is held, or the present is wanted."""
+    return parts.shared.since is None or since >= time_ns() - _PRESENT or reading.ring.reaches(since)

@@ -13,6 +13,7 @@ from dasflex_core.errors import BusyError, DasflexError, SourceError
 from dasflex_core.run.joining import Joint
 from dasflex_core.values import dataclass
 from dasflex_ws.ring import CATCH_UP, KEEP, Ring
+from dasflex_ws.wording import complaint_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,6 +33,9 @@ _LONGEST_PAUSE: Final = 60.0
 _STEADY: Final = 60.0
 #: Seconds that a reader waits, at most, for the only one who watches to catch up, before the oldest is let go.
 _HELD: Final = 30.0
+#: What is kept at least: a few reads of a pipe, and some seconds, in which all that is behind the ring takes its turn.
+_LEAST: Final = 1 << 20
+_SHORTEST: Final = 10.0
 #: Seconds after which it is looked whether others watch by now.
 _LOOK: Final = 0.2
 
@@ -65,11 +69,11 @@ class Rules:
 
 
 def rules_of(live: Live, pause: float = PAUSE) -> Rules:
-    """The rules of a definition, and ours where it says nothing."""
+    """The rules of a definition, and ours where it says nothing. Some is kept in any case, for who must follow it."""
     return Rules(
         linger=LINGER if live.linger is None else live.linger,
-        catch_up=CATCH_UP if live.catch_up is None else live.catch_up,
-        keep=KEEP if live.keep is None else live.keep,
+        catch_up=max(_SHORTEST, CATCH_UP if live.catch_up is None else live.catch_up),
+        keep=max(_LEAST, KEEP if live.keep is None else live.keep),
         drop=live.slow != "disconnect",
         single=live.single,
         watchers=live.watchers or 0,
@@ -113,6 +117,7 @@ class Reading:
         self._restarted = restarted
         self._joint = Joint()
         self._early = False
+        self._complaint = ""
         self._news = trio.Event()
         self._seated = trio.Event()
         self._left = trio.Event()
@@ -156,7 +161,7 @@ class Reading:
         """Waits until data have come. Raises the failure of a reader that ends before any."""
         while not self.found:
             if self.failure is not None:
-                raise self.failure
+                raise self.failure.with_traceback(None)
             if self.over:
                 raise BusyError("The server is stopping; try again later", kind="busy.stopped")
             await self._news.wait()
@@ -203,7 +208,7 @@ class Reading:
     async def _once(self) -> DasflexError:
         """Runs the reader to its end, and says why it has ended."""
         again, self.starts = self.starts > 0, self.starts + 1
-        framer = self._create()
+        framer, self._complaint = self._create(), ""
         if framer is None:
             raise RuntimeError(f"{self.name}: packets of its stream cannot be told")
         async with self._start(again) as supply:
@@ -220,7 +225,7 @@ class Reading:
                 pass
         except DasflexError as error:
             return error
-        return SourceError("The reader has ended", kind="source.exit")
+        return SourceError(self._complaint or "The reader has ended", kind="source.exit")
 
     async def _take(self, frames: Iterable[Frame]) -> None:
         """Keeps packets, and says that they are there."""
@@ -237,14 +242,18 @@ class Reading:
     def _passed(self, frame: Frame) -> bytes:
         """What of a packet belongs to the stream that all see, which goes on when the reader is started again.
 
-        A failure that the reader tells in its stream would end that for who reads it: the pause is told instead.
+        A failure that the reader tells in its stream would end that for who reads it: it is told in a comment instead,
+        when the reader has ended.
         """
+        if frame.kind == "problem":
+            self._complaint = complaint_of(frame.data)
+            return b""
         if frame.kind == "header" and self._early:
             self._early = False
             return self.words.header(frame.data)
         if frame.kind == "header" and not self._joint.headed:
             self._early = frame.data == self.words.header()  # the pump wrote it, since the reader was late
-        return frame.data if frame.kind != "problem" and self._joint.passes(frame) else b""
+        return frame.data if self._joint.passes(frame) else b""
 
     async def _room(self, size: int) -> None:
         """Waits while the only one who watches has yet to take what would be lost: a reader may write fast at first."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from dasflex_core.plan.parameters import canonical_pairs
 from dasflex_core.times import parse_time
 from dasflex_core.values import dataclass
 
@@ -35,7 +36,7 @@ class Shared:
     `key` is equal where a reader may be shared: the same source, reader, command and values, the ends of the range
     aside. `definition` is that of the source whose reader it is, a viewed one for a view, without its defaults. `asked`
     is what the reader was asked beside the range, and `on` the same for people, with defaults. `past` says that the
-    command itself takes the begin of the range. `since` is that begin in ns since 1970; None where it was not given.
+    command itself takes the begin of the range. `since` is that begin in ns since 1970; None for the present.
     """
 
     key: ReaderKey
@@ -71,8 +72,13 @@ def shared_part(plan: Plan) -> Shared:
         asked=tuple((name, request[name]) for name in solution.path.steps[0].consumes if name not in ENDS),
         on=", ".join(f"{name.removeprefix('read.')}={text}" for name, text in values),
         past=any(each.name == "read.time.min" for each in own.template.parameters),
-        since=None if begin is None else parse_time(begin).ns,
+        since=None if begin is None or _is_now(plan) else parse_time(begin).ns,
     )
+
+
+def _is_now(plan: Plan) -> bool:
+    """Whether the range was asked for from now on. That the plan took its time does not make it the past."""
+    return canonical_pairs(plan.request.pairs).get("read.time.min", "").lower() == "now"
 
 
 def _asked_of(own: BoundStage, solution: Solution) -> tuple[tuple[str, str], ...]:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import ConfigError
@@ -12,10 +14,25 @@ from dasflex_core.loading import load
 if TYPE_CHECKING:
     from dasflex_core.streamtype import StreamTypeInfo
 
-__all__ = ["Words"]
+__all__ = ["Words", "complaint_of"]
 
 #: The program that makes the comments, as they say themselves.
 _SOURCE: Final = "dasflex"
+#: The text of an exception, in das2 and in das3 (the das stream formats, exceptions).
+_MESSAGE: Final = re.compile(r'<exception\b[^>]*?(?:\bmessage\s*=\s*"([^"]*)"|>([^<]*)<)', re.DOTALL)
+
+
+def complaint_of(packet: bytes) -> str:
+    """What the packet of a failure says: the `message` of a das2 exception, the text of a das3 one.
+
+    >>> complaint_of(b'[xx]000041<exception type="x" message="It is &lt;off&gt;"/>')
+    'The reader says: It is <off>'
+    >>> complaint_of(b'|Ex||47|<exception type="ServerError">It is off</exception>')
+    'The reader says: It is off'
+    """
+    found = _MESSAGE.search(packet.decode("utf-8", "replace"))
+    said = " ".join(unescape(found[1] or found[2] or "").split()) if found else ""
+    return f"The reader says: {said}" if said else ""
 
 
 class Words:

@@ -133,7 +133,8 @@ def slow(device, bare_root):
     return define
 
 
-def test_an_archive_is_asked_again_for_what_was_let_go_while_it_worked(hub, slow, recorder, stream):
+def test_an_archive_is_asked_again_for_what_was_let_go_while_it_worked(hub, slow, recorder, stream, monkeypatch):
+    monkeypatch.setattr("dasflex_ws.reading._LEAST", 0)
     device, channel = slow(2, 'keep = "80 kB"'), recorder()
 
     async def work():

@@ -406,7 +406,8 @@ def test_who_leaves_ends_the_watching(device, hub, recorder):
     running(hub, work)
 
 
-def test_the_only_one_who_watches_is_waited_for_while_it_catches_up(device, hub, recorder, stream):
+def test_the_only_one_who_watches_is_waited_for_while_it_catches_up(device, hub, recorder, stream, monkeypatch):
+    monkeypatch.setattr("dasflex_ws.reading._LEAST", 0)
     device.tell({"every": 0, "count": 20_000}, {"count": 0})
     device.define('keep = "100 kB"')
 

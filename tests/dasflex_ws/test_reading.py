@@ -99,7 +99,7 @@ def test_what_several_runs_write_is_one_stream_however_it_is_split(runs, size):
             if each != EX:
                 expected.append(each)
             declared = each if each in (HX, CHANGED) else declared
-    told = [each for each in kept(reading) if b"It is started again" not in each]
+    told = [each for each in kept(reading) if b"is started again" not in each]
     assert told == expected
     assert len(kept(reading)) - len(told) in (len(runs) - 1, len(runs))
     assert script.again[: len(runs)] == [False] + [True] * (len(runs) - 1)
@@ -110,6 +110,13 @@ def test_what_is_no_packet_is_a_reader_that_failed():
     reading = read(script, lambda each: packet("Pd", 1, b"more") in kept(each))
     assert script.closed == 2
     assert b"starts no das3 packet" in kept(reading)[3]
+
+
+def test_a_failure_that_the_reader_tells_is_told_as_a_comment_when_it_has_ended():
+    problem = packet("Ex", 0, b"<exception type='x'>The &amp;\n antenna is off</exception>")
+    reading = read(Script([SX + HX + PD + problem]), lambda each: len(each.ring) > 3)
+    assert b"The reader says: The &amp; antenna is off. It is started again" in kept(reading)[3]
+    assert kept(reading)[3].startswith(b"|Cx|")
 
 
 def test_a_stream_that_ends_inside_a_packet_is_told_so():
@@ -223,4 +230,4 @@ def test_the_linger_begins_anew_with_each_who_leaves():
 def test_the_rules_of_a_definition_that_says_nothing():
     assert rules_of(Live()) == Rules(linger=LINGER, catch_up=CATCH_UP, keep=KEEP, drop=True)
     said = Live(linger=0.0, catch_up=0.0, keep=0, slow="disconnect", single=True, watchers=3)
-    assert rules_of(said) == Rules(linger=0, catch_up=0, keep=0, drop=False, single=True, watchers=3)
+    assert rules_of(said) == Rules(linger=0, catch_up=10, keep=1 << 20, drop=False, single=True, watchers=3)
