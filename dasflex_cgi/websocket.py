@@ -73,7 +73,7 @@ class WebSocketDaemon:
         self._ours.setblocking(False)
         end = str(self._its.fileno())
         asked = ("--config", str(config), "--level", "warning", "--handed-over", end)
-        self._command = (sys.executable, "-m", "dasflex_ws", *asked)
+        self._command = (sys.executable, "-P", "-m", "dasflex_ws", *asked)
         self._process: subprocess.Popen[bytes] | None = None
         self._over = threading.Event()
         self._lock = threading.Lock()

@@ -84,8 +84,8 @@ def websocd(  # noqa: PLR0913  click gives each option
         number=_one_of(context, "PORT", port, number),
         status=status,
         tls=tls,
-        cert=cert,
-        key=key,
+        cert=cert and cert.absolute(),  # a daemon is somewhere else soon
+        key=key and key.absolute(),
         pid_file=pid_file,
         handed_over=handed_over,
     )
@@ -136,6 +136,7 @@ class Beginning:
         from dasflex_ws.listening import tls_context
         from dasflex_ws.notifying import passed_sockets
 
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be obeyed
         files = self._options.certificate(self._site.config)
         tls = tls_context(*files) if files else None
         listeners = passed_sockets() or self._listening()

@@ -46,5 +46,5 @@ class Options:
         if not (self.tls or self.cert or config.websocket_ssl):
             return None
         if self.cert:  # the key of the configuration is that of its own certificate
-            return self.cert.absolute(), self.key.absolute() if self.key else None
-        return config.websocket_cert, self.key.absolute() if self.key else config.websocket_key
+            return self.cert, self.key
+        return config.websocket_cert, self.key or config.websocket_key

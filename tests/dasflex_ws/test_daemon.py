@@ -14,6 +14,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -383,6 +384,25 @@ class TestManager:
             assert connection.recv(timeout=30)
 
 
+class TestStatus:
+    def test_its_metrics_tell_who_watches(self, started):
+        daemon = started("127.0.0.1", "0", "--status-port", "0")
+        place = noted(daemon, "metrics are at ").split()[-1]
+
+        def shown(*lines: str) -> bool:
+            with urlopen(place, timeout=30) as answer:  # noqa: S310  the address is that of the daemon under test
+                text = answer.read().decode().splitlines()
+            return set(lines) <= set(text)
+
+        assert shown("dasflex_ws_clients 0.0", "dasflex_ws_readers 0.0")
+        with connect(daemon.url + LIVE, open_timeout=30), connect(daemon.url + LIVE, open_timeout=30):
+            until(lambda: shown("dasflex_ws_clients 2.0", "dasflex_ws_watchers 2.0", "dasflex_ws_readers 1.0"))
+        until(lambda: shown("dasflex_ws_clients 0.0", "dasflex_ws_watchers 0.0", "dasflex_ws_connections_total 2.0"))
+        with pytest.raises(InvalidStatus), connect(f"{daemon.url}nothing/flexRT", open_timeout=30):
+            pass
+        assert shown('dasflex_ws_refusals_total{kind="not-found"} 1.0')
+
+
 class TestEncryption:
     @pytest.fixture
     def certify(self, tmp_path):
@@ -420,6 +440,27 @@ class TestEncryption:
         assert not renewed()
         daemon.process.send_signal(signal.SIGHUP)
         until(renewed)
+
+    def test_relative_files_are_found_from_the_background(self, certify, config, tmp_path):
+        certify("first")
+        log = config.parent.parent / "log" / "websocd.log"
+        options = ("-i", "127.0.0.1", "-p", "0", "--cert", "cert.pem", "--key", "key.pem", "-D", "pid")
+        done = subprocess.run(
+            [*PROGRAM, "-c", str(config), *options],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        pid = int((tmp_path / "pid").read_text())
+        try:
+            os.kill(pid, signal.SIGHUP)
+            until(lambda: "read anew" in log.read_text())
+        finally:
+            os.kill(pid, signal.SIGTERM)
+        until(lambda: not (tmp_path / "pid").exists())
 
     def test_the_configuration_may_say_so(self, started, certify, config, tmp_path):
         trusted = certify("configured")
