@@ -200,33 +200,34 @@ class Live {
     if (!declared) return;
     const made = drawing({ stream: this.seen.stream, items: [declared, item] });
     this.seen.came = performance.now();
-    this.seen.counts.records += item.count;
-    for (const panel of made.panels) for (const each of [panel, ...(panel.also ?? [])]) this.take(each);
+    const panels = made.panels.flatMap((panel) => [panel, ...(panel.also ?? [])]).filter((panel) => panel.timed);
+    const known = panels.map((panel) => this.take(panel));
+    this.seen.counts.records += item.count - (known.length ? Math.min(item.count, ...known) : 0);
     if (Number.isFinite(this.seen.newest)) this.seen.lag = Date.now() + this.behind - this.seen.newest;
-    this.say(this.paused ? "Paused: data still come." : "Watching.");
+    if (!this.seen.shown.size) this.say("Data come, but nothing in them is a number over time.");
+    else this.say(this.paused ? "Paused: data still come." : "Watching.");
     this.later();
   }
 
   /**
-   * Takes the records of a panel, but those that are known.
+   * Takes the records of a panel, but those that are known; how many these are.
    * @param {Panel} panel
    */
   take(panel) {
-    if (!panel.timed) return;
     const shown = this.holder(panel);
-    if (!shown) return;
+    if (!shown) return 0;
     let times = panel.x.values.map((each) => each ?? Number.NaN);
     const last = times[times.length - 1];
     if (last < shown.after - this.span) shown.after = Number.NaN; // the clock of the data was set back
-    if (!Number.isNaN(shown.after)) {
-      const { after } = shown;
-      times = times.map((each) => (each > after ? each : Number.NaN));
-      if (last > after) shown.after = Number.NaN;
-    }
+    const { after } = shown;
+    const known = times.filter((each) => each <= after).length;
+    if (known) times = times.map((each) => (each > after ? each : Number.NaN));
+    if (last > after) shown.after = Number.NaN;
     const newest = times.reduce((most, each) => (each > most ? each : most), -Infinity);
     if (newest > -Infinity) this.seen.newest = Number.isNaN(this.seen.newest) ? newest : Math.max(this.seen.newest, newest);
     this.outside.look(panel, times);
     shown.plot.take(panel, times);
+    return known;
   }
 
   /**

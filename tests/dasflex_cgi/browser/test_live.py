@@ -13,6 +13,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 WARNS = "/source/made/warns.html"
 ALARM = "255,47,160"
+#: A stream of one number, as JSON declares it.
+VARIABLES = [
+    {"name": "time", "dimension": "time", "coordinate": True, "role": "center", "semantic": "datetime", "units": "UTC",
+     "index": ["records"], "column": True},
+    {"name": "level", "dimension": "level", "coordinate": False, "role": "center", "semantic": "real", "units": "V",
+     "index": ["records"], "column": True, "axes": ["time"]},
+]  # fmt: skip
 
 
 def facts(page) -> dict[str, str]:
@@ -162,11 +169,33 @@ def test_a_connection_that_breaks_is_made_again_and_gives_nothing_twice(visit):
     drawn(page, 10)
     between.routes[-1].close(code=1011, reason="it broke")
     status(page, "The connection broke (it broke). Connecting again in 1 s.")
+    before = int(facts(page)["Records"])
     status(page, "Watching")
     assert facts(page)["Connected anew"] == "1"
-    drawn(page, int(facts(page)["Records"]) + 5)
-    times = page.evaluate("() => document.querySelector('#live').dataset.drawn")
-    assert float(times) > 0
+    drawn(page, before + 5)
+
+
+def test_what_a_new_connection_gives_again_is_known(visit):
+    page = visit().go(WARNS)
+    between = Between(page, through=False)
+
+    def give(*seconds: int) -> None:
+        between.say(form="dasflex-1", stream={"title": "", "properties": {}})
+        between.say(dataset=1, name="a", variables=VARIABLES)
+        times = [f"2026-01-01T00:00:{each:02d}" for each in seconds]
+        between.say(records=1, count=len(times), columns={"time": times, "level": [*seconds]})
+
+    page.get_by_role("button", name="Watch", exact=True).click()
+    status(page, "Connected; no data have come yet.")
+    give(1, 2, 3)
+    page.locator("#live-records", has_text="3").wait_for()
+    between.routes[-1].close(code=1001, reason="")
+    status(page, "The connection broke. Connecting again in 1 s.")
+    status(page, "Watching again.")
+    give(1, 2, 3, 4)
+    page.locator("#live-records", has_text="4").wait_for()
+    assert facts(page)["Newest data"] == "2026-01-01 00:00:04.0"
+    assert facts(page)["Lag"].endswith(" h")
 
 
 def test_what_the_server_leaves_out_for_who_is_slow_is_counted(visit):
@@ -182,17 +211,22 @@ def test_what_the_server_leaves_out_for_who_is_slow_is_counted(visit):
     assert "at work" not in page.locator("#live-remarks").inner_text()
 
 
-@pytest.mark.parametrize(
-    ("code", "told"), [(1000, "The data have ended."), (1008, "The server refuses (not for you).")]
-)
-def test_an_end_that_is_meant_is_not_tried_again(visit, code, told):
+def test_an_end_that_is_meant_is_not_tried_again(visit):
     page = visit().go(WARNS)
-    between = Between(page)
-    watch(page)
-    between.routes[-1].close(code=code, reason="not for you")
-    status(page, told)
-    page.get_by_role("button", name="Watch").wait_for()
-    assert len(between.addresses) == 1
+    between = Between(page, through=False)
+    for code, told in ((1000, "The data have ended."), (1008, "The server refuses (not for you).")):
+        page.get_by_role("button", name="Watch", exact=True).click()
+        status(page, "Connected")
+        between.routes[-1].close(code=code, reason="not for you")
+        status(page, told)
+    page.get_by_role("button", name="Watch", exact=True).wait_for()
+    assert len(between.addresses) == 2
+
+
+def test_a_range_without_an_end_is_watched_and_not_plotted(visit):
+    page = visit().go(f"{WARNS}?time=now/forever")
+    page.get_by_role("button", name="Plot", exact=True).click()
+    page.locator("#plot-status", has_text="Press Watch").wait_for()
 
 
 def test_what_the_server_refuses_is_told_in_its_words(visit):
