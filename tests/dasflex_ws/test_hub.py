@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from contextlib import asynccontextmanager
@@ -517,3 +518,68 @@ def test_a_finite_plan_does_not_belong_here(device, hub, bare_root):
     assert hub.takes(device.plan())
     finite = dasflex_core.open(bare_root)["Examples/Live"]["2025-11-23":"2025-11-24"]
     assert not hub.takes(finite.plan())
+
+
+def test_a_view_shares_the_reader_of_what_it_views(device, hub, recorder):
+    place = device.root / "definitions" / "Lab" / "View"
+    place.mkdir()
+    head = 'title = "Bins"\ncontacts = { technical = "A. Nobody <a@example.org>" }\n[reader]\nsource = "Lab/Device"\n'
+    (place / "source.toml").write_text(head + '[default]\nbin.time.max = 0.2\n[[example]]\ntime = "now to forever"\n')
+    device.install()
+    whole, bins = recorder(), recorder()
+
+    async def work():
+        site = dasflex_core.open(device.root)
+        plan = site.request("Lab/View", (("read.time.min", "now"), ("read.time.max", "forever"))).plan()
+        async with watching(hub, device.plan(), whole), watching(hub, plan, bins):
+            await bins.until(lambda each: len(each.frames) > 4)
+
+    running(hub, work)
+    assert len(device.starts) == 1
+    assert len(bins.frames) < len(whole.frames)
+
+
+DAS2 = """
+import sys, time
+from datetime import UTC, datetime
+def packet(tag, body):
+    return f"[{tag}]{len(body):06d}{body}"
+sys.stdout.write(packet("00", '<stream version="2.2" />\\n'))
+sys.stdout.write(packet("01", '<packet><x type="time23" units="us2000"/><y type="ascii10" units="V" name="n"/></packet>\\n'))
+for number in range(10**9):
+    sys.stdout.write(f":01:{datetime.now(UTC).isoformat()[:22]} {number:9d}\\n")
+    sys.stdout.flush()
+    time.sleep(0.02)
+"""
+
+
+def test_das2_and_what_is_made_of_it_are_watched_and_joined_late(device, hub, recorder):
+    reader = device.folder / "das2.py"
+    reader.write_text(DAS2)
+    file = device.root / "definitions" / "Lab" / "Device" / "source.toml"
+    text = file.read_text().replace(f"{device.folder}/reader.py", str(reader)).replace("das/3/binary", "das/2/text")
+    file.write_text(text)
+    device.install()
+    forms = ({}, {"format_type": "csv"}, {"format_type": "jsonl"}, {"format_type": "das", "format_version": "3"})
+    early, late = [recorder() for _form in forms], [recorder() for _form in forms]
+
+    async def work():
+        async with trio.open_nursery() as nursery:
+            for channels in (early, late):
+                for form, channel in zip(forms, channels, strict=True):
+                    await nursery.start(_watch, hub, device.plan(**form), channel)
+                for channel in channels:
+                    await channel.until(lambda each: len(each.frames) > 8)
+            assert len(hub._readings) == 1
+            nursery.cancel_scope.cancel()
+
+    running(hub, work)
+    for form, one, other in zip(forms, early, late, strict=True):
+        head = 1 if form.get("format_type") == "csv" else 2
+        assert one.frames[:head] == other.frames[:head]
+        assert set(other.frames[head + 1 :]) & set(one.frames[head + 1 :])
+        assert not set(other.frames) & set(one.frames[head : head + 3])
+    lines = [json.loads(line) for line in late[2].payload.splitlines()]
+    assert [next(iter(line)) for line in lines[:3]] == ["form", "dataset", "records"]
+    assert late[0].payload.startswith(b"[00]")
+    assert {frame[0] for channel in (late[0], late[1], late[2]) for frame in channel.frames} == {0x81}
