@@ -136,12 +136,16 @@ class Connection:
         await self._opened.aclose(NORMAL)
 
 
+def _nothing() -> None:
+    """Where nobody waits for an answer yet."""
+
+
 class _Watched(trio.abc.Stream):
     """A stream that tells when there is no more of it: trio-websocket waits for an answer that can no longer come."""
 
-    def __init__(self, stream: trio.abc.Stream, ended: Callable[[], None]) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
-        self._ended = ended
+        self.ended: Callable[[], None] = _nothing
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await self._stream.send_all(data)
@@ -153,14 +157,14 @@ class _Watched(trio.abc.Stream):
         try:
             received = await self._stream.receive_some(max_bytes)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._ended()
+            self.ended()
             raise
         if not received:
-            self._ended()
+            self.ended()
         return received
 
     async def aclose(self) -> None:
-        self._ended()
+        self.ended()
         await self._stream.aclose()
 
 
@@ -171,14 +175,18 @@ async def connected(
     trusted: ssl.SSLContext | None = None,
     headers: Iterable[tuple[str, str]] = (),
     subprotocol: str = "",
+    patience: float = CONNECT,
 ) -> AsyncGenerator[Connection]:
-    """Connects, and closes properly at the end, cancelled or not. Raises what refused or failed."""
-    stream = await _reached(address, trusted)
+    """Connects, and closes properly at the end, cancelled or not. Raises what refused or failed.
+
+    `patience` is how long each, the connection and the answer to the request, may take, in seconds.
+    """
+    stream = await _reached(address, trusted, patience)
     raised: Exception | None = None
     try:
         async with trio.open_nursery() as nursery:
             try:
-                opened = await _upgraded(nursery, stream, address, headers, subprotocol)
+                opened = await _upgraded(nursery, _Watched(stream), address, headers, subprotocol, patience)
                 try:
                     yield Connection(opened)
                 finally:
@@ -193,10 +201,10 @@ async def connected(
         raise raised or _refusal(group, address) from None
 
 
-async def _reached(address: Address, trusted: ssl.SSLContext | None) -> trio.abc.Stream:
-    """A stream to the server, encrypted where that was asked. Raises `SourceError` or `BusyError`."""
+async def _reached(address: Address, trusted: ssl.SSLContext | None, patience: float) -> trio.abc.Stream:
+    """A stream to the server, encrypted where that was asked. Raises `SourceError`."""
     try:
-        with trio.fail_after(CONNECT):
+        with trio.fail_after(patience):
             plain = await trio.open_tcp_stream(address.host, address.port)
             if not address.tls:
                 return plain
@@ -204,25 +212,27 @@ async def _reached(address: Address, trusted: ssl.SSLContext | None) -> trio.abc
             await secret.do_handshake()
             return secret
     except trio.TooSlowError as error:
-        raise BusyError(f"{address} did not answer within {CONNECT:.0f} s", kind="busy.limit") from error
+        raise SourceError(f"{address} did not answer within {patience:.0f} s", kind="source.silent") from error
     except (OSError, trio.BrokenResourceError) as error:
         raise SourceError(f"{address} cannot be reached: {_reason(error)}", kind="source.start") from error
 
 
 async def _upgraded(
     nursery: trio.Nursery,
-    stream: trio.abc.Stream,
+    stream: _Watched,
     address: Address,
     headers: Iterable[tuple[str, str]],
     subprotocol: str,
+    patience: float,
 ) -> trio_websocket.WebSocketConnection:
     """The WebSocket over a stream. Raises `SourceError` where the server ends, or gives no answer."""
     usual = address.port == (443 if address.tls else 80)
     host = f"[{address.host}]" if ":" in address.host else address.host
-    with trio.move_on_after(CONNECT) as waiting:
+    with trio.move_on_after(patience) as waiting:
+        stream.ended = waiting.cancel
         opened: trio_websocket.WebSocketConnection = await trio_websocket.wrap_client_stream(
             nursery,
-            cast("trio.SocketStream", _Watched(stream, waiting.cancel)),
+            cast("trio.SocketStream", stream),
             host if usual else f"{host}:{address.port}",
             address.resource,
             subprotocols=[subprotocol] if subprotocol else None,

@@ -15,7 +15,7 @@ import click
 
 from dasflex_core.cli.completion import complete_parameter, complete_source
 from dasflex_core.cli.verbs import Verb, root_option
-from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.errors import NotFoundError, QueryError, SourceError
 
 if TYPE_CHECKING:
     import trio
@@ -28,6 +28,10 @@ __all__ = ["addresses", "watch"]
 
 #: Seconds between two drawings of the screen.
 _REFRESH: Final = 0.1
+#: Seconds that the site's own daemon may take to answer.
+_PATIENCE: Final = 10.0
+#: How an answer fails that had begun; any other failure says that this is not the site's own daemon.
+_BROKEN: Final = ("source.truncated", "source.stream")
 _ENDS: Final = ("read.time.min", "read.time.max")
 _ALTERNATE: Final = ("\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l")
 
@@ -83,13 +87,15 @@ def _asked(site: Site, source: str, words: tuple[str, ...]) -> tuple[Request, Pl
 
 
 def addresses(site: Site, source: str) -> list[str]:
-    """Where the site's own daemon has a source: where it listens, and its public address."""
+    """Where the site's own daemon has a source: where it listens, and where the public finds it."""
+    from dasflex_core.catalog.addresses import socket_url
+
     config = site.config
     scheme = "wss" if config.websocket_ssl else "ws"
     host = f"[{config.websocket_iface}]" if ":" in config.websocket_iface else config.websocket_iface
     host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "localhost"}.get(host, host)  # noqa: S104  where it listens
-    bases = [f"{scheme}://{host}:{config.websocket_port}/dasws", config.websocket_uri]
-    return [f"{each.rstrip('/')}/{source.lower()}/flexRT" for each in bases if each]
+    listens = f"{scheme}://{host}:{config.websocket_port}/dasws/{source.lower()}/flexRT"
+    return [*dict.fromkeys([listens, socket_url(config, source)])]
 
 
 def _places(site: Site, request: Request, url: str | None) -> list[Address]:
@@ -153,22 +159,20 @@ class Watching:
 
     async def _received(self, places: list[Address], *, falls_back: bool) -> None:
         """Receives from the first place that answers; where none does, from a run of our own."""
-        from dasflex_ws.client import connected
+        from dasflex_ws.client import CONNECT, connected
 
         for place in places:
             try:
-                async with connected(place) as connection:
+                async with connected(place, patience=_PATIENCE if falls_back else CONNECT) as connection:
                     while (message := await connection.receive()) is not None:
                         if self._take(message.data, message.came):
                             return
                     return
-            except SourceError as error:
-                if error.kind != "source.start":
+            except (SourceError, NotFoundError, QueryError) as error:
+                if not falls_back or error.kind in _BROKEN:
                     raise
-                missing = error
-        if not falls_back:
-            raise missing
-        self._note = f"no WebSocket daemon answers at {places[0].host}:{places[0].port}, so the plan runs here"
+        tried = " or ".join(dict.fromkeys(f"{each.host}:{each.port}" for each in places))
+        self._note = f"no WebSocket daemon has it at {tried}, so the plan runs here"
         if not self._screen:
             click.echo(f"dasflex: note: {self._note}", err=True)
         await self._run_here()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from dasflex_ws.watch import addresses
 
 DASFLEX = str(Path(sys.executable).with_name("dasflex"))
 READER = Path(__file__).resolve().parents[2] / "examples" / "Live" / "reader.py"
+EVERYWHERE = "0.0.0.0"  # noqa: S104  as an administrator may write it
 PAST = "2025-11-23T09:00:00/2025-11-23T09:00:01"
 
 
@@ -30,7 +32,10 @@ def root(tmp_path_factory):
     """A root with the examples, at whose WebSocket port nobody listens."""
     made = make_root(tmp_path_factory.mktemp("watch") / "root", "Watch")
     text = made.file.read_text(encoding="utf-8")
-    made.file.write_text(f"{text}\nWEBSOCKET_IFACE = '127.0.0.1'\nWEBSOCKET_PORT = 1\n", encoding="utf-8")
+    made.file.write_text(
+        f"{text}\nWEBSOCKET_IFACE = '127.0.0.1'\nWEBSOCKET_PORT = 1\nWEBSOCKET_URI = 'ws://127.0.0.1:1/dasws'\n",
+        encoding="utf-8",
+    )
     return made.root
 
 
@@ -67,7 +72,7 @@ def test_without_a_daemon_the_plan_runs_here_and_that_is_said(root):
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 10
     assert done.stdout.startswith("2025-11-23T09:00:00.000  psd=")
-    assert done.stderr == "dasflex: note: no WebSocket daemon answers at 127.0.0.1:1, so the plan runs here\n"
+    assert done.stderr == "dasflex: note: no WebSocket daemon has it at 127.0.0.1:1, so the plan runs here\n"
 
 
 def test_a_live_source_is_watched_from_now_on_until_there_is_enough(root):
@@ -140,6 +145,39 @@ def test_in_a_terminal_it_draws_until_ctrl_c_and_gives_the_screen_back(root):
     assert shown.count(b"\x1b[?1049h") == shown.count(b"\x1b[?1049l") == 1
 
 
-def test_the_site_s_own_daemon_is_where_it_listens_and_where_the_public_finds_it(root):
-    site = dasflex_core.open(root)
-    assert addresses(site, "Examples/Live") == ["ws://127.0.0.1:1/dasws/examples/live/flexRT"]
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ({"websocket_port": 2}, ["ws://localhost:2/dasws/a/b/flexRT", "ws://127.0.0.1:8080/dasws/a/b/flexRT"]),
+        ({"websocket_uri": "wss://x.org/live/"}, ["ws://localhost:52242/dasws/a/b/flexRT", "wss://x.org/live/a/b/flexRT"]),
+        ({"websocket_iface": "::", "websocket_ssl": True, "websocket_uri": "wss://[::1]:52242/dasws"},
+         ["wss://[::1]:52242/dasws/a/b/flexRT"]),
+        ({"websocket_iface": EVERYWHERE, "server_url": "https://x.org/das/"},
+         ["ws://127.0.0.1:52242/dasws/a/b/flexRT", "wss://x.org/das/dasws/a/b/flexRT"]),
+    ],
+)  # fmt: skip
+def test_the_site_s_own_daemon_is_where_it_listens_and_where_the_public_finds_it(tmp_path, facts, found):
+    make_root(tmp_path / "root", "Places", examples=False)
+    site = dasflex_core.open(tmp_path / "root")
+    assert addresses(replace(site, config=replace(site.config, **facts)), "A/b") == found
+
+
+def test_a_server_that_does_not_have_the_source_is_not_the_site_s_own(root, tmp_path):
+    """Somebody else's daemon may listen on the usual port."""
+
+    def refuse(connection, _request):
+        return connection.respond(404, "there is nothing")
+
+    with serve(lambda _connection: None, "127.0.0.1", 0, process_request=refuse) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        port = server.socket.getsockname()[1]
+        make_root(tmp_path / "other", "Other")
+        file = tmp_path / "other" / "etc" / "dasflex.conf"
+        more = f"WEBSOCKET_IFACE = '127.0.0.1'\nWEBSOCKET_PORT = {port}\nWEBSOCKET_URI = 'ws://127.0.0.1:1/'\n"
+        file.write_text(file.read_text(encoding="utf-8") + more, encoding="utf-8")
+        done = run(tmp_path / "other", "Examples/Live", PAST)
+        server.shutdown()
+        thread.join()
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 10)
+    assert f"at 127.0.0.1:{port} or 127.0.0.1:1," in done.stderr
