@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
-from dasflex_core.errors import BusyError, DasflexError, QueryError
+from dasflex_core.errors import BusyError, DasflexError
 from dasflex_core.logs import LogEntry
 from dasflex_core.run.records import new_request_id
 from dasflex_core.statuses import public_text
@@ -28,7 +28,7 @@ from dasflex_ws.answering import answer
 from dasflex_ws.asking import asked_of, request_of, source_of
 from dasflex_ws.channel import Channel
 from dasflex_ws.control_stream import ControlStream
-from dasflex_ws.ending import FAILED, GONE, NORMAL, POLICY, PROTOCOL, TOO_BIG, TRY_LATER, Ending
+from dasflex_ws.ending import FAILED, GONE, NORMAL, POLICY, PROTOCOL, TRY_LATER, Ending, left_with
 from dasflex_ws.greeting import SUBPROTOCOL, Greeting, greeted
 from dasflex_ws.pumping import pump_of
 from dasflex_ws.replying import Reply, refusal
@@ -56,8 +56,6 @@ _LINGER: Final = 1.0
 _LOOK: Final = 20.0
 #: What the log has instead of a status where the client left before there was one, as others write it.
 _LEFT: Final = 499
-#: The codes for a client that breaks the protocol (RFC 6455, 7.4.1).
-_BROKEN: Final = (PROTOCOL, 1003, 1007, TOO_BIG)
 _STOPPING: Final = "The server is stopping"
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -123,6 +121,11 @@ class Connection:
                     await self._admit(said)
                 except DasflexError as error:
                     failure = error
+                except Exception as error:
+                    if self._channel is not None:
+                        raise
+                    _LOGGER.exception("%s: preparing the answer failed", said.path)
+                    failure = DasflexError("The server failed", detail=repr(error))
                 nursery.cancel_scope.cancel()
             if failure is not None:
                 await self._refuse(failure)
@@ -287,7 +290,7 @@ class Connection:
         except ConnectionClosed as closed:
             code = PROTOCOL if closed.reason is None else closed.reason.code
             reason = (closed.reason.reason or "") if closed.reason else ""
-            self._ending = self._ending or _left_with(code, reason)
+            self._ending = self._ending or left_with(code, reason)
             if code == GONE:
                 channel.lose()
             else:
@@ -361,14 +364,6 @@ class Connection:
             detail=error.detail if error else "",
         )
         self._serving.log.write(entry)
-
-
-def _left_with(code: int, reason: str) -> Ending:
-    """How it ended where the client ended it, or broke the protocol."""
-    if code in _BROKEN:
-        said = f"The client broke the protocol ({code}): {' '.join(reason.split())}"
-        return Ending(code, reason, QueryError(said, kind="query"))
-    return Ending(code, reason)
 
 
 async def _answers(connection: WebSocketConnection, channel: Channel, seconds: float) -> bool:

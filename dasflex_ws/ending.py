@@ -5,12 +5,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from dasflex_core.errors import QueryError
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from dasflex_core.errors import DasflexError
 
-__all__ = ["FAILED", "GOING_AWAY", "GONE", "NORMAL", "POLICY", "PROTOCOL", "TOO_BIG", "TRY_LATER", "Ending"]
+__all__ = [
+    "FAILED",
+    "GOING_AWAY",
+    "GONE",
+    "NORMAL",
+    "POLICY",
+    "PROTOCOL",
+    "TOO_BIG",
+    "TRY_LATER",
+    "Ending",
+    "left_with",
+]
 
 #: All was sent.
 NORMAL: Final = 1000
@@ -28,6 +40,8 @@ TOO_BIG: Final = 1009
 FAILED: Final = 1011
 #: Too slow, or too many: it may go better later.
 TRY_LATER: Final = 1013
+#: The codes for a client that breaks the protocol.
+_BROKEN: Final = (PROTOCOL, 1003, 1007, TOO_BIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +51,11 @@ class Ending:
     code: int
     reason: str = ""
     failure: DasflexError | None = None
+
+
+def left_with(code: int, reason: str) -> Ending:
+    """How it ended where the client ended it, or broke the protocol."""
+    if code in _BROKEN:
+        said = f"The client broke the protocol ({code}): {' '.join(reason.split())}"
+        return Ending(code, reason, QueryError(said, kind="query"))
+    return Ending(code, reason)

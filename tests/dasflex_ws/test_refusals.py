@@ -100,8 +100,23 @@ def test_compression_is_not_agreed_on(server):
         assert connection.recv(30)
 
 
+@pytest.mark.parametrize("fault", [OSError(24, "Too many open files"), KeyError("a plugin")])
+def test_a_fault_that_nobody_expected_is_a_status_too_and_tells_nothing(server, monkeypatch, fault):
+    def broken(*_arguments):
+        raise fault
+
+    monkeypatch.setattr("dasflex_ws.connection.request_of", broken)
+    response = refused(server, DEVICE)
+    assert response.status_code == 500
+    assert b"<exception" in response.body
+    assert str(fault).encode() not in response.body
+    server.stop()
+    assert repr(fault) in server.log
+
+
 def test_every_refusal_is_logged_with_its_id(server):
     response = refused(server, DEVICE, {"read.antenna": "Ex"})
+    server.stop()
     assert f'"{DEVICE}?read.antenna=Ex" 400 ' in server.log
     assert response.headers["X-Request-Id"] in server.log
 
