@@ -95,9 +95,10 @@ class WebSocketDaemon:
         self._signal("SIGHUP")
 
     def stop(self) -> None:
-        """Asks it to end. Its clients are told that the server goes away."""
-        self._over.set()
-        self._signal("SIGTERM")
+        """Asks it to end, once: a second signal would be an order. Its clients are told that the server goes away."""
+        if not self._over.is_set():
+            self._over.set()
+            self._signal("SIGTERM")
 
     def close(self) -> None:
         """Waits for its end, and ends it where that takes long."""

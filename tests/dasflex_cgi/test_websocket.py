@@ -200,6 +200,15 @@ class TestNoDaemon:
         finally:
             daemon.close()
 
+    def test_it_is_told_to_stop_once(self, tmp_path, monkeypatch):
+        """A second signal would end it at once, and cut those who are about to say goodbye."""
+        daemon = WebSocketDaemon(tmp_path / "nowhere.conf", lambda _note: None)
+        signals = []
+        monkeypatch.setattr(daemon, "_signal", signals.append)
+        daemon.stop()
+        daemon.close()
+        assert signals == ["SIGTERM"]
+
     def test_a_client_is_told_to_come_again(self):
         listener = socket.create_server(("127.0.0.1", 0))
         server = HttpServer(lambda _environ, _start: [], listener, 1, daemon=Absent())
