@@ -204,17 +204,19 @@ class _Piped:
             if waiting.cancelled_caught:
                 program.look()
                 return await self._worked(partial(self._run.feed, b""))
-            chunk = program.take() or b""
-        if chunk:
-            return await self._worked(partial(self._run.feed, chunk))
+            chunk = program.take()
+        if chunk or chunk is None:  # None: it was woken for nothing
+            return await self._worked(partial(self._run.feed, chunk or b""))
         return await self._worked(partial(self._run.end, await trio.to_thread.run_sync(_conclusion, program)))
 
     async def _worked(self, work: partial[list[bytes]]) -> list[bytes]:
         """What a call of the run gives: in a thread, where stages work on arrays. Whoever is cancelled has it later."""
         if not self._heavy:
             return work()
+        made: list[bytes] = []
         with trio.CancelScope(shield=True):
-            return await trio.to_thread.run_sync(work, limiter=self._limiter)
+            made = await trio.to_thread.run_sync(work, limiter=self._limiter)
+        return made
 
 
 def _conclusion(program: Process) -> DasflexError | None:
