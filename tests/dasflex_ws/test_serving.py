@@ -7,11 +7,38 @@ import socket
 import ssl
 import threading
 import time
+from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 DEVICE = "/dasws/lab/device/flexRT"
+
+
+#: A reader of the past that says where it runs, and then nothing.
+SILENT = """
+[[reader]]
+name = "archive"
+command = "#[python] {folder}/silent.py #[read.time.min] #[read.time.max] #[read.antenna # antenna=@ #]"
+writes = "das/3/binary"
+"""
+PAST = {"time": "2021-01-01/2021-01-02"}
+
+
+@pytest.fixture
+def silent(device):
+    """Whether the reader of the past runs; it is started by a request of `PAST`."""
+    note = device.folder / "pid"
+    (device.folder / "silent.py").write_text(
+        f"import os, time\nopen({str(note)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+    )
+    device.define(readers=SILENT.format(folder=device.folder))
+
+    def runs():
+        return note.exists() and note.read_text() and Path("/proc", note.read_text()).exists()
+
+    return runs
 
 
 def wait_for(condition):
@@ -22,11 +49,12 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
-def end_of(connection):
-    """The close frame with which a connection ends, sooner or later."""
+def end_of(connection, taken=None):
+    """The close frame with which a connection ends, sooner or later, and the messages before it."""
+    taken = [] if taken is None else taken
     try:
         while True:
-            connection.recv(30)
+            taken.append(connection.recv(30))
     except ConnectionClosed as closed:
         return closed.rcvd
 
@@ -74,6 +102,95 @@ def test_a_client_that_leaves_while_the_reader_has_nothing_yet_is_let_go(served,
     with server.raw(wire.opening(DEVICE)):
         wait_for(lambda: device.starts)
     wait_for(lambda: " 499 " in server.log)
+
+
+def test_a_client_that_leaves_before_an_answer_begins_takes_its_reader_along(served, wire, silent):
+    server = served()
+    with server.raw(wire.opening(f"{DEVICE}?{urlencode(PAST)}")):
+        wait_for(silent)
+    wait_for(lambda: not silent())
+    wait_for(lambda: " 499 " in server.log)
+
+
+def test_who_has_no_answer_yet_when_the_server_stops_is_told_to_come_again(served, wire, silent):
+    server = served()
+    with server.raw(wire.opening(f"{DEVICE}?{urlencode(PAST)}")) as connection:
+        wait_for(silent)
+        server.begin_stop()
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"Retry-After: " in answer
+    assert b"<exception" in answer
+    server.stop()
+    assert not silent()
+
+
+#: A reader of the past that writes until it is told to stop, or fails after so many packets.
+ENDLESS = """
+import os, sys
+open(sys.argv[1], "w").write(str(os.getpid()))
+def packet(tag, number, body):
+    return f"|{tag}|{number}|{len(body)}|".encode() + body
+head = '<stream type="das-basic-stream" version="3.0" />'
+dataset = '<dataset name="d" rank="1" index="*"><coord physDim="time" name="time" axis="x"><scalar use="center" ' \\
+    'semantic="datetime" storage="long" index="*" units="us2000"><packet numItems="1" itemBytes="8" ' \\
+    'encoding="LEint" /></scalar></coord></dataset>'
+out = sys.stdout.buffer
+out.write(packet("Sx", "", head.encode()) + packet("Hx", 1, dataset.encode()))
+for number in range(int(sys.argv[2])):
+    out.write(packet("Pd", 1, number.to_bytes(8, "little")) * 1000)
+    out.flush()
+sys.exit("the tape broke")
+"""
+
+
+def endless(device, count):
+    """The place of the process id of a reader of the past that gives so many thousand packets and then fails."""
+    (device.folder / "silent.py").write_text(ENDLESS.replace("\\\\", "\\"))
+    command = f"silent.py {device.folder}/pid {count}"
+    device.define(readers=SILENT.replace("silent.py", command).format(folder=device.folder))
+    return device.folder / "pid"
+
+
+def test_a_client_that_leaves_in_the_middle_of_an_answer_takes_its_reader_along(served, device, wire):
+    note = endless(device, 10**9)
+    server = served()
+    with server.upgraded(f"{DEVICE}?{urlencode(PAST)}") as (_connection, file):
+        assert wire.read_frame(file)
+        assert Path("/proc", note.read_text()).exists()
+    wait_for(lambda: not Path("/proc", note.read_text()).exists())
+    wait_for(lambda: f"{DEVICE}?time=" in server.log)
+    assert " broken " in server.log
+
+
+def test_a_reader_that_fails_in_the_middle_is_told_in_the_stream_and_by_the_code(served, device, stream):
+    endless(device, 20)
+    server = served()
+    taken = []
+    with server.connect(DEVICE, PAST) as connection:
+        end = end_of(connection, taken)
+    assert end.code == 1011
+    assert "the tape broke" not in end.reason
+    found = stream.packets(b"".join(taken))
+    assert sum(tag == "Pd" for tag, _id, _body in found) == 20_000
+    assert found[-1][0] == "Ex"
+    wait_for(lambda: "source.exit" in server.log)
+    assert "the tape broke" in server.log
+
+
+def test_an_answer_waits_for_a_slow_client_and_is_whole(served, device, wire):
+    endless(device, 2000)
+    server = served()
+    with server.upgraded(f"{DEVICE}?{urlencode(PAST)}") as (_connection, file):
+        size = len(wire.read_frame(file)[1])
+        time.sleep(0.3)
+        kinds = set()
+        while (found := wire.read_frame(file))[0] != 8:
+            kinds.add(found[0])
+            size += len(found[1])
+        assert int.from_bytes(found[1][:2]) == 1011
+        assert kinds == {2}
+        assert size > 2_000_000 * 16
 
 
 def test_a_client_that_answers_no_ping_is_given_up(served, wire):
