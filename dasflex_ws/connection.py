@@ -127,8 +127,10 @@ class Connection:
                     _LOGGER.exception("%s: preparing the answer failed", said.path)
                     failure = DasflexError("The server failed", detail=repr(error))
                 nursery.cancel_scope.cancel()
-            if failure is not None:
+            if failure is not None and self._channel is None:
                 await self._refuse(failure)
+            elif failure is not None:
+                _LOGGER.error("%s: %s: %s %s", said.path, failure.kind, failure.message, failure.detail)
 
     async def _admit(self, greeting: Greeting) -> None:
         """Serves a client that may connect. Raises `DasflexError` for what fails before the upgrade."""
@@ -256,7 +258,7 @@ class Connection:
         nursery: trio.Nursery,
     ) -> Ending:
         """Shows what there is, until the end of it, the client's leaving, or whatever else stops it."""
-        with self._showing or trio.CancelScope():
+        with self._showing or trio.CancelScope(), suppress(ConnectionClosed):  # who leaves while it is upgraded is gone
             connection = await self._upgraded(greeting, channel, nursery)
             nursery.start_soon(self._receive, connection, channel)
             nursery.start_soon(self._look_after, connection, channel)

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from dasflex_core.errors import SourceError
+
 DEVICE = "/dasws/lab/device/flexRT"
 
 
@@ -272,6 +274,30 @@ def test_a_page_of_another_site_is_refused_where_origins_are_listed(served):
     with pytest.raises(InvalidStatus) as refused:
         server.connect(DEVICE, origin="https://evil.example")
     assert refused.value.response.status_code == 403
+
+
+def test_clients_that_are_reset_at_any_moment_leave_nothing_behind(served, wire, caplog):
+    server = served()
+    with server.connect(DEVICE) as other:
+        for pause in range(40):
+            with server.raw(wire.opening(DEVICE)) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                time.sleep(pause / 4000)
+        wait_for(lambda: server.counted("dasflex_ws_clients") == 1)
+        assert other.recv(30)
+    assert "failed" not in caplog.text
+
+
+def test_a_failure_behind_the_upgrade_is_told_by_its_code_and_never_as_http(served, device, wire, monkeypatch):
+    endless(device, 20)
+
+    async def fail(_pump, _channel):
+        raise SourceError("the tape is torn", kind="source.stream")
+
+    monkeypatch.setattr("dasflex_ws.connection.answer", fail)
+    server = served()
+    with server.upgraded(f"{DEVICE}?{urlencode(PAST)}") as (_connection, file):
+        assert wire.read_close(file) == 1011
 
 
 def test_a_head_that_trickles_in_is_not_waited_for_for_ever(served, monkeypatch, wire):
