@@ -192,7 +192,7 @@ def test_a_definition_of_a_megabyte_gives_a_header_that_clients_can_read(registr
 
 def test_the_nodes_of_the_examples_fit_their_schemas(root, schema):
     nodes = sorted((root / "public").rglob("flex.json"))
-    assert len(nodes) == 6
+    assert len(nodes) == 7
     for path in nodes:
         assert schema("httpstreamsrc-0.7.schema.json", json.loads(path.read_text(encoding="utf-8"))) == [], path
     for name in ("root.json", "catalog.json", "examples.json"):
