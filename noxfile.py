@@ -95,7 +95,7 @@ def bench(session: nox.Session) -> None:
 
     All are measured, whatever is missed; a figure that is missed makes the session fail at its end.
     """
-    session.install("-q", ".")
+    session.install("-q", ".", *group("bench"))
     missed = []
     for script in scripts("bench", session):
         try:

@@ -18,19 +18,20 @@ from dasflex_cgi.failures import NOT_DATA, failure
 from dasflex_cgi.moving import moved_answer
 from dasflex_cgi.runs import Runs
 from dasflex_cgi.static import serve
-from dasflex_cgi.visit import Visit, joined_lists, query_pairs
+from dasflex_cgi.visit import Visit
 from dasflex_core.errors import DasflexError, NotFoundError, QueryError, shown
 from dasflex_core.logs import RequestLog
+from dasflex_core.queries import joined_lists, query_pairs
 from dasflex_core.run.records import new_request_id
 from dasflex_core.site import Request
 from dasflex_core.streamtype import StreamType
+from dasflex_core.telling import asked_type, own_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dasflex_cgi.exchange import Asked, Body
-    from dasflex_cgi.visit import Pairs
-    from dasflex_core.catalog.model import Definition
+    from dasflex_core.queries import Pairs
     from dasflex_core.site import Site, Source
 
 __all__ = ["Front"]
@@ -174,24 +175,28 @@ class Front:
     # -- sources
 
     def _source(self, visit: Visit, rest: str) -> Answer:
-        """What is asked of a source by its path: data, a plan, or a page. `rest` follows `/source/`."""
+        """What is asked of a source by its path: data, a plan, a ticket, or a page. `rest` follows `/source/`."""
         identifier, _, what = rest.rpartition("/")
         what = what.lower()
-        if not identifier or (what not in ("flex", "plan") and not what.startswith("data.")):
+        if not identifier or (what not in ("flex", "plan", "ticket") and not what.startswith("data.")):
             return self._page(visit, rest)
         suffix = what.removeprefix("data.") if what.startswith("data.") else ""
         pairs, wrong = _read(visit.asked.query)
-        if what != "plan":
+        if what not in ("plan", "ticket"):
             info = self.site.registry.by_suffix(suffix) if suffix else None
-            visit.wanted = _asked_type(pairs) or (info.type if info else None)
+            visit.wanted = asked_type(pairs) or (info.type if info else None)
         source = self._found(visit, identifier)
         if what == "flex":
-            visit.wanted = visit.wanted or _own_type(source.definition)
+            visit.wanted = visit.wanted or own_type(source.definition)
         if wrong is not None:
             raise wrong
         moved = moved_answer(self.site.config, visit, source.definition, f"/{what}")
         if moved is not None:
             return moved
+        if what == "ticket":
+            from dasflex_cgi.ticketing import ticket_answer
+
+            return ticket_answer(source)
         if what == "plan":
             from dasflex_cgi.explaining import plan_answer
 
@@ -263,24 +268,6 @@ def _read(query: str) -> tuple[Pairs, QueryError | None]:
         return joined_lists(query_pairs(query)), None
     except QueryError as error:
         return [], error
-
-
-def _own_type(definition: Definition) -> StreamType | None:
-    """The stream type that a source gives to who names none: that of its defaults, else of its first reader."""
-    kind = dict(definition.defaults)
-    if "format.type" in kind:
-        return StreamType(kind["format.type"], kind.get("format.version", ""))
-    written = next((reader.writes for reader in definition.readers if reader.writes), "")
-    return StreamType.parse(written) if written else None
-
-
-def _asked_type(pairs: Pairs) -> StreamType | None:
-    """The stream type that a request names, if it names one."""
-    from dasflex_core.plan.parameters import canonical_name
-
-    named = {canonical_name(name): value for name, value in pairs if value}
-    kind = named.get("format.type")
-    return StreamType(kind.lower(), named.get("format.version", "")) if kind else None
 
 
 def _of_method(method: str) -> Answer:

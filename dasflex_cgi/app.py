@@ -18,10 +18,10 @@ from werkzeug.wrappers import Response
 
 from dasflex_cgi.answering import Front
 from dasflex_cgi.exchange import TEXT, Asked, is_host
-from dasflex_cgi.statuses import public_text
 from dasflex_core.errors import ConfigError, DasflexError
 from dasflex_core.loading import load
 from dasflex_core.site import open_site
+from dasflex_core.statuses import public_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -19,8 +19,8 @@ from dasflex_core.errors import QueryError, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from dasflex_cgi.visit import Pairs
     from dasflex_core.catalog.model import Definition
+    from dasflex_core.queries import Pairs
     from dasflex_core.site import Site
 
 __all__ = ["DAS2_TEXT", "SERVERS", "Das2Query", "header", "list_of", "peers", "read_query"]

@@ -39,13 +39,17 @@ def deliver(visit: Visit, request: Request, runs: Runs, media_type: str = "") ->
     """The data of a request; `media_type` stands in for that of their type.
 
     A client that has them already, and one that asks by HEAD, gets what is said of them, and nothing runs. Raises
-    `DasflexError` for what fails before any data.
+    `DasflexError` for what fails before any data, `query.live` for data without an end among it.
     """
     plan = request.plan()
     visit.mark("plan")
     if not visit.das2 or plan.solution.produces.kind == "das":
         visit.wanted = plan.solution.produces
     asked, solution = visit.asked, plan.solution
+    if ("read.time.max", "forever") in solution.request:
+        from dasflex_cgi.following import told_where
+
+        raise told_where(plan, asked)
     dated = _dated(plan)
     tag = weak_tag(solution.answer) if solution.changed is not None else ""
     if unchanged(asked.headers, tag, solution.changed):

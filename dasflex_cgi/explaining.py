@@ -10,7 +10,8 @@ from dasflex_cgi.exchange import JSON, TEXT, Answer
 from dasflex_core.errors import QueryError, shown
 
 if TYPE_CHECKING:
-    from dasflex_cgi.visit import Pairs, Visit
+    from dasflex_cgi.visit import Visit
+    from dasflex_core.queries import Pairs
     from dasflex_core.site import Source
 
 __all__ = ["plan_answer", "prefers_json"]

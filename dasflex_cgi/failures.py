@@ -6,16 +6,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dasflex_cgi.exchange import TEXT, Answer
-from dasflex_cgi.statuses import public_text, status_of
-from dasflex_core.errors import BusyError, DasflexError
-from dasflex_core.loading import load
-from dasflex_core.streamtype import StreamType, StreamTypeInfo
+from dasflex_core.errors import BusyError
+from dasflex_core.statuses import public_text, status_of
+from dasflex_core.telling import telling_type, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dasflex_cgi.visit import Visit
-    from dasflex_core.registry import Registry
+    from dasflex_core.errors import DasflexError
     from dasflex_core.site import Site
 
 __all__ = ["NOT_DATA", "failure"]
@@ -65,25 +64,8 @@ def _shown(site: Site, visit: Visit, error: DasflexError, note: Callable[[str], 
             status = status_of(error, das2=visit.das2)
             return pages.error(site, visit.asked, status, text, visit.id)
         if visit.wanted is not None:
-            info = _telling(site.registry, visit.wanted)
-            return Answer(200, (("Content-Type", info.media_type),), _told(info, error.kind, text)) if info else None
+            info = telling_type(site.registry, visit.wanted)
+            return Answer(200, (("Content-Type", info.media_type),), told(info, error.kind, text)) if info else None
     except Exception as broken:  # noqa: BLE001  a page or plugin that is broken must not hide the failure itself
         note(f"an error cannot be shown as it should be: {type(broken).__name__}: {broken}")
     return None
-
-
-def _telling(registry: Registry, wanted: StreamType) -> StreamTypeInfo | None:
-    """The variant of a type that can tell a failure, if there is one: that which people can read before others."""
-    for each in (StreamType(wanted.kind, wanted.version, "text"), wanted):
-        info = registry.stream_type(each)
-        if info is not None and info.failure:
-            return info
-    return None
-
-
-def _told(info: StreamTypeInfo, kind: str, text: str) -> bytes:
-    """A whole stream that says only what went wrong; `kind` is that of an error, or an exception type of das3."""
-    body = load(info.failure)(kind, text)
-    if not isinstance(body, bytes):
-        raise DasflexError(f"{info.failure} gives no bytes")
-    return body

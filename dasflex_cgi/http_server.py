@@ -7,16 +7,20 @@ It was chosen by measurement; the figures are in the guide on running the server
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote_from_bytes
 
+from dasflex_cgi.websocket import asks_for_websocket, may_ask
 from dasflex_core.errors import DasflexError
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
     from wsgiref.types import WSGIApplication
+
+    from dasflex_cgi.websocket import WebSocketDaemon
 
 __all__ = ["HttpServer", "Unread"]
 
@@ -33,6 +37,12 @@ _FRONT: Final = "127.0.0.1"
 _FORWARDED: Final = frozenset(("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"))
 #: What a line of a log may hold as it is.
 _PRINTABLE: Final = bytes(range(0x20, 0x7F))
+#: What a client is told who asks for a WebSocket while there is no daemon.
+_NO_DAEMON: Final = b"There are no WebSockets at the moment; try again in a while\n"
+_REFUSAL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
+    b"Retry-After: 5\r\nConnection: close\r\n\r\n" % len(_NO_DAEMON)
+)
 _LOGGER: Final = logging.getLogger("waitress")
 
 
@@ -54,7 +64,7 @@ class HttpServer:
     `workers` requests are answered at once, each in a thread; more of them wait. What an HTTP server on this machine
     that is in front of this one says of the client and the host is believed. All methods are for the thread that turns
     it. Once it is `ending`, answers that break off are not noted: it is we who end them. `unread` is told of requests
-    that are refused here, in one of the threads that answer.
+    that are refused here, in one of the threads that answer. Connections that ask for a WebSocket go to `daemon`.
     """
 
     def __init__(
@@ -63,6 +73,7 @@ class HttpServer:
         listener: socket.socket,
         workers: int,
         unread: Callable[[Unread], None] = lambda _unread: None,
+        daemon: WebSocketDaemon | None = None,
     ) -> None:
         import waitress
 
@@ -85,7 +96,7 @@ class HttpServer:
             trusted_proxy=_FRONT,
             trusted_proxy_headers=_FORWARDED,
         )
-        self._server.channel_class = partial(_channel, unread)
+        self._server.channel_class = partial(_channel, unread, daemon)
 
     def turn(self, seconds: float) -> None:
         """Takes requests and sends what there is to send, for at most so many seconds of waiting."""
@@ -123,7 +134,9 @@ class HttpServer:
         return True
 
 
-def _channel(unread: Callable[[Unread], None], *args: object, **named: object) -> object:
+def _channel(
+    unread: Callable[[Unread], None], daemon: WebSocketDaemon | None, *args: object, **named: object
+) -> object:
     """A connection whose answers have their headers as the application wrote them; `unread` hears of no requests.
 
     waitress waits for a body that has been announced by `Expect: 100-continue` even where the request has none.
@@ -142,7 +155,45 @@ def _channel(unread: Callable[[Unread], None], *args: object, **named: object) -
             go_on()
 
     channel.send_continue = send_continue
+    if daemon is not None:
+        channel.received = _Doorman(channel, daemon).received
     return channel
+
+
+class _Doorman:
+    """Looks at what a connection asks first, and hands it over where that is a WebSocket.
+
+    A later request of the same connection is looked at too, once all before it is answered.
+    """
+
+    def __init__(self, channel: Any, daemon: WebSocketDaemon) -> None:  # noqa: ANN401  waitress has no types
+        self._channel = channel
+        self._daemon = daemon
+        self._go_on: Callable[[bytes], object] = channel.received
+        self._held = b""
+
+    def received(self, data: bytes) -> None:
+        """Takes what the client has sent, in the thread that turns the server."""
+        channel = self._channel
+        if channel.requests or channel.request is not None:
+            self._go_on(data)
+            return
+        received = self._held + data
+        if asks_for_websocket(received):
+            self._hand_over(received)
+        elif may_ask(received):
+            self._held = received
+        else:
+            self._held = b""
+            self._go_on(received)
+
+    def _hand_over(self, received: bytes) -> None:
+        """Lets the daemon have the connection; where there is none, the client is told to come again."""
+        channel = self._channel
+        if not self._daemon.take(channel.socket, received):
+            with suppress(OSError):
+                channel.socket.send(_REFUSAL + _NO_DAEMON)
+        channel.handle_close()
 
 
 def _task(channel: object, request: Any) -> object:  # noqa: ANN401  waitress has no types

@@ -64,6 +64,11 @@ SCHEMAS: Final[dict[str, Node]] = {
     "Asked": _object(
         "The request behind an answer", answer=_TEXT, source=_TEXT, request=_REQUEST, convention=_TEXT, url=_TEXT
     ),
+    "Ticket": _object(
+        "A ticket to the WebSocket of a source",
+        ticket=_TEXT,
+        expires={"type": "string", "format": "date-time"},
+    ),
     "Plan": _object(
         "A plan, and its price",
         source=_TEXT,

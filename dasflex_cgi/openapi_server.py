@@ -118,6 +118,14 @@ def _sources(registry: Registry) -> Node:
             _failed("400", "403", "404", "500"),
             params=[*here, *asked, how],
         ),
+        "/source/{id}/ticket": _get(
+            "data",
+            "A ticket with which a page may connect to the WebSocket of the source, for a minute",
+            _object("Ticket"),
+            _MOVED,
+            _failed("403", "404", "500"),
+            params=here,
+        ),
         "/source/{id}.json": _get(
             "catalog", "A source or a directory", _node(("Collection", "Catalog")), node, params=here
         ),

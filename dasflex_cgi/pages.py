@@ -19,19 +19,22 @@ from urllib.parse import quote, urlencode, urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dasflex_cgi.exchange import HTML, Answer
+from dasflex_cgi.following import socket_sources
+from dasflex_cgi.live_view import live_view
 from dasflex_cgi.source_page import Link, Wording, describe, folder_of
-from dasflex_cgi.visit import address, query_pairs
+from dasflex_cgi.visit import address
 from dasflex_core.errors import ConfigError, QueryError
+from dasflex_core.queries import query_pairs
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dasflex_cgi.exchange import Asked
-    from dasflex_cgi.visit import Pairs
     from dasflex_core.catalog.tree import Catalog, Entry
     from dasflex_core.catalog.tree import Folder as CatalogFolder
     from dasflex_core.config import Config
+    from dasflex_core.queries import Pairs
     from dasflex_core.site import Site
 
 __all__ = ["directory", "error", "front", "peers", "search", "source"]
@@ -41,9 +44,10 @@ _HEADERS: Final = (
     ("Cache-Control", "public, max-age=60"),
     ("Vary", "Accept, User-Agent"),
 )
-#: What a page may use: what is served here, and pictures that its scripts draw. A blank for another style sheet.
+#: What a page may use: what is served here, and pictures that its scripts draw; with gaps for another style sheet and
+#: for a WebSocket.
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'{}; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'{}; img-src 'self' data:; connect-src 'self'{}; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
 #: Characters that HTML has none of: a page with one is none.
@@ -143,7 +147,9 @@ def source(site: Site, asked: Asked, identifier: str) -> Answer:
     server = address(asked, "", site.config.server_url)
     about = describe(found, asked.base, server, _pairs(asked))
     trail = _trail(folder_of(found.id), asked.base)
-    return _page("source.html", site, asked, title=found.title, about=about, trail=trail)
+    live = live_view(found, asked)
+    sockets = socket_sources(asked, site.config) if live else ""
+    return _page("source.html", site, asked, sockets, title=found.title, about=about, live=live, trail=trail)
 
 
 def error(site: Site, asked: Asked, status: int, text: str, request_id: str) -> Answer:
@@ -176,11 +182,11 @@ def _environment() -> Environment:
     )
 
 
-def _page(template: str, site: Site, asked: Asked, **values: object) -> Answer:
-    """A page made of a template."""
+def _page(template: str, site: Site, asked: Asked, sockets: str = "", **values: object) -> Answer:
+    """A page made of a template; `sockets` are the WebSockets that it connects to, each with a blank before it."""
     frame = _frame(site.config, asked.base)
     text = _environment().get_template(template).render(frame=frame, base=asked.base, **values)
-    headers = (*_HEADERS, ("Content-Security-Policy", _POLICY.format(_elsewhere(frame.style))))
+    headers = (*_HEADERS, ("Content-Security-Policy", _POLICY.format(_elsewhere(frame.style), sockets)))
     return Answer(200, headers, _NO_HTML.sub("\ufffd", text).encode("utf-8", "replace"))
 
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dasflex_cgi.visit import joined_lists
 from dasflex_core.errors import QueryError
 from dasflex_core.plan.parameters import CANONICAL, GOAL, canonical_pairs
+from dasflex_core.queries import joined_lists
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dasflex_cgi.visit import Pairs
     from dasflex_core.catalog.model import Definition
     from dasflex_core.plan.offering import Offer
+    from dasflex_core.queries import Pairs
     from dasflex_core.registry import Registry
     from dasflex_core.stages import ParamSpec
 

@@ -20,8 +20,8 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dasflex_cgi.visit import Pairs
     from dasflex_core.catalog.model import Contacts, Definition
+    from dasflex_core.queries import Pairs
     from dasflex_core.registry import Registry
     from dasflex_core.site import Source
     from dasflex_core.stages import ParamSpec
@@ -266,10 +266,11 @@ def _examples(source: Source, offer: Offer, here: str) -> list[Example]:
         asks = _shortened(example.request)
         plain = [pair for pair in asks if pair[0] not in GOAL]
         query = address_query(dict(plain))
+        ends = dict(plain).get("read.time.max") != "forever" and not dict(plain).get("time", "").endswith("/forever")
         formats = tuple(
             Link(info.suffix, f"{here}/data.{info.suffix}?{query}", info.title)
             for info in infos
-            if _can_be_made(source, [*plain, *_goal(info)])
+            if ends and _can_be_made(source, [*plain, *_goal(info)])
         )
         whole = address_query(dict(asks))
         plan = f"{here}/plan?{whole}" if _can_be_made(source, asks) else ""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dasflex_cgi.current import Current
     from dasflex_cgi.http_server import HttpServer
     from dasflex_cgi.scgi import ScgiServer
+    from dasflex_cgi.websocket import WebSocketDaemon
 
 __all__ = ["Stopping"]
 
@@ -41,15 +42,21 @@ class Stopping:
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGHUP, self._renew)
 
-    def run(self, http: HttpServer, scgi: ScgiServer | None, current: Current) -> None:
-        """Serves until a signal ends it, and returns when all has ended."""
+    def run(
+        self, http: HttpServer, scgi: ScgiServer | None, current: Current, daemon: WebSocketDaemon | None = None
+    ) -> None:
+        """Serves until a signal ends it, and returns when all has ended but the daemon, which was told to end."""
         try:
             while not self._stops:
                 http.turn(_ROUND)
                 if self._renewals:
                     self._renewals = 0
                     current.renew()
+                    if daemon is not None:
+                        daemon.renew()
         finally:
+            if daemon is not None:
+                daemon.stop()
             http.stop_accepting()
             if scgi is not None:
                 scgi.stop_accepting()

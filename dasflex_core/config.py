@@ -11,19 +11,17 @@ Every process reads this file first, so nothing here is slow to import, and what
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dasflex_core.errors import ConfigError, did_you_mean
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from ipaddress import IPv4Network, IPv6Network
+    from collections.abc import Mapping
 
     from dasflex_core.catalog.model import ExternalStage
     from dasflex_core.config_lines import Findings
-
-    Network: TypeAlias = IPv4Network | IPv6Network
+    from dasflex_core.config_values import ConfigValue, KeyType, Network
 
 __all__ = [
     "CONFIG_FILE",
@@ -43,16 +41,14 @@ __all__ = [
 CONFIG_FILE: Final = "etc/dasflex.conf"
 STAGES_FILE: Final = "etc/stages.toml"
 
-KeyType = Literal["text", "identifier", "flag", "port", "path", "paths", "networks", "queue", "amount"]
-
 
 @dataclass(frozen=True, slots=True)
 class ConfigKey:
     """One key: what it means, what it is without being set (as it would be written), its type, and its chapter.
 
     A `path` is relative to the root; `paths` are several with `:` between them; `networks` are address ranges with
-    blanks or commas between them; a `queue` is `redis` or blank; an `amount` is a number, and 0 or blank is no limit.
-    What cannot be blank has its default instead.
+    blanks or commas between them; a `queue` is `redis` or blank; an `amount` is a number, a `count` a whole one, and 0
+    or blank is no limit. What cannot be blank has its default instead; a `port` without one may be 0, which is none.
     """
 
     title: str
@@ -143,6 +139,18 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         WEBSOCKET_SSL=ConfigKey("Whether it speaks TLS itself", "false", "flag"),
         WEBSOCKET_KEY=ConfigKey("The key file for that", "", "path"),
         WEBSOCKET_CERT=ConfigKey("The certificate for that", "", "path"),
+        WEBSOCKET_STATUS_PORT=ConfigKey("The port of 127.0.0.1 for its metrics and health; blank: none", "", "port"),
+        WEBSOCKET_ORIGINS=ConfigKey("Origins of pages that may connect, such as https://example.edu; * is any", "*"),
+        WEBSOCKET_PROXIES=ConfigKey(
+            "Addresses of web servers in front, whose X-Forwarded-For is believed", "127.0.0.0/8 ::1", "networks"
+        ),
+        WEBSOCKET_CONNECTIONS=ConfigKey("The most connections at once", "10000", "count"),
+        WEBSOCKET_CONNECTIONS_EACH=ConfigKey("The most connections of one client address at once", "200", "count"),
+        WEBSOCKET_IDLE=ConfigKey("Seconds without data after which a connection is closed", "3600", "amount"),
+        WEBSOCKET_LIFETIME=ConfigKey("Seconds after which a connection is closed", "", "amount"),
+        WEBSOCKET_PING=ConfigKey(
+            "Seconds between pings; as many later a client that is silent is gone", "20", "amount"
+        ),
     ),
     **_chapter(
         "Background work",
@@ -220,6 +228,14 @@ class Config:
     websocket_ssl: bool
     websocket_key: Path | None
     websocket_cert: Path | None
+    websocket_status_port: int
+    websocket_origins: str
+    websocket_proxies: tuple[Network, ...]
+    websocket_connections: int
+    websocket_connections_each: int
+    websocket_idle: float
+    websocket_lifetime: float
+    websocket_ping: float
     work_queue_broker: str
     work_queue_conn: str
 
@@ -287,11 +303,13 @@ def config_to_plain(config: Config) -> dict[str, object]:
 
 def config_from_plain(kept: Mapping[str, Any]) -> Config:
     """The configuration as it was. Raises `KeyError`, `TypeError` or `ValueError` for what is none."""
+    from dasflex_core.config_values import network
+
     values: dict[str, Any] = {
         **kept["plain"],
         **{name: Path(value) for name, value in kept["path"].items()},
         **{name: tuple(map(Path, value)) for name, value in kept["paths"].items()},
-        **{name: tuple(map(_network, value)) for name, value in kept["networks"].items()},
+        **{name: tuple(map(network, value)) for name, value in kept["networks"].items()},
     }
     return Config(root=Path(kept["root"]), file=Path(kept["file"]), remarks=tuple(kept["remarks"]), **values)
 
@@ -328,89 +346,16 @@ def _texts(text: str, found: Findings) -> _Texts:
 
 
 _NEVER_BLANK: Final = ("identifier", "flag", "port", "path")
-_Value: TypeAlias = "str | bool | float | Path | tuple[Path, ...] | tuple[Network, ...] | None"
-_FLAGS: Final = {
-    **dict.fromkeys(("true", "yes", "on", "1"), True),
-    **dict.fromkeys(("false", "no", "off", "0"), False),
-}
 
 
-def _value(name: str, texts: _Texts, root: Path, found: Findings) -> _Value:
+def _value(name: str, texts: _Texts, root: Path, found: Findings) -> ConfigValue:
     """The value of a key, of its type; None, with a finding, where it cannot be."""
+    from dasflex_core.config_values import MAKE
+
     key = KEYS[name]
     text, line = texts.get(name, (key.default, 0))
     try:
-        return _MAKE[key.type](text.strip() or (key.default if key.type in _NEVER_BLANK else ""), root)
+        return MAKE[key.type](text.strip() or (key.default if key.type in _NEVER_BLANK else ""), root)
     except ValueError as error:
         found.error(line, name, str(error))
         return None
-
-
-def _identifier(text: str, _root: Path) -> str:
-    import re
-
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_.+-]*", text):
-        raise ValueError(f"{text!r} is no identifier: lower case letters, digits and _ - . without blanks")
-    return text
-
-
-def _flag(text: str, _root: Path) -> bool:
-    if text.lower() not in _FLAGS:
-        raise ValueError(f"{text!r} is neither true nor false")
-    return _FLAGS[text.lower()]
-
-
-def _port(text: str, _root: Path) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise ValueError(f"{text!r} is no port: a number from 1 to 65535")
-    return int(text)
-
-
-def _amount(text: str, _root: Path) -> float:
-    try:
-        value = float(text or 0)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{text!r} is no amount: a number of 0 or more; 0 or nothing is no limit")
-    return value
-
-
-def _paths(text: str, root: Path) -> tuple[Path, ...]:
-    return tuple(root / Path(each.strip()).expanduser() for each in text.split(":") if each.strip())
-
-
-def _queue(text: str, _root: Path) -> str:
-    if text.lower() not in ("", "redis", "none"):
-        raise ValueError(f"{text!r} is no broker; there is redis, or leave the key out")
-    return "" if text.lower() == "none" else text.lower()
-
-
-def _networks(text: str, _root: Path) -> tuple[Network, ...]:
-    return tuple(_network(each) for each in text.replace(",", " ").replace(";", " ").split())
-
-
-def _network(text: str) -> Network:
-    """An address range: CIDR of IPv4 or IPv6, or short, as in `129.255/16`. Bits behind the length do not count."""
-    from ipaddress import ip_network
-
-    address, slash, length = text.partition("/")
-    if ":" not in address and slash:
-        address = ".".join([*address.rstrip(".").split("."), "0", "0", "0"][: max(4, address.count(".") + 1)])
-    try:
-        return ip_network(f"{address}{slash}{length}", strict=False)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no range of addresses; one is written like 129.255.0.0/16 or ::1") from error
-
-
-_MAKE: Final[Mapping[KeyType, Callable[[str, Path], _Value]]] = {
-    "text": lambda text, _root: text,
-    "identifier": _identifier,
-    "flag": _flag,
-    "port": _port,
-    "path": lambda text, root: root / Path(text).expanduser() if text else None,
-    "paths": _paths,
-    "networks": _networks,
-    "queue": _queue,
-    "amount": _amount,
-}

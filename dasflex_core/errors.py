@@ -51,7 +51,8 @@ class QueryError(DasflexError, ValueError):
     """The client asked for something that cannot be.
 
     Kinds: `query.unknown-parameter`, `query.bad-value`, `query.bad-time`, `query.bad-range`,
-    `query.missing-parameter`, `query.no-plan`, `query.unreachable-type`, `query.too-large`, `query.not-offered`.
+    `query.missing-parameter`, `query.no-plan`, `query.unreachable-type`, `query.too-large`, `query.not-offered`,
+    `query.live` (it has no end, and this way of asking carries no such data).
     """
 
     default_kind = "query"

@@ -29,7 +29,7 @@ __all__ = ["LogEntry", "RequestLog", "log_name", "without_secrets"]
 SECRET: Final = frozenset(
     (
         *("access_token", "api_key", "apikey", "auth", "authorization", "credentials", "key", "passphrase", "passwd"),
-        *("password", "pw", "secret", "sig", "signature", "token", "user_password"),
+        *("password", "pw", "secret", "sig", "signature", "ticket", "token", "user_password"),
     )
 )
 #: Characters that are kept of each text: a hostile client may write a million.

@@ -143,6 +143,16 @@ class Source:
         """The longer text."""
         return self.definition.summary
 
+    def check_access(self) -> None:
+        """Raises `AccessError` where the source may not be read."""
+        access = self.definition.access
+        if access.allow:
+            raise AccessError(
+                f"{self.id} is protected ({access.realm or 'no realm'}), and its rules are not enforced yet: nobody "
+                "may read it",
+                kind="access.denied",
+            )
+
     @property
     def examples(self) -> tuple[Request, ...]:
         """The examples of the definition as requests."""
@@ -215,15 +225,9 @@ class Request:
 
     def _plan(self, goal: StreamType | None) -> Plan:
         """The plan towards a type, if access is allowed."""
-        definition = self.source.definition
-        if definition.access.allow:
-            raise AccessError(
-                f"{self.source.id} is protected ({definition.access.realm or 'no realm'}), and its rules are not "
-                "enforced yet: nobody may read it",
-                kind="access.denied",
-            )
+        self.source.check_access()
         site = self.source.site
-        solution = site.planner.solve(definition, self.pairs, convention=self.convention, goal=goal)
+        solution = site.planner.solve(self.source.definition, self.pairs, convention=self.convention, goal=goal)
         return Plan(self, solution)
 
     def read(self) -> Answer:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from dasflex_core.plan.planner import Solution
-    from dasflex_core.run import Guardian, Pump
+    from dasflex_core.run import Guardian, Pump, PumpSettings, RequestRecord
     from dasflex_core.site import Request
 
 __all__ = ["Plan"]
@@ -98,13 +98,28 @@ class Plan:
         the range and the resolution of the request, where its format can and the reader does not. `absence` is what a
         stream says where no data were found, for clients that take one without data for a fault.
         """
+        from dasflex_core.run import Pump, new_request_id
+
+        identifier = new_request_id()
+        settings = self.settings(identifier, amend=amend, absence=absence, plain=plain, guardian=guardian)
+        return Pump(self.solution.nodes, settings, self.about(identifier))
+
+    def settings(
+        self,
+        identifier: str,
+        *,
+        amend: bool = False,
+        absence: str = "",
+        plain: bool = False,
+        guardian: Guardian | None = None,
+    ) -> PumpSettings:
+        """The surroundings of a run with that id, for whoever pumps in another way; the rest as for `open`."""
         from dasflex_core.plan.classics import Classics
-        from dasflex_core.run import Pump, PumpSettings, ReaderLog, RequestRecord, new_request_id
-        from dasflex_core.run.answered import note_answer
+        from dasflex_core.run import PumpSettings, ReaderLog
 
         registry, config = self.request.source.site.registry, self.request.source.site.config
-        solution, identifier = self.solution, new_request_id()
-        settings = PumpSettings(
+        solution = self.solution
+        return PumpSettings(
             framer=registry.framer,
             info=registry.stream_type,
             classic=Classics(registry).nodes,
@@ -120,15 +135,21 @@ class Plan:
             plain=plain,
             guardian=guardian,
         )
+
+    def about(self, identifier: str) -> RequestRecord:
+        """The record of a run with that id as far as it is known before. Notes which request the answer is of."""
+        from dasflex_core.run import RequestRecord
+        from dasflex_core.run.answered import note_answer
+
+        config, solution = self.request.source.site.config, self.solution
         note_answer(solution.answer, solution.source, self.canonical, "flex", str(config.answers), _noted)
-        about = RequestRecord(
+        return RequestRecord(
             id=identifier,
             source=solution.source,
             request=solution.request,
             plan=solution.plan,
             answer=solution.answer,
         )
-        return Pump(solution.nodes, settings, about)
 
     @property
     def canonical(self) -> tuple[tuple[str, str], ...]:

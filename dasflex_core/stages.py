@@ -182,7 +182,11 @@ class Spool(Protocol):
 
 @runtime_checkable
 class Framer(Protocol):
-    """Bytes in, whole packets out, without decoding a value."""
+    """Bytes in, whole packets out, without decoding a value.
+
+    One that has the attribute `together` gives data packets of one dataset that follow one another as one frame, of at
+    most so many bytes, where a server sets it: most of its work is then done at once. It is 0 otherwise.
+    """
 
     def feed(self, chunk: bytes, /) -> Iterable[Frame]:
         """The packets that this chunk completes. Raises `SourceError` at what is no packet."""
@@ -380,6 +384,10 @@ class Formatter(_Declaring):
         """The bytes of one item, by the method of its kind."""
         chunk = _dispatch(self, item)
         return (chunk,) if chunk else ()
+
+    def flush(self) -> Iterable[bytes]:
+        """The bytes of records that wait for more: asked for where the data are live and none have come for a while."""
+        return ()
 
     def finish(self) -> Iterable[bytes]:
         """The bytes at the end of the stream."""

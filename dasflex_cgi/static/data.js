@@ -12,7 +12,7 @@ import { labelText, unitText } from "./labels.js";
  * @typedef {(number | null)[]} Numbers
  * @typedef {{title: string, units: string, log: boolean, values: Numbers}} Axis
  * @typedef {{name: string, min?: Numbers, max?: Numbers, values?: Numbers}} Line
- * @typedef {{title: string, units: string, log: boolean, x: Axis, timed: boolean, width: number, steps: boolean,
+ * @typedef {{name: string, dimension: string, title: string, units: string, log: boolean, x: Axis, timed: boolean, width: number, steps: boolean,
  *   points: boolean, lines: Line[], y?: Axis, z?: Numbers[], also?: Panel[]}} Panel a quantity; `z` is by record where it
  *   has a `y`, and `width` is how far apart records may be that belong together; `also` are other bands of the same
  * @typedef {{title: string, panels: Panel[], records: number, absent: string, problem: string, problems: string[]}} Drawing
@@ -187,6 +187,8 @@ function panelOf(table, stem, roles) {
   const x = axis(table, first, table.values(first).map((each) => (time ? milliseconds(each) : each)));
   const width = time ? tagWidth(table, first) : 0;
   const base = {
+    name: stem,
+    dimension: main.dimension,
     title: table.title(main),
     units: unitText(main.units),
     log: isLog(table, main, main.index.length > 1 && !offset ? "z" : "y", table.values(main)),

@@ -39,7 +39,7 @@ export function theme() {
   /** @param {string} name */
   const of = (name) => style.getPropertyValue(name).trim();
   const colours = ["--one", "--two", "--three", "--four", "--five", "--six"].map(of);
-  return { text: of("--text"), soft: of("--soft"), line: of("--line"), ground: of("--ground"), colours };
+  return { text: of("--text"), soft: of("--soft"), line: of("--line"), ground: of("--ground"), alarm: of("--warn"), colours };
 }
 
 /**

@@ -128,7 +128,10 @@ class Page {
     if (!this.planned) await this.plan();
     const plan = await (this.planned ?? Promise.reject(new Error("The form is not complete.")));
     const ends = ["read.time.min", "read.time.max"].map((name) => Date.parse(`${plan.request[name]}Z`));
-    if (!ends.every(Number.isFinite)) throw new Error("Only a range of time that ends can be plotted.");
+    if (!ends.every(Number.isFinite)) {
+      const live = document.getElementById("live") ? " Press Watch to see data as they come." : "";
+      throw new Error(`Only a range of time that ends can be plotted.${live}`);
+    }
     return [ends[0], ends[1]];
   }
 }

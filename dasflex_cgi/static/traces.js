@@ -12,7 +12,7 @@ import { raised, shownText } from "./labels.js";
 /**
  * @typedef {import("./data.js").Panel} Panel
  * @typedef {import("./data.js").Numbers} Numbers
- * @typedef {{text: string, soft: string, line: string, ground: string, colours: string[]}} Theme
+ * @typedef {{text: string, soft: string, line: string, ground: string, alarm: string, colours: string[]}} Theme
  * @typedef {{data: any[], layout: any, told: string}} Figure
  */
 
@@ -72,7 +72,7 @@ function along(panel, range, theme) {
  * @param {number} low
  * @param {number} high
  */
-function decades(low, high) {
+export function decades(low, high) {
   const [first, last] = [Math.ceil(Math.log10(low) - 0.01), Math.floor(Math.log10(high) + 0.01)];
   const wide = last - first > 1;
   const step = wide ? Math.max(1, Math.ceil((last - first) / 7)) : 1;
@@ -89,7 +89,7 @@ function decades(low, high) {
  * @param {number} low
  * @param {number} high
  */
-function even(low, high) {
+export function even(low, high) {
   const size = 10 ** Math.floor(Math.log10((high - low) / 2));
   const step = size * (((high - low) / size) > 5 ? 2 : 1);
   const count = Math.min(20, Math.floor(high / step) - Math.ceil(low / step) + 1);
@@ -100,7 +100,7 @@ function even(low, high) {
  * A number of an axis: as it is, or with a power of ten.
  * @param {number} value
  */
-function tick(value) {
+export function tick(value) {
   if (value >= 0.001 && value < 10000) return String(Number(value.toPrecision(6)));
   const power = Math.floor(Math.log10(value) + 1e-9);
   const digits = Number((value / 10 ** power).toPrecision(4));
@@ -354,6 +354,6 @@ function spread(x, z, width) {
  * A number as it is told.
  * @param {number} value
  */
-function short(value) {
+export function short(value) {
   return String(Number(value.toPrecision(3)));
 }

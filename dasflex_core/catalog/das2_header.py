@@ -86,8 +86,16 @@ def _numbered(name: str, texts: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def _examples(definition: Definition) -> Iterator[tuple[str, str]]:
-    """The examples that have a range of time, numbered: the range with a title, the options, and the interval."""
-    ranged = [each for each in definition.examples if {"read.time.min", "read.time.max"} <= {*dict(each.request)}]
+    """The examples that have a range of time, numbered: the range with a title, the options, and the interval.
+
+    What follows the present cannot be asked for in das2.
+    """
+    ranged = [
+        each
+        for each in definition.examples
+        if {"read.time.min", "read.time.max"} <= {*dict(each.request)}
+        and dict(each.request)["read.time.max"] != "forever"
+    ]
     for number, example in enumerate(ranged[:_LONGEST_LIST]):
         asked = dict(example.request)
         span = f"{_time(asked['read.time.min'])} to {_time(asked['read.time.max'])}"

@@ -11,7 +11,7 @@ __all__ = ["LONGEST", "PART", "RESERVED", "folded", "id_fault"]
 #: The longest id in bytes: das2C keeps it in a buffer of 64.
 LONGEST: Final = 63
 #: What the last part of an id may not be, since these follow an id in a URL.
-RESERVED: Final = ("flex", "flexRT", "plan", "das2", "hapi", "data", "coverage")
+RESERVED: Final = ("flex", "flexRT", "plan", "das2", "hapi", "data", "coverage", "ticket")
 #: One part of an id. It starts with no full stop, so that it is no hidden file and never `..`.
 PART: Final = r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*"
 

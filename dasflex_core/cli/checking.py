@@ -35,6 +35,8 @@ __all__ = ["Checker", "Remark", "Trial"]
 
 #: How long an example may run, in seconds.
 LONGEST: Final = 30.0
+#: How long one that has no end is looked at once there are data, in seconds.
+_LIVE: Final = 1.0
 #: How many verdicts on one stream are told.
 _SHOWN: Final = 20
 _TIMES: Final = ("read.time.min", "read.time.max")
@@ -169,7 +171,7 @@ class Checker:
         verifier = load(info.verify)()
         if not isinstance(verifier, StreamVerifier):
             raise ConfigError(f"{info.verify} makes no verifier", kind="config.plugin")
-        trial = Trial(MOST)
+        trial = Trial(MOST, enough=_enough(solution))
 
         def fed(chunks: Iterable[bytes]) -> Iterator[bytes]:
             for chunk in chunks:
@@ -196,7 +198,7 @@ class Checker:
             solution = self._planner.solve(definition, plain)
         solution = replace(solution, nodes=tuple(replace(each, facts=None) for each in solution.nodes))
         decoded = solution.produces.kind == ARRAYS.kind
-        trial = Trial(MOST, declared_bounds(definition))
+        trial = Trial(MOST, declared_bounds(definition), _enough(solution))
         self._run_for_a_while(
             definition, plain, solution, lambda pump: trial.watch(pump.items() if decoded else pump.chunks()), trial
         )
@@ -221,6 +223,11 @@ class Checker:
                 trial.bounded = True
             finally:
                 timer.cancel()
+
+
+def _enough(solution: Solution) -> float:
+    """For how many seconds the data of a plan are looked at: what follows the present has no end."""
+    return _LIVE if dict(solution.request).get("read.time.max") == "forever" else LONGEST
 
 
 def _wishes(definition: Definition) -> Iterator[_Wish]:

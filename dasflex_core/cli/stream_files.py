@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dasflex_core.registry import Registry
     from dasflex_core.stages import StageSpec
 
-__all__ = ["decoded"]
+__all__ = ["decoded", "decoder_of"]
 
 #: The most bytes of one answer.
 _MOST: Final = 512_000_000
@@ -41,14 +41,14 @@ def decoded(chunks: Iterable[bytes], registry: Registry) -> Answer:
         file.flush()
         if not size:
             return gather([])
-        type_, decoder = _decoder(head, registry)
+        type_, decoder = decoder_of(head, registry)
         nodes = (Node("answer", "file", type_, path=file.name), Node(decoder.name, "stage", ARRAYS, (0,), decoder))
         with Pump(nodes, PumpSettings(framer=registry.framer, info=registry.stream_type)) as pump:
             return gather(pump.items())
 
 
-def _decoder(head: bytes, registry: Registry) -> tuple[StreamType, StageSpec]:
-    """The type of a stream by its first byte, and the stage that decodes it."""
+def decoder_of(head: bytes, registry: Registry) -> tuple[StreamType, StageSpec]:
+    """The type of a stream by its first byte, and the stage that decodes it. Raises `SourceError`."""
     for first, type_ in _BEGINNINGS:
         for stage in registry.stages:
             if head == first and stage.accepts and stage.produces == ARRAYS and type_.serves(stage.accepts):

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -37,11 +39,13 @@ class Extent:
 class Trial:
     """What came of running an example: the datasets, records and bytes (`size`); `bounded` says that it was stopped.
 
-    `extents` are those of the variables with numbers or times, by their names; `bounds` are the valid values of some.
+    One that has given data is looked at for `enough` seconds at most, from when it is watched. `extents` are those of
+    the variables with numbers or times, by their names; `bounds` are the valid values of some.
     """
 
     most: int = MOST
     bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    enough: float = inf
     datasets: dict[int, Dataset] = field(default_factory=dict)
     extents: dict[str, Extent] = field(default_factory=dict)
     records: int = 0
@@ -57,6 +61,7 @@ class Trial:
         """Counts what comes, up to `most` bytes."""
         from dasflex_core.arrays import Dataset, Records
 
+        enough = time.monotonic() + self.enough
         for piece in pieces:
             if isinstance(piece, Dataset):
                 self.datasets[piece.id] = piece
@@ -68,7 +73,7 @@ class Trial:
                 self._take(piece)
             elif isinstance(piece, bytes):
                 self.size += len(piece)
-            if self.size > self.most:
+            if self.size > self.most or (self.size and time.monotonic() > enough):
                 self.bounded = True
                 break
 

@@ -36,6 +36,7 @@ FILTER_COST = Cost(0.05, 10.0)
 #: How big an answer is, in gigabytes, where the definition does not say what its reader writes.
 UNKNOWN_SIZE = 0.01
 _LONGEST_VIEW = 16
+_ENDS = ("read.time.min", "read.time.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def _declines(reader: Reader, request: Mapping[str, str]) -> str:
         return ""
     forever = "read.time.max" in request and parse_time(request["read.time.max"]) == FOREVER
     if reader.live and not forever:
-        return "a live reader answers read.time.max=forever"
+        return "a live reader answers read.time.max=forever, and no range that ends"
     if forever and not reader.live:
         return "only a live reader answers read.time.max=forever"
     return ""
@@ -222,7 +223,9 @@ def _bound_reader(
     """The stage that a reader's command makes."""
     template = parse_template(reader.command, place=Place(definition.file, key=f"reader.{name}.command"))
     params = tuple(_param(each, definition) for each in template.parameters if not _lacks(each, request))
-    inexact = () if reader.exact else ("read.time.min", "read.time.max")
+    inexact = () if reader.exact or reader.live else _ENDS
+    if reader.live:
+        params += _present(params)
     spec = StageSpec(
         name=name,
         title=definition.title,
@@ -239,6 +242,16 @@ def _bound_reader(
         origin=definition.id,
     )
     return BoundStage(spec, template, definition, reader)
+
+
+def _present(params: tuple[ParamSpec, ...]) -> tuple[ParamSpec, ...]:
+    """The ends of a range that a live reader's command does not mention. It answers for both.
+
+    Its range begins at the present, or as far back as what it wrote was kept, and has no end. Nothing need be cut.
+    """
+    mentioned = {each.name for each in params}
+    facts = {name: canonical_facts(name) for name in _ENDS if name not in mentioned}
+    return tuple(ParamSpec(name, "offered", "time", title=fact.title if fact else "") for name, fact in facts.items())
 
 
 def _bound_filter(external: ExternalStage, definition: Definition) -> BoundStage:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -68,6 +69,7 @@ def _digest(facts: object) -> str:
     return "".join(_LETTERS[number >> place & 31] for place in range(75, -5, -5))
 
 
+@cache  # to look for what is not there takes a fifth of a plan
 def _sha256() -> Callable[[bytes], hashlib._Hash]:
     """The sha256 of Python's own, since hashlib loads OpenSSL, for which each plan would have to wait."""
     for name in ("_sha2", "_sha256"):  # of Python 3.12, and of 3.11

@@ -12,8 +12,8 @@ from dasflex_core.run.opening import Opener
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dasflex_core.plan.graph import Command, Node, Nodes
-    from dasflex_core.run.context import Piece, Run
+    from dasflex_core.plan.graph import Command
+    from dasflex_core.run.context import Run
 
 __all__ = ["worked"]
 
@@ -33,16 +33,5 @@ def worked(command: Command, source: Iterator[bytes], run: Run, mark: Callable[[
         if enough(head):
             break
     nodes = run.settings.classic(command, head)
-    inner = _Inner(nodes, run, mark, chain((head,), source))
+    inner = Opener(nodes, run, mark, inputs={0: chain((head,), source)})  # the first node stands for the input
     yield from cast("Iterator[bytes]", inner.open(len(nodes) - 1))
-
-
-class _Inner(Opener):
-    """Opens the stages of a program; the first node is the input."""
-
-    def __init__(self, nodes: Nodes, run: Run, mark: Callable[[], None], source: Iterator[bytes]) -> None:
-        super().__init__(nodes, run, mark)
-        self._source = source
-
-    def _file(self, node: Node) -> Iterator[Piece]:  # noqa: ARG002  there is one
-        return self._source

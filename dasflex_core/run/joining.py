@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.stages import Frame, Framer
 
-__all__ = ["concat_bytes", "concat_frames"]
+__all__ = ["Joint", "concat_bytes", "concat_frames"]
 
 
 def concat_bytes(inputs: Sequence[Callable[[], Iterator[bytes]]]) -> Iterator[bytes]:
@@ -29,29 +29,35 @@ def concat_frames(
     A declaration counts as new if the last one with its id had other bytes. Each input is begun when the one before
     it has ended, and has a framer of its own.
     """
-    declared: dict[int, bytes] = {}
-    headed = False
+    joint = Joint()
     for begin in inputs:
         framer = create()
         if framer is None:
             raise ConfigError("streams of this type cannot be joined, for lack of a framer", kind="config.plugin")
         for chunk in begin():
-            kept: list[bytes] = []  # it may remain empty: then nothing has come for a while
-            for frame in framer.feed(chunk):
-                if _is_new(frame, declared, headed=headed):
-                    kept.append(frame.data)
-                headed = headed or frame.kind == "header"
-            yield b"".join(kept)
+            # this may be empty: then nothing has come for a while
+            yield b"".join([frame.data for frame in framer.feed(chunk) if joint.passes(frame)])
         for frame in framer.finish():
             yield frame.data
 
 
-def _is_new(frame: Frame, declared: dict[int, bytes], *, headed: bool) -> bool:
-    """Whether a packet is to be passed on; notes declarations."""
-    if frame.kind == "header":
-        return not headed
-    if frame.kind == "dataset":
-        repeated = declared.get(frame.id) == frame.data
-        declared[frame.id] = frame.data
-        return not repeated
-    return True
+class Joint:
+    """Decides which packets of streams that follow one another belong to the one stream that they make.
+
+    The first header does. A declaration of a dataset does where the last one with its id had other bytes.
+    """
+
+    def __init__(self) -> None:
+        self.headed = False
+        self._declared: dict[int, bytes] = {}
+
+    def passes(self, frame: Frame) -> bool:
+        """Whether the next packet is to be passed on."""
+        if frame.kind == "header":
+            new, self.headed = not self.headed, True
+            return new
+        if frame.kind == "dataset":
+            repeated = self._declared.get(frame.id) == frame.data
+            self._declared[frame.id] = frame.data
+            return not repeated
+        return True

@@ -10,6 +10,7 @@ The later inputs of a `concat` are opened when their turn comes.
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from dasflex_core.errors import DasflexError, SourceError
@@ -21,7 +22,7 @@ from dasflex_core.run.shape import gives_items, wrong
 from dasflex_core.run.stats import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from dasflex_core.arrays import Item
     from dasflex_core.plan.graph import Node, Nodes
@@ -36,14 +37,26 @@ _P = TypeVar("_P")
 class Opener:
     """Opens the nodes of one run. `meters` has one meter for each.
 
-    `mark` is called before the bytes of the first records: what is waited for at the start of an answer.
+    `mark` is called before the bytes of the first records: what is waited for at the start of an answer. `inputs` are
+    the bytes of nodes, by place, that are not opened here. With `flush`, a formatter holds nothing when its input is
+    silent: live data may not wait.
     """
 
-    def __init__(self, nodes: Nodes, run: Run, mark: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        nodes: Nodes,
+        run: Run,
+        mark: Callable[[], None] | None = None,
+        *,
+        inputs: Mapping[int, Iterator[bytes]] = MappingProxyType({}),
+        flush: bool = False,
+    ) -> None:
         self.meters = tuple(Meter() for _node in nodes)
         self._nodes = nodes
         self._run = run
         self._mark = mark or run.mark_data
+        self._inputs = inputs
+        self._flush = flush
         self._by_kind: dict[str, Callable[[Node], Iterator[Piece]]] = {
             "process": self._process,
             "classic": self._classic,
@@ -59,7 +72,7 @@ class Opener:
     def open(self, place: int) -> Iterator[Piece]:
         """The output of a node, counted. Raises what its start raises."""
         node, meter = self._nodes[place], self.meters[place]
-        flow = self._by_kind[node.kind](node)
+        flow = self._inputs[place] if place in self._inputs else self._by_kind[node.kind](node)
         counted: Iterator[Piece]
         if gives_items(node):
             from dasflex_core.run.staging import told
@@ -136,7 +149,7 @@ class Opener:
             return decoded(stage, cast("Iterator[bytes]", source))
         if gives_items(node):
             return transformed(stage, cast("Iterator[Item]", source))
-        return formatted(stage, cast("Iterator[Item]", source), self._mark)
+        return formatted(stage, cast("Iterator[Item]", source), self._mark, flush=self._flush)
 
     def _spool(self, node: Node) -> Iterator[Piece]:
         """A formatter that makes a file first."""

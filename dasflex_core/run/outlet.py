@@ -20,6 +20,7 @@ from dasflex_core.run.remarking import REMARK, SOURCE, headed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dasflex_core.errors import DasflexError
     from dasflex_core.run.head import Stop
     from dasflex_core.run.settings import PumpSettings
     from dasflex_core.stages import Framer
@@ -60,10 +61,18 @@ class Outlet:
         """Whether the bytes that passed end between two packets."""
         return self._ends.stop()
 
+    def told(self, failure: DasflexError) -> bytes:
+        """The packet of a failure; nothing where the format has none, or it is not known that a packet may follow."""
+        return self._call("problem", failure.kind, failure.message) if self._may_tell() else b""
+
+    def _may_tell(self) -> bool:
+        """Whether a failure can be told in the stream as it is now."""
+        return self._has("problem") and self.stop() == "between"
+
     def watch(self, flow: Iterator[bytes]) -> Iterator[bytes]:
         """The bytes of the answer. Raises `SourceError` where they begin or end as their type cannot.
 
-        An empty chunk says that the answer has begun, though nothing can be sent yet.
+        An empty chunk says that nothing comes now, or that the answer has begun though nothing can be sent yet.
         """
         began = last = monotonic()
         framer = self._create()
@@ -81,6 +90,8 @@ class Outlet:
                 if comment := self._comment(_WAITING):
                     yield comment
                 last = monotonic()
+            if not chunk:
+                yield b""
         self._ends.finish()
         if not self.found and (told := self._nothing()):
             yield told
@@ -123,8 +134,7 @@ class Outlet:
             return b""
         if not self._ends.seen:
             return self._call("failure", _NO_DATA, text) if self._has("failure") else b""
-        may_follow = self._has("problem") and not self._ends.told and self.stop() == "between"
-        return self._call("problem", _NO_DATA, text) if may_follow else b""
+        return self._call("problem", _NO_DATA, text) if not self._ends.told and self._may_tell() else b""
 
     def _comment(self, text: str) -> bytes:
         """The packet of a comment, if it is known that one may follow here."""

@@ -84,6 +84,30 @@ class Process:
         finally:
             self.close()
 
+    def fileno(self) -> int:
+        """What can be watched for bytes to read, by whoever waits without a thread of its own."""
+        return self._output
+
+    def await_bytes(self) -> float:
+        """Begins a wait for output, and gives the seconds after which `look` is to be called if nothing came."""
+        self._last_sign = monotonic()
+        return self._patience()
+
+    def look(self) -> float:
+        """Looks at the clock in a wait: too long a silence is a failure. Gives the seconds until the next look."""
+        self._check_silence()
+        return self._patience()
+
+    def take(self) -> bytes | None:
+        """The next bytes, none at the end and after a failure; None where one would have to wait for them."""
+        return self._read() if self._failure or self._poll.poll(0) else None
+
+    def conclude(self) -> None:
+        """Waits until the programs have ended. Raises what went wrong, as `chunks` does behind the last."""
+        for _nothing in self._await_exit():
+            pass
+        self._check()
+
     def close(self) -> None:
         """Stops reading. A program that still writes is ended by that, or with the family. May be called twice."""
         self._done.set()

@@ -3,20 +3,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from time import monotonic, time
 from typing import TYPE_CHECKING, Self, cast
 
 from dasflex_core.errors import ConfigError, DasflexError
-from dasflex_core.loading import load
+from dasflex_core.run.account import Account
 from dasflex_core.run.context import Run
 from dasflex_core.run.delivery import Delivery
 from dasflex_core.run.opening import Opener
 from dasflex_core.run.outlet import Outlet
-from dasflex_core.run.records import RequestRecord, iso_time, new_request_id, write_record
 from dasflex_core.run.remarking import remarked_items
 from dasflex_core.run.settings import PumpSettings
-from dasflex_core.run.shape import check_shape, gives_items
+from dasflex_core.run.shape import check_shape, gives_items, makes_records
 from dasflex_core.run.starting import Start
 from dasflex_core.run.stats import NodeStats, node_stats
 
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
     from dasflex_core.arrays import Item
     from dasflex_core.plan.graph import Nodes
     from dasflex_core.run.context import Piece
-    from dasflex_core.run.digest import Digest
+    from dasflex_core.run.records import RequestRecord
 
 __all__ = ["Pump"]
 
@@ -49,18 +46,19 @@ class Pump:
 
     def __init__(self, nodes: Nodes, settings: PumpSettings | None = None, about: RequestRecord | None = None) -> None:
         check_shape(nodes)
-        self.record = about or RequestRecord(id=new_request_id())
         self._nodes = nodes
         self._settings = settings or PumpSettings()
+        self._account = Account(self._settings, about)
         self._run = Run(self._settings, self.record.id)
         self._opener = Opener(nodes, self._run)
         self._start = Start(self._begin, self._has_data)
         self._type = nodes[-1].produces
         self._outlet = Outlet(self._type, self._settings)
-        self._begun = (monotonic(), time())
-        self._delivered = 0
-        self._digest: Digest | None = None
-        self._settled = False
+
+    @property
+    def record(self) -> RequestRecord:
+        """What is known of the request; complete when the run is over."""
+        return self._account.record
 
     def start(self, patience: float | None = None) -> bool:
         """Runs until the first data have come, or the end; holds what came before them.
@@ -143,27 +141,21 @@ class Pump:
 
         Or whether there is no more waiting for them.
         """
-        if self._outlet.framed or not self._waits_for_records():
+        if self._outlet.framed or not makes_records(self._nodes):
             return self._outlet.found or self._outlet.early
         return self._run.data
-
-    def _waits_for_records(self) -> bool:
-        """Whether records become bytes somewhere in the plan, or its answer is items."""
-        makers = [node for node in self._nodes if node.kind in ("stage", "spool") and not gives_items(node)]
-        from_items = any(gives_items(self._nodes[node.inputs[0]]) for node in makers)
-        return from_items or gives_items(self._nodes[-1])
 
     def _deliver(self) -> Generator[Piece]:
         """All pieces of the answer, counted, and the end of the run."""
         try:
             for piece in self._start.pieces():
                 if not isinstance(piece, bytes) or piece:
-                    self._count(piece)
+                    self._account.count(piece)
                     yield piece
         except DasflexError as error:
             failure = self._first_of(error)
             told = self._in_band(failure)
-            self._count(told)
+            self._account.count(told)
             self._settle(failure)
             if told:
                 yield told
@@ -180,53 +172,15 @@ class Pump:
         """The failure that the stream tells, where it tells one: it came first, and others come of it."""
         return self._run.failure or failure
 
-    def _count(self, piece: Piece) -> None:
-        """Counts and hashes bytes that are delivered."""
-        if not isinstance(piece, bytes) or not piece:
-            return
-        self._delivered += len(piece)
-        if self._settings.digest:
-            if self._digest is None:
-                from dasflex_core.run.digest import Digest
-
-                self._digest = Digest()
-            self._digest.update(piece)
-
     def _in_band(self, failure: BaseException) -> bytes:
-        """What tells the failure in the stream itself, if its format can, and it is known that a packet may follow."""
-        info = self._settings.info(self._type)
-        if self._run.failure is not None or info is None or not info.problem or not self._delivered:
+        """What tells the failure in the stream itself, unless a stage has told it."""
+        if self._run.failure is not None or not self._account.delivered or not isinstance(failure, DasflexError):
             return b""
-        if not isinstance(failure, DasflexError) or self._outlet.stop() != "between":
-            return b""
-        try:
-            packet: bytes = load(info.problem)(failure.kind, failure.message)
-        except ConfigError as error:
-            self._settings.note(error.message)
-            return b""
-        return packet
+        return self._outlet.told(failure)
 
     def _settle(self, failure: BaseException | None, *, complete: bool = False) -> None:
-        """Completes the record and writes it, once."""
-        if self._settled:
-            return
-        self._settled = True
-        begun, began = self._begun
-        seconds = monotonic() - begun
-        self.record = replace(
-            self.record,
-            started=iso_time(began),
-            ended=iso_time(began + seconds),
-            seconds=round(seconds, 3),
-            complete=complete,
-            bytes=self._delivered,
-            records=self._records(),
-            sha256=self._digest.finish() if self._digest is not None else "",
-            error_kind=failure.kind if isinstance(failure, DasflexError) else "error" if failure else "",
-            error=failure.message if isinstance(failure, DasflexError) else type(failure).__name__ if failure else "",
-        )
-        if self._settings.records:
-            write_record(self.record, self._settings.records, self._settings.note)
+        """Completes the record."""
+        self._account.settle(failure, self._records(), complete=complete)
 
     def _records(self) -> int | None:
         """How many records came out of the last node that gives items."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a plan must look like to be run: every node leads to the last one, by one way only."""
+"""What a plan must look like to be run, every node leading to the last one by one way only, and what comes out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dasflex_core.errors import ConfigError
 if TYPE_CHECKING:
     from dasflex_core.plan.graph import Node, Nodes
 
-__all__ = ["check_shape", "gives_items", "wrong"]
+__all__ = ["check_shape", "gives_items", "makes_records", "wrong"]
 
 #: How many inputs a node of each kind may have.
 _INPUTS: Final = {
@@ -29,6 +29,12 @@ _INPUTS: Final = {
 def gives_items(node: Node) -> bool:
     """Whether items come out of the node; else bytes do."""
     return node.produces.kind == "arrays"
+
+
+def makes_records(nodes: Nodes) -> bool:
+    """Whether records become bytes somewhere in the plan, or its answer is items."""
+    makers = [node for node in nodes if node.kind in ("stage", "spool") and not gives_items(node)]
+    return any(gives_items(nodes[node.inputs[0]]) for node in makers) or gives_items(nodes[-1])
 
 
 def wrong(node: Node, what: str) -> ConfigError:

@@ -11,7 +11,7 @@ from dasflex_core.errors import DasflexError, QueryError
 from dasflex_core.run.silence import SILENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from dasflex_core.arrays import Item
     from dasflex_core.run.context import Run
@@ -44,10 +44,13 @@ def transformed(stage: Stage[Item, Item], source: Iterator[Item]) -> Iterator[It
     yield from stage.finish()
 
 
-def formatted(stage: Stage[Item, bytes], source: Iterator[Item], mark: Callable[[], None]) -> Iterator[bytes]:
+def formatted(
+    stage: Stage[Item, bytes], source: Iterator[Item], mark: Callable[[], None], *, flush: bool = False
+) -> Iterator[bytes]:
     """The bytes that a formatter makes of items. `mark` is called before the bytes of the first records.
 
-    If the source fails, the formatter has been given the `Problem` by then; it may still write what it holds.
+    With `flush` it is asked for all that it holds whenever nothing comes. If the source fails, the formatter has been
+    given the `Problem` by then; it may still write what it holds.
     """
     try:
         for item in source:
@@ -55,12 +58,20 @@ def formatted(stage: Stage[Item, bytes], source: Iterator[Item], mark: Callable[
                 mark()
             if item is not SILENCE:
                 yield from stage.feed(item)
+            elif flush:
+                yield from _held(stage)
             yield b""
     except DasflexError:
         with contextlib.suppress(DasflexError):  # the first failure counts
             yield from stage.finish()
         raise
     yield from stage.finish()
+
+
+def _held(stage: Stage[Item, bytes]) -> Iterable[bytes]:
+    """What a formatter holds, if it can be asked for it: not every stage is made from our base."""
+    held: Callable[[], Iterable[bytes]] | None = getattr(stage, "flush", None)
+    return held() if held is not None else ()
 
 
 def told(source: Iterator[Item], run: Run) -> Iterator[Item]:

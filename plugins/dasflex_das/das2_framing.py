@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import SourceError
 from dasflex_core.stages import Frame
-from dasflex_das.chunks import put_behind
+from dasflex_das.chunks import end_of_alike, put_behind
 from dasflex_das.das2_layout import compression_of, garbage, header_of, planes_of, size_of, undeclared
 from dasflex_das.elements import parse
 
@@ -57,9 +57,13 @@ class Inflater:
 
 
 class Das2Framer:
-    """Bytes in, whole packets out, each with its tag: a `Framer`. A repeated stream header is left out."""
+    """Bytes in, whole packets out, each with its tag: a `Framer`. A repeated stream header is left out.
+
+    It can give data packets `together`.
+    """
 
     def __init__(self) -> None:
+        self.together = 0
         self._pieces: list[bytes] = []
         self._held = 0
         self._needed = _TAG
@@ -100,6 +104,8 @@ class Das2Framer:
             if found is None:
                 break
             kind, number, stop = found
+            if self.together and kind == "data":
+                stop = end_of_alike(data, at, _TAG, stop - at, self.together)
             frame = Frame(kind, number, data[at:stop])
             checked = frame if kind == "data" else self._header(frame, self._offset + at)
             at = stop

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dasflex_core.errors import SourceError
 from dasflex_core.stages import Frame
+from dasflex_das.chunks import end_of_alike
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,9 +93,10 @@ def truncated(left: bytes, offset: int) -> SourceError:
 
 
 class Das3Framer:
-    """Bytes in, whole das3 packets out. A `Framer`."""
+    """Bytes in, whole das3 packets out. A `Framer` that can give data packets `together`."""
 
     def __init__(self) -> None:
+        self.together = 0
         self._held = bytearray()
         self._need = 1
         self._offset = 0
@@ -114,8 +116,11 @@ class Das3Framer:
                 if tag.end > len(held):
                     self._need = tag.end - at
                     break
-                frame = Frame(tag.kind, tag.id, bytes(held[at : tag.end]))
-                at = tag.end
+                end = tag.end
+                if self.together and tag.kind == "data":
+                    end = end_of_alike(held, at, tag.body - at, end - at, self.together)
+                frame = Frame(tag.kind, tag.id, bytes(held[at:end]))
+                at = end
                 yield frame
         finally:
             del held[:at]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes arrays as one JSON object whose `items` are the declarations and the records as they come."""
+"""Writes arrays as JSON: one object whose `items` are declarations and records as they come, or a text per line."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dasflex_json.declaring import dataset_text, json_text, stream_text
 from dasflex_json.texts import column_text, entry_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from dasflex_core.arrays import Comment, Dataset, Item, NoData, Problem
     from dasflex_core.stages import Value
 
-__all__ = ["FORM", "JsonFormatter"]
+__all__ = ["FORM", "JsonFormatter", "JsonLinesFormatter"]
 
 #: The name of this form; its number grows when a program that reads it would have to change.
 FORM: Final = "dasflex-1"
@@ -39,21 +39,9 @@ class _Declared:
     gathering: Gathering
 
 
-class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", start=0.1, per_gb=25.0):
-    """JSON, typed and with its declarations.
+class Writing(Formatter, accepts="arrays"):
+    """What both layouts share: an object for each item, and records that wait until there are enough for one."""
 
-    The object is `{"form", "stream", "items", "records", "complete"}`. An item is the declaration of a dataset
-    (`dataset`), some of its records (`records`, with `columns` by name or `rows` in the order of the columns), a
-    `comment`, `nodata`, or a `problem`, after which `complete` is false. An object that ends in mid-air was cut off.
-    """
-
-    shape: str = param(
-        "format.shape",
-        mode="offered",
-        values={"columns": "A list per variable", "rows": "A list per record"},
-        default="columns",
-        title="How records are written",
-    )
     secfrac: int | None = param(
         "format.secfrac",
         mode="offered",
@@ -62,10 +50,12 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
         title="Digits of a second",
         help="Not given: as many as the times of the data need.",
     )
+    #: How records are written.
+    shape: str = "columns"
 
     def __init__(self, **values: Value | None) -> None:
         super().__init__(**values)
-        self._opened = self._itemised = self._broken = False
+        self._opened = self._broken = False
         self._records = 0
         self._datasets: dict[int, _Declared] = {}  # by id
 
@@ -74,17 +64,22 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
         if isinstance(item, Records):
             yield from map(self._item, map(self._text, self._gathering(item).add(item)))
             return
-        yield from self._rest()
+        yield from self.flush()
         yield from super().feed(item)
 
+    def flush(self) -> Iterable[bytes]:
+        """The records that wait for others of their item: what is live waits for nothing."""
+        for each in self._datasets.values():
+            yield from map(self._item, map(self._text, each.gathering.rest()))
+
     def finish(self) -> Iterable[bytes]:
-        """The records that wait, and what closes the object."""
-        yield from self._rest()
+        """The records that wait, and what says how many there were."""
+        yield from self.flush()
         complete = b"false" if self._broken else b"true"
-        yield self._open() + b'\n],"records":%d,"complete":%b}\n' % (self._records, complete)
+        yield self._open() + self._end(b'"records":%d,"complete":%b}\n' % (self._records, complete))
 
     def header(self, header: StreamHeader) -> bytes:
-        """The beginning of the object. Of a stream that has several headers the first counts."""
+        """The beginning. Of a stream that has several headers the first counts."""
         return self._open(header)
 
     def dataset(self, dataset: Dataset) -> bytes:
@@ -110,17 +105,23 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
         return self._item(json_text({"nodata": nothing.message}))
 
     def _open(self, header: StreamHeader | None = None) -> bytes:
-        """The beginning of the object, the first time."""
+        """The beginning, the first time."""
         if self._opened:
             return b""
         self._opened = True
-        return b'{"form":"%b","stream":%b,"items":[' % (FORM.encode(), stream_text(header or StreamHeader()))
+        return self._begin(b'{"form":"%b","stream":%b' % (FORM.encode(), stream_text(header or StreamHeader())))
+
+    def _begin(self, text: bytes) -> bytes:
+        """The beginning, made of an object that has yet to be closed."""
+        raise NotImplementedError
 
     def _item(self, text: bytes) -> bytes:
-        """An item of the list, on a line of its own."""
-        begin = self._open() + (b",\n" if self._itemised else b"\n")
-        self._itemised = True
-        return begin + text
+        """An item, on a line of its own."""
+        raise NotImplementedError
+
+    def _end(self, text: bytes) -> bytes:
+        """The end, made of what stands last in an object."""
+        raise NotImplementedError
 
     def _gathering(self, batch: Records) -> Gathering:
         """Where the records of this dataset wait."""
@@ -128,11 +129,6 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
         if declared is None:
             raise SourceError(f"Records of {batch.dataset.name} come before its declaration", kind="source.stream")
         return declared.gathering
-
-    def _rest(self) -> Iterator[bytes]:
-        """The records that wait."""
-        for each in self._datasets.values():
-            yield from map(self._item, map(self._text, each.gathering.rest()))
 
     def _text(self, batch: Records) -> bytes:
         """The object of some records."""
@@ -148,6 +144,55 @@ class JsonFormatter(Formatter, name="json", accepts="arrays", produces="json", s
             json_text(each.name) + b":" + column_text(each, batch[each.name], digits[each.name]) for each in columns
         )
         return head + b'"columns":{%b}}' % b",".join(texts)
+
+
+class JsonFormatter(Writing, name="json", accepts="arrays", produces="json", start=0.1, per_gb=25.0):
+    """JSON, typed and with its declarations.
+
+    The object is `{"form", "stream", "items", "records", "complete"}`. An item is the declaration of a dataset
+    (`dataset`), some of its records (`records`, with `columns` by name or `rows` in the order of the columns), a
+    `comment`, `nodata`, or a `problem`, after which `complete` is false. An object that ends in mid-air was cut off.
+    """
+
+    shape: str = param(
+        "format.shape",
+        mode="offered",
+        values={"columns": "A list per variable", "rows": "A list per record"},
+        default="columns",
+        title="How records are written",
+    )
+
+    def __init__(self, **values: Value | None) -> None:
+        super().__init__(**values)
+        self._itemised = False
+
+    def _begin(self, text: bytes) -> bytes:
+        return text + b',"items":['
+
+    def _item(self, text: bytes) -> bytes:
+        begin = self._open() + (b",\n" if self._itemised else b"\n")
+        self._itemised = True
+        return begin + text
+
+    def _end(self, text: bytes) -> bytes:
+        return b"\n]," + text
+
+
+class JsonLinesFormatter(Writing, name="jsonl", accepts="arrays", produces="jsonl", start=0.1, per_gb=25.0):
+    """JSON lines: the same objects, each on a line of its own.
+
+    The lines are `{"form", "stream"}`, then the items as in the one object, with columns, then `{"records",
+    "complete"}`. So each message of a live stream can be read by itself.
+    """
+
+    def _begin(self, text: bytes) -> bytes:
+        return text + b"}\n"
+
+    def _item(self, text: bytes) -> bytes:
+        return self._open() + text + b"\n"
+
+    def _end(self, text: bytes) -> bytes:
+        return b"{" + text
 
 
 def _records_of_an_item(dataset: Dataset) -> int:

@@ -88,7 +88,7 @@ def start(root: Path) -> tuple[subprocess.Popen[str], str]:
     """A server of a root, and its address."""
     code = "from dasflex_core.cli import main; main(prog_name='dasflex')"
     config = str(root / "etc" / "dasflex.conf")
-    command = [sys.executable, "-c", code, "serve", "--port", "0", "--no-socket", "--config", config]
+    command = [sys.executable, "-c", code, "serve", "--port", "0", "--no-socket", "--no-websocket", "--config", config]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     while not (line := server.stdout.readline()).startswith("Serving "):
         if not line:

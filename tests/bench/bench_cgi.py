@@ -191,6 +191,7 @@ def main() -> int:
                 "serve",
                 "--port",
                 "0",
+                "--no-websocket",
                 "--config",
                 str(root / "etc" / "dasflex.conf"),
             ],

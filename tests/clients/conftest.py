@@ -400,7 +400,7 @@ def start_serve(root: Path, said: Path, **variables: str) -> Process:
     config = str(root / "etc" / "dasflex.conf")
     with said.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", code, "serve", "--port", "0", "--config", config],
+            [sys.executable, "-c", code, "serve", "--port", "0", "--no-websocket", "--config", config],
             stdout=output,
             stderr=output,
             env=environment(**variables),

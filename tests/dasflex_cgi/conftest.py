@@ -136,7 +136,8 @@ def serving() -> Iterator[Callable[..., Server]]:
     """Starts servers as processes, and ends what is left of them."""
     servers: list[Server] = []
 
-    def start(*options: str, **environment: str) -> Server:
+    def start(*options: str, websocket: bool = False, **environment: str) -> Server:
+        options = (*options, *(() if websocket else ("--no-websocket",)))
         code = "from dasflex_core.cli import main; main(prog_name='dasflex')"
         process = subprocess.Popen(
             [sys.executable, "-c", code, "serve", *options],
@@ -190,7 +191,12 @@ Alias /stream {program}
 </Location>
 {proxied}
 """
-MODULES = "mpm_event authz_core env alias rewrite cgid proxy proxy_http"
+MODULES = "mpm_event authz_core env alias rewrite cgid proxy proxy_http proxy_wstunnel"
+WEBSOCKET = """
+<Location "/dasws/">
+  ProxyPass "{address}"
+</Location>
+"""
 #: Apache does not run as root, and neither its user nor its CGI programs may read what belongs to root: this one may.
 AS_OTHER = ["setpriv", "--reuid=33", "--regid=33", "--clear-groups", "--inh-caps=+dac_override,+dac_read_search"]
 AS_OTHER += ["--ambient-caps=+dac_override,+dac_read_search"]
@@ -276,10 +282,12 @@ def apache() -> Iterator[Callable[..., Apache]]:
     program = apache_program()
     started: dict[tuple[object, ...], Apache] = {}
 
-    def start(root: Path, proxy_to: str = "", host: str = "127.0.0.1", port: int = 0) -> Apache:
-        key = (root, proxy_to, host, port)
+    def start(root: Path, proxy_to: str = "", host: str = "127.0.0.1", port: int = 0, websocket: str = "") -> Apache:
+        key = (root, proxy_to, host, port, websocket)
         if key not in started:
-            started[key] = start_apache(program, root, proxy_to, host, port or free_port(host))
+            proxied = f"ProxyPass /proxied/ {proxy_to}" if proxy_to else ""
+            proxied += WEBSOCKET.format(address=websocket) if websocket else ""
+            started[key] = start_apache(program, root, proxied, host, port or free_port(host))
         return started[key]
 
     yield start
@@ -287,7 +295,7 @@ def apache() -> Iterator[Callable[..., Apache]]:
         each.stop()
 
 
-def start_apache(program: str, root: Path, proxy_to: str, host: str, port: int) -> Apache:
+def start_apache(program: str, root: Path, proxied: str, host: str, port: int) -> Apache:
     """An Apache that accepts connections."""
     here = Path(tempfile.mkdtemp(prefix="apache-"))  # the path of a socket must be short
     here.chmod(0o777)
@@ -299,7 +307,7 @@ def start_apache(program: str, root: Path, proxy_to: str, host: str, port: int) 
         root=root,
         program=cgi_program(here),
         modules="\n".join(f"LoadModule {each}_module {installed}/mod_{each}.so" for each in MODULES.split()),
-        proxied=f"ProxyPass /proxied/ {proxy_to}" if proxy_to else "",
+        proxied=proxied,
     )
     (here / "httpd.conf").write_text(text, encoding="utf-8")
     as_other = [*AS_OTHER, "--"] if os.geteuid() == 0 else []

@@ -14,9 +14,9 @@ import dasflex_core
 from dasflex_cgi import delivering
 from dasflex_cgi.app import Application, application, asked_of
 from dasflex_cgi.exchange import Answer
-from dasflex_cgi.statuses import STATUSES, public_text, status_of
 from dasflex_core.errors import AccessError, BusyError, ConfigError, DasflexError, QueryError, SourceError
 from dasflex_core.hookspecs import Mount
+from dasflex_core.statuses import STATUSES, public_text, status_of
 
 DAY = "time=2017-01-01/2017-01-02"
 RANDOM = f"/source/Examples/Random/flex?{DAY}"

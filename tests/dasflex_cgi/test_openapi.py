@@ -67,7 +67,8 @@ def test_the_description_is_valid_openapi_with_sources_and_without(front, bare):
     lost = described(Front(dasflex_core.open(bare.root), lambda _text: None))
     assert empty["paths"].keys() == lost["paths"].keys()
     assert described(front)["paths"].keys() - lost["paths"].keys() == {
-        f"/source/examples/{name}/flex" for name in ("auth", "ephemeris", "params", "random", "spectra", "waveform")
+        f"/source/examples/{name}/flex"
+        for name in ("auth", "ephemeris", "live", "params", "random", "spectra", "waveform")
     }
 
 

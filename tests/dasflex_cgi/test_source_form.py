@@ -13,9 +13,9 @@ from dasflex_cgi.exchange import Asked
 from dasflex_cgi.requesting import address_query, gaps, recipes
 from dasflex_cgi.source_form import fields, filled
 from dasflex_cgi.source_page import describe
-from dasflex_cgi.visit import joined_lists
 from dasflex_core.plan.offering import Offer, offered
 from dasflex_core.plan.parameters import GOAL
+from dasflex_core.queries import joined_lists
 from dasflex_core.site import open_site
 from dasflex_core.stages import ParamSpec
 

@@ -243,3 +243,19 @@ def test_what_is_wrong_with_the_filters_is_named(tmp_path, text, words):
         external_stages(config)
     assert words in caught.value.message
     assert "stages.toml" in caught.value.message
+
+
+def test_a_count_is_a_whole_number(tmp_path):
+    assert read_config(written(tmp_path, 'WEBSOCKET_CONNECTIONS = "300"')).websocket_connections == 300
+    assert read_config(written(tmp_path, 'WEBSOCKET_CONNECTIONS = ""')).websocket_connections == 0
+    for wrong in ("-1", "1.5", "1e3", "many", "9" * 30):
+        with pytest.raises(ConfigError, match="is no count: a whole number"):
+            read_config(written(tmp_path, f'WEBSOCKET_CONNECTIONS = "{wrong}"'))
+
+
+def test_a_port_without_a_default_may_be_none(tmp_path):
+    assert read_config(written(tmp_path, "")).websocket_status_port == 0
+    assert read_config(written(tmp_path, 'WEBSOCKET_STATUS_PORT = "9180"')).websocket_status_port == 9180
+    assert read_config(written(tmp_path, 'WEBSOCKET_PORT = ""')).websocket_port == 52242
+    with pytest.raises(ConfigError, match="is no port"):
+        read_config(written(tmp_path, 'WEBSOCKET_STATUS_PORT = "0"'))

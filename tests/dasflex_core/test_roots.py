@@ -20,7 +20,7 @@ from dasflex_core.roots import ensure_user_root, install_examples, make_root, sh
 if TYPE_CHECKING:
     from pathlib import Path
 
-EXAMPLES = ["Examples/Auth", "Examples/Ephemeris", "Examples/Params", "Examples/Random", "Examples/Spectra", "Examples/Waveform"]  # fmt: skip
+EXAMPLES = ["Examples/Auth", "Examples/Ephemeris", "Examples/Live", "Examples/Params", "Examples/Random", "Examples/Spectra", "Examples/Waveform"]  # fmt: skip
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_many_processes_may_make_one_s_own_root_at_once(fresh_user):
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=dict(os.environ))
         for _ in range(6)
     ]
-    assert [run.communicate(timeout=60)[0].strip() for run in runs] == ["6"] * 6
+    assert [run.communicate(timeout=60)[0].strip() for run in runs] == [str(len(EXAMPLES))] * 6
     assert sorted(path.name for path in fresh_user.iterdir()) == [".dasflex.lock", "dasflex"]
 
 

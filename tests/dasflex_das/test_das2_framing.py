@@ -159,3 +159,16 @@ def test_real_streams_are_framed_to_their_last_byte(test_data):
     for file in files:
         stream = file.read_bytes()
         assert b"".join(packet.data for packet in frame(stream)) == stream, file.name
+
+
+def test_data_packets_come_together_where_that_is_wanted():
+    """Frames then hold packets of one id that follow one another."""
+    header = b'<stream version="2.2" />'
+    planes = b'<packet><x type="time24" units="us2000" /><y type="little_endian_real4" group="a" units="V" /></packet>'
+    head = b"[00]%06d%b[01]%06d%b" % (len(header), header, len(planes), planes)
+    data = [b":01:2001-001T00:00:00.00000 " + bytes([value]) * 4 for value in range(9)]
+    framer = Das2Framer()
+    framer.together = 3 * len(data[0])
+    frames = [*framer.feed(head + b"".join(data)), *framer.finish()]
+    assert [frame.kind for frame in frames] == ["header", "dataset", "data", "data", "data"]
+    assert b"".join(frame.data for frame in frames) == head + b"".join(data)

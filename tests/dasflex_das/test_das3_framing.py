@@ -41,6 +41,24 @@ def test_every_packet_comes_out_whole_however_the_bytes_are_split(written, cuts)
     assert found == expected
 
 
+@given(st.lists(st.tuples(st.integers(1, 3), st.binary(min_size=1, max_size=3)), max_size=40), st.integers(10, 80))
+def test_data_packets_come_together_where_that_is_wanted(written, longest):
+    """Frames then hold packets of one dataset that are alike, no more than so many bytes, and nothing else changes."""
+    packets = [packet("Pd", str(number), body) for number, body in written]
+    framer = Das3Framer()
+    framer.together = longest
+    found = [*framer.feed(b"".join(packets)), *framer.finish()]
+    assert b"".join(frame.data for frame in found) == b"".join(packets)
+    assert all(len(frame.data) <= longest or frame.data in packets for frame in found)
+    apart = Das3Framer()
+    for frame in found:
+        assert {each.id for each in apart.feed(frame.data)} == {frame.id}
+    assert len(found) <= len(packets)
+    alike = [packet("Pd", "1", b"abc")] * 100
+    framer.together = 1 << 16
+    assert [frame.data for frame in framer.feed(b"".join(alike))] == [b"".join(alike)]
+
+
 def test_one_byte_at_a_time_gives_the_same_frames():
     """The smallest chunks of all."""
     data = packet("Sx", "", b"<stream/>") + packet("Pd", "1", b"|Pd|1|3|")

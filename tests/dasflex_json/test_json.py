@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -32,7 +33,8 @@ from dasflex_core.errors import SourceError
 from dasflex_core.streamtype import ARRAYS
 from dasflex_core.testing import FormatterContract
 from dasflex_json import plugin
-from dasflex_json.formatter import JsonFormatter
+from dasflex_json.formatter import JsonFormatter, JsonLinesFormatter, Writing
+from dasflex_json.lines import LinesFramer, comment_line, problem_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,9 +73,9 @@ BATCH = Records(
 )
 
 
-def written(items: list[object], **options: object) -> bytes:
+def written(items: list[object], *, lines: bool = False, **options: object) -> bytes:
     """The bytes that come of the items."""
-    formatter = JsonFormatter(**options)
+    formatter: Writing = JsonLinesFormatter() if lines else JsonFormatter(**options)
     return b"".join(chunk for item in items for chunk in formatter.feed(item)) + b"".join(formatter.finish())
 
 
@@ -95,14 +97,22 @@ class TestRows(TestContract):
     options: ClassVar = {"shape": "rows", "secfrac": 0}
 
 
-def test_the_class_and_the_hand_written_declaration_are_one():
-    assert replace(plugin.JSON_STAGE, origin="", bundled=False) == replace(JsonFormatter.spec, origin="", bundled=False)
+class TestLines(FormatterContract):
+    formatter = JsonLinesFormatter
+    plugin = "dasflex_json.plugin"
+
+
+@pytest.mark.parametrize(("declared", "made"), [*zip(plugin.STAGES, (JsonFormatter, JsonLinesFormatter), strict=True)])
+def test_the_class_and_the_hand_written_declaration_are_one(declared, made):
+    assert replace(declared, origin="", bundled=False) == replace(made.spec, origin="", bundled=False)
 
 
 def test_the_registry_finds_the_stage_and_the_type(dasflex_registry):
     stage = next(stage for stage in dasflex_registry.stages if stage.produces == plugin.JSON)
     assert (stage.origin, stage.accepts, stage.role) == ("json", ARRAYS, "formatter")
     assert dasflex_registry.by_suffix("json").media_type == "application/json"
+    assert dasflex_registry.by_suffix("jsonl").type == plugin.JSON_LINES
+    assert isinstance(dasflex_registry.framer(plugin.JSON_LINES), LinesFramer)
 
 
 def test_columns_hold_every_value_with_null_for_what_is_missing():
@@ -126,6 +136,81 @@ def test_rows_are_the_same_values_record_by_record():
     assert found["items"][1]["rows"] == [
         ["2031-04-02T01:02:03.5", [0.1, None, None], 2**60, "a\u00e9b", True],
         [None, [None, 1.5, -2e-30], None, 'c"d', False],
+    ]
+
+
+def test_lines_are_the_same_items_each_an_object_of_its_own():
+    items = [StreamHeader(), SURVEY, BATCH, Comment("log:info", "a\nb"), BATCH, Problem("ServerError", "gone")]
+    first, *lines, last = [json.loads(line) for line in written(items, lines=True).splitlines()]
+    whole = read(items)
+    assert first == {name: whole[name] for name in ("form", "stream")}
+    assert lines == whole["items"]
+    assert last == {"records": 4, "complete": False}
+
+
+@pytest.mark.parametrize("shape", ["columns", "rows", "lines"])
+def test_what_is_flushed_makes_another_item_and_loses_nothing(shape):
+    formatter = JsonLinesFormatter() if shape == "lines" else JsonFormatter(shape=shape)
+    given = [*formatter.feed(StreamHeader()), *formatter.feed(SURVEY), *formatter.feed(BATCH)]
+    assert not b"".join(given).count(b'"records":7')
+    flushed = b"".join(formatter.flush())
+    assert flushed.count(b'"records":7') == 1
+    assert [*formatter.flush()] == []
+    rest = [*formatter.feed(BATCH), *formatter.finish()]
+    text = b"".join([*given, flushed, *rest])
+    if shape == "lines":
+        assert flushed.endswith(b"}\n")
+        found = [json.loads(line) for line in text.splitlines()]
+        assert (found[2]["count"], found[3]["count"], found[4]["records"]) == (2, 2, 4)
+    else:
+        found = json.loads(text)
+        assert [item.get("count") for item in found["items"]] == [None, 2, 2]
+
+
+@given(st.lists(st.integers(0, 2000), max_size=8))
+def test_lines_are_framed_by_what_they_are_however_they_are_cut(places):
+    items = [
+        StreamHeader(),
+        SURVEY,
+        BATCH,
+        Comment("log:info", "a"),
+        SURVEY,
+        BATCH,
+        NoData("nothing"),
+        Problem("A", "b"),
+    ]
+    text = (
+        written(items, lines=True)
+        + comment_line("log:warning", "dasflex", "x\u2028\ud800")
+        + problem_line("query.a", "y")
+    )
+    framer = LinesFramer()
+    cuts = [0, *sorted(min(each, len(text)) for each in places), len(text)]
+    frames = [frame for first, last in pairwise(cuts) for frame in framer.feed(text[first:last])]
+    assert [*framer.finish()] == []
+    assert b"".join(frame.data for frame in frames) == text
+    kinds = [(frame.kind, frame.id) for frame in frames]
+    declared, data, remark, problem = ("dataset", 7), ("data", 7), ("comment", 0), ("problem", 0)
+    assert kinds == [("header", 0), declared, data, remark, declared, data, remark, problem, remark, remark, problem]
+    for frame in frames:
+        json.loads(frame.data)
+    assert json.loads(frames[-1].data) == {"problem": "QueryError", "message": "y"}
+
+
+def test_half_a_line_and_other_lines_are_told():
+    framer = LinesFramer()
+    assert [*framer.feed(b'{"records":1,"cou')] == []
+    with pytest.raises(SourceError, match="17 bytes") as cut:
+        framer.finish()
+    assert cut.value.kind == "source.truncated"
+    with pytest.raises(SourceError, match="none of dasflex's"):
+        [*LinesFramer().feed(b"[1]\n")]
+
+
+def test_nothing_at_all_is_two_lines():
+    assert [json.loads(line) for line in written([], lines=True).splitlines()] == [
+        {"form": "dasflex-1", "stream": {"title": "", "properties": {}}},
+        {"records": 0, "complete": True},
     ]
 
 

@@ -108,8 +108,8 @@ def answered(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_table_says_the_status_the_exit_code_and_the_exceptions_of_a_kind(kind):
-    from dasflex_cgi.statuses import status_of
     from dasflex_core.cli.exit_codes import exit_code
+    from dasflex_core.statuses import status_of
     from dasflex_das import das2_messages, das3_messages
 
     error = errors.DasflexError("x", kind=kind)

@@ -72,7 +72,7 @@ def test_a_source_of_one_s_own_is_checked_installed_and_read(run, tmp_path, monk
     assert done.output == "1 file, 0 errors, 0 warnings\n"
     shutil.copytree(minutes, tmp_path / ".local" / "share" / "dasflex" / "definitions" / "Minutes")
     install, get = commands("Serve it")
-    assert run(install).stdout == "made Minutes\n7 sources\n"
+    assert run(install).stdout == "made Minutes\n8 sources\n"
     rows = run(get).stdout.splitlines()
     assert rows[0] == "time,minute"
     assert [float(row.rpartition(",")[2]) for row in rows[1:]] == [0, 1, 2, 3, 4]

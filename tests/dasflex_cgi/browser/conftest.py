@@ -70,6 +70,73 @@ while now < end:
     now += timedelta(seconds=10)
 """
 
+#: Live sources: one that leaves its limits, one that dies, one that stalls, and one that is closed.
+LIVE = """
+title   = "A bench that {what}"
+summary = "Made up: spectra and a level, twenty a second."
+contacts = {{ technical = "Somebody <somebody@example.org>" }}
+{access}
+[reader]
+live    = true
+command = "#[python] reader.py {what} #[read.word # @ #]"
+writes  = "das/2/text"
+
+[options.word]
+title = "A word for the reader"
+
+[coords.time]
+range = "2020-01-01 to forever"
+
+[coords.frequency]
+units = "Hz"
+
+[data.level]
+title = "Level"
+units = "V"
+warn  = [-2, 2]
+
+[data.density]
+title = "Density"
+units = "V**2 Hz**-1"
+axes  = ["time", "frequency"]
+warn  = [0, 60]
+
+[live]
+single = true
+linger = "1 s"
+
+[[example]]
+title = "Now"
+time  = "now to forever"
+"""
+#: The level is 5 in the first half of each second, else 1. The density is 100 in the third of 8 channels.
+LIVE_READER = """
+import math, sys, time
+from datetime import datetime, timezone
+
+what = sys.argv[1]
+
+def packet(tag, body):
+    sys.stdout.write(f"[{tag}]{len(body):06d}{body}")
+
+packet("00", '<stream version="2.2"><properties xTagWidth="0.05 s" xLabel="Time (UTC)" /></stream>\\n')
+packet("01", '<packet><x type="time24" units="us2000"/>'
+             '<y type="ascii12" units="V" name="level"><properties yLabel="Level (V)" /></y>'
+             '<yscan type="ascii12" nitems="8" yUnits="Hz" zUnits="V**2 Hz**-1" name="density"'
+             ' yTags="1,2,3,4,5,6,7,8"><properties yLabel="Frequency (Hz)" zLabel="Density (V!a2!n Hz!a-1!n)" />'
+             '</yscan></packet>\\n')
+count = 0
+while what != "dies" or count < 20:
+    now = datetime.now(timezone.utc)
+    level = 5 if now.microsecond < 500000 else 1
+    text = " ".join(f"{100 if at == 2 else 10 + 4 * at + 2 * math.sin(count / 9):11.4e}" for at in range(8))
+    sys.stdout.write(f":01:{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d} {level:11.4e} {text}\\n")
+    sys.stdout.flush()
+    count += 1
+    time.sleep(600 if what == "stalls" and count == 20 else 0.05)
+sys.exit(3)
+"""
+
 
 @dataclass
 class Watched:
@@ -190,6 +257,17 @@ def serving_root() -> Iterator[Callable[[Path], str]]:
         each.communicate(timeout=20)
 
 
+def add_live_sources(root: Path) -> None:
+    """Puts live sources into a root, below `Made/`."""
+    for what in ("warns", "dies", "stalls", "hides"):
+        folder = root / "definitions" / "Made" / what.title()
+        folder.mkdir(parents=True)
+        access = 'access = { realm = "team", allow = ["user:ann"] }' if what == "hides" else ""
+        text = dedent(LIVE).format(what=what, access=access)
+        (folder / "source.toml").write_text(text, encoding="utf-8")
+        (folder / "reader.py").write_text(LIVE_READER, encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def server(serving_root, tmp_path_factory) -> str:
     """The address of a server with the examples and a source of lines."""
@@ -199,6 +277,7 @@ def server(serving_root, tmp_path_factory) -> str:
     folder.mkdir(parents=True)
     (folder / "source.toml").write_text(dedent(FIELD), encoding="utf-8")
     (folder / "reader.py").write_text(READER, encoding="utf-8")
+    add_live_sources(root)
     assert not compile_tree(root).findings
     return serving_root(root)
 

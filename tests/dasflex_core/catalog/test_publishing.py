@@ -163,6 +163,14 @@ def test_an_open_range_ends_now_for_das2_clients(registry):
     assert properties(header_of(sample(coords=coords), registry))["validRange"] == "2020-01-01 to NOW"
 
 
+def test_das2_clients_are_told_of_no_example_that_follows_the_present(root):
+    keys = properties((root / "public" / "examples" / "live" / "das2.d2t").read_bytes())
+    assert keys["realTime"] == "1"
+    assert [text for name, text in keys.items() if name.startswith("exampleRange")] == [
+        "2025-11-23T09:00 to 2025-11-23T09:01 | A test of the receiver, 23 November 2025"
+    ]
+
+
 @settings(max_examples=120, deadline=None)
 @given(title=TEXTS, label=TEXTS, summary=st.text(max_size=200))
 def test_whatever_stands_in_a_definition_its_header_is_ascii_xml_of_exact_length(registry, title, label, summary):
@@ -184,7 +192,7 @@ def test_a_definition_of_a_megabyte_gives_a_header_that_clients_can_read(registr
 
 def test_the_nodes_of_the_examples_fit_their_schemas(root, schema):
     nodes = sorted((root / "public").rglob("flex.json"))
-    assert len(nodes) == 6
+    assert len(nodes) == 7
     for path in nodes:
         assert schema("httpstreamsrc-0.7.schema.json", json.loads(path.read_text(encoding="utf-8"))) == [], path
     for name in ("root.json", "catalog.json", "examples.json"):

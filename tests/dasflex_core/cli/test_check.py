@@ -122,6 +122,17 @@ def test_an_example_that_does_not_end_is_stopped(bare, folder, monkeypatch):
     assert "gives no data within 1 s" in done.stdout
 
 
+def test_a_live_example_is_looked_at_while_it_gives_data_and_not_for_ever(bare, folder, monkeypatch):
+    monkeypatch.setattr(checking, "LONGEST", 600.0)  # longer than this test may take
+    script = folder / "reader.py"
+    text = script.read_text(encoding="utf-8")
+    script.write_text(text.replace(READER, "headers()\nwhile True: records(1); time.sleep(0.05)"), encoding="utf-8")
+    live = GOOD.replace("2020-01-02", "forever").replace("writes", "live = true\nwrites")
+    (folder / "source.toml").write_text(live, encoding="utf-8")
+    done = bare.run("check", str(folder))
+    assert (done.exit_code, done.stdout) == (0, "")
+
+
 def test_a_stream_that_nothing_decodes_is_run_as_it_comes(bare, folder):
     change(folder, "das/2/text", "csv")
     script = folder / "reader.py"

@@ -46,7 +46,7 @@ def test_the_help_lists_the_verbs_in_groups(examples):
         title: re.findall(r"^  (\w+) ", text, re.MULTILINE)
         for title, text in re.findall(r"(\w+):\n((?:  .+\n)+)", shown)
     }
-    assert groups["Data"] == ["get", "plan", "find", "filter", "verify"]
+    assert groups["Data"] == ["get", "plan", "find", "filter", "verify", "watch"]
     assert groups["Definitions"] == ["check", "compare", "install", "convert", "catalog", "schema", "plugins"]
     assert set(groups["Servers"]) == {"root", "serve"}
 
@@ -107,7 +107,7 @@ def test_find_lists_the_sources_with_all_the_words(examples):
     assert [line.split()[0] for line in examples.run("find", "voyager", "SPECTRA").stdout.splitlines()] == [
         "Examples/Spectra"
     ]
-    assert len(examples.run("find").stdout.splitlines()) == 6
+    assert len(examples.run("find").stdout.splitlines()) == 7
 
 
 def test_find_that_finds_nothing_says_so(examples):
@@ -200,8 +200,13 @@ def test_a_root_is_made_and_the_next_steps_name_its_real_paths(tmp_path, old_nam
     else:
         shown = CliRunner().invoke(main, ["root", str(place), "Test Server"], catch_exceptions=False).stdout
     assert read_config(place / "etc" / "dasflex.conf").server_name == "Test Server"
-    assert len(Catalog(place).ids()) == 6
-    for word in (f"serve --config {place}/etc/dasflex.conf", str(place / "definitions"), "ProxyPass", "ExecStart="):
+    assert len(Catalog(place).ids()) == 7
+    for word in (
+        f"serve --config {place}/etc/dasflex.conf",
+        str(place / "definitions"),
+        "ProxyPass",
+        "etc/systemd/*.service",
+    ):
         assert word in shown
 
 
@@ -236,7 +241,7 @@ def test_install_takes_newer_examples_over_and_keeps_the_others(tmp_path):
     assert done.exit_code == 0
     kept = re.search(r"The examples that were there are in (.+)", done.stdout)
     assert kept
-    assert done.stdout.endswith("6 sources\n")
+    assert done.stdout.endswith("7 sources\n")
     assert own.read_text(encoding="utf-8") != "mine"
 
 
@@ -282,6 +287,7 @@ def test_formats_are_completed_by_what_is_installed(examples):
         "format.type=csv",
         "format.type=das",
         "format.type=json",
+        "format.type=jsonl",
     }
 
 

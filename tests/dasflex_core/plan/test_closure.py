@@ -111,7 +111,7 @@ def site(registry, tmp_path_factory):
 
 NAMES = [
     *(each.id for each in SOURCES),
-    *(f"Examples/{name}" for name in ("Auth", "Ephemeris", "Params", "Random", "Spectra", "Waveform")),
+    *(f"Examples/{name}" for name in ("Auth", "Ephemeris", "Live", "Params", "Random", "Spectra", "Waveform")),
 ]
 
 

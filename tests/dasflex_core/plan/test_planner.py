@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -257,6 +258,16 @@ def test_the_present_and_forever_tell_live_readers_from_archives():
         readers=(Reader("live", command="follow #[read.time.min] #[read.time.max]", writes="das/2", live=True),)
     )
     assert "live" in planner().solve(live, forever).produces.traits
+
+
+def test_a_live_reader_answers_for_the_ends_that_its_command_does_not_mention():
+    live = definition(readers=(Reader("live", command="follow", writes="das/2", live=True),))
+    forever = [("read.time.min", "2020-01-01T12:00"), ("read.time.max", "forever")]
+    for exact in (True, False):
+        readers = (replace(live.readers[0], exact=exact),)
+        assert names(planner().solve(replace(live, readers=readers), forever)) == ["live"]
+    with pytest.raises(QueryError, match="no range that ends"):
+        planner().solve(live, RANGE)
 
 
 def test_a_list_is_consumed_only_by_a_command_that_knows_its_items():

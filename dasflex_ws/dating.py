@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The times of live packets, decoded on demand: where the past must end that an archive is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dasflex_core.run.loading import make
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dasflex_core.arrays import Dataset, Item, Variable
+    from dasflex_core.plan.graph import Node, Nodes
+    from dasflex_ws.ring import Entry
+
+__all__ = ["earliest"]
+
+#: The roles of a time by which records are chosen, the likeliest first.
+_ROLES: Final = ("center", "reference", "mean", "average", "min", "max")
+
+
+def earliest(decoding: Nodes, packets: Iterable[Entry]) -> int | None:
+    """The earliest time of the records in some packets, declarations in front, in ns since 1970; None for no time.
+
+    `decoding` are the stages that make arrays of such packets. Raises `DasflexError` for what cannot be decoded.
+    """
+    items: Iterable[Item] = make(decoding[0]).feed(b"".join([packet.data for packet in packets]))
+    for node in decoding[1:]:
+        items = _through(node, items)
+    times = [time for item in items if (time := _begin(item)) is not None]
+    return min(times, default=None)
+
+
+def _through(node: Node, items: Iterable[Item]) -> Iterator[Item]:
+    """What a stage makes of items."""
+    stage = make(node)
+    for item in items:
+        yield from stage.feed(item)
+
+
+def _begin(item: Item) -> int | None:
+    """The earliest time of an item that is records."""
+    import numpy as np
+
+    from dasflex_core.arrays import Records
+    from dasflex_core.epochs import to_datetime64
+
+    if not isinstance(item, Records) or not len(item) or (clock := _clock(item.dataset)) is None:
+        return None
+    column = np.asarray(item[clock.name])
+    times = column if column.dtype.kind == "M" else to_datetime64(column, clock.units)
+    known = times[~np.isnat(times)]
+    return int(known.min().astype("datetime64[ns]").astype(np.int64)) if len(known) else None
+
+
+def _clock(dataset: Dataset) -> Variable | None:
+    """The time of each record, if a dataset has one."""
+    from dasflex_core.epochs import is_epoch
+
+    found = [
+        variable
+        for dimension in dataset.dimensions
+        if dimension.coordinate
+        for variable in dimension.variables
+        if variable.per_record and not variable.shape and variable.role in _ROLES
+        if variable.dtype.kind == "M" or is_epoch(variable.units)
+    ]
+    return min(found, key=lambda each: _ROLES.index(each.role), default=None)
