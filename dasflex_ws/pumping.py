@@ -215,7 +215,7 @@ class _Piped:
             return work()
         made: list[bytes] = []
         with trio.CancelScope(shield=True):
-            made = await trio.to_thread.run_sync(work, limiter=self._limiter)
+            made += await trio.to_thread.run_sync(work, limiter=self._limiter)
         return made
 
 
