@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dasflex_core.access import NOBODY, Identity
 from dasflex_core.errors import AccessError, QueryError
 from dasflex_core.manifest import load_facts
 from dasflex_core.plan.binding import bind
@@ -143,8 +144,8 @@ class Source:
         """The longer text."""
         return self.definition.summary
 
-    def check_access(self) -> None:
-        """Raises `AccessError` where the source may not be read."""
+    def check_access(self, identity: Identity = NOBODY) -> None:  # noqa: ARG002  who asks decides once there are rules
+        """Raises `AccessError` where whoever asks may not read the source."""
         access = self.definition.access
         if access.allow:
             raise AccessError(
