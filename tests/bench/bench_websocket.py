@@ -154,17 +154,19 @@ def idle(root: Path, _file: Path) -> bool:
 
 
 def stalled(root: Path, _file: Path) -> bool:
-    """200 watchers, and then 10 of them read nothing."""
-    print("200 watchers, 10 packets/s of 4 kB, 10 of them stalled", flush=True)
+    """200 watchers, and then 10 of them read nothing, until what the kernel takes for them is full by far."""
+    print("200 watchers, 100 packets/s of 4 kB, 10 of them stalled", flush=True)
     with daemon(root) as server:
-        before = Watched(server.port, live_path(), "--connections", "190", server=server)
-        options = ("--connections", "190", "--stalled", "10", "--settle", "10")
-        beside = Watched(server.port, live_path(), *options, server=server)
+        fast = ("--connections", "190", "--period", "0.01")
+        before = Watched(server.port, live_path(rate=100), *fast, server=server)
+        beside = Watched(server.port, live_path(rate=100), *fast, "--stalled", "10", "--settle", "15", server=server)
     before.show("190 alone")
     beside.show("190 beside 10 that stall")
     alone, late = median(before.figures("p99")), median(beside.figures("p99"))
+    lost = beside.seen["missing of the stalled"]
     return all([
         verdict("dropped of the others", f"{beside.seen['missing']} records; wanted 0", good=beside.whole),
+        verdict("dropped of those that stall", f"{lost} records; wanted > 0", good=lost > 0),
         verdict(
             "99th percentile of the others",
             f"{late * 1e3:.1f} ms beside {alone * 1e3:.1f} ms; wanted the same",

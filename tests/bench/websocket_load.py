@@ -25,6 +25,8 @@ BUFFER = 1 << 20
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 #: Connections that are being opened at once.
 OPENING = 64
+#: Seconds for which those that stalled are received from at the end, to see what they lost.
+WAKING = 5
 
 
 def frame(data: bytes, at: int) -> tuple[int, int, int] | None:
@@ -106,6 +108,11 @@ class Load:
         for descriptor in [*self.clients][: len(self.clients) - stalled]:
             self.poll.register(descriptor, select.EPOLLIN)
 
+    def wake(self, stalled: int) -> None:
+        """Begins to receive from the last so many."""
+        for descriptor in [*self.clients][len(self.clients) - stalled :]:
+            self.poll.register(descriptor, select.EPOLLIN)
+
     def receive(self, until: float) -> None:
         """Receives until a moment of the monotonic clock."""
         while (left := until - time.monotonic()) > 0:
@@ -158,7 +165,8 @@ class Load:
     def _end(self, client: Client) -> None:
         """Counts a connection that was closed by the server."""
         self.closed += 1
-        self.poll.unregister(client.socket.fileno())
+        if client.socket.fileno() >= 0:
+            self.poll.unregister(client.socket.fileno())
         client.socket.close()
 
 
@@ -178,11 +186,14 @@ def watch(asked: argparse.Namespace) -> dict[str, object]:
     print("ready", flush=True)  # the bench looks at the server's memory now
     windows = [window(load, asked.seconds) for _ in range(asked.windows)]
     reading = [*load.clients.values()][: asked.connections]
-    records = [each.records for each in reading]
+    records, missing, closed = [each.records for each in reading], load.missing, load.closed
+    load.wake(asked.stalled)
+    load.receive(time.monotonic() + (WAKING if asked.stalled else 0))
     return {
         "connections": len(load.clients),
-        "closed": load.closed,
-        "missing": load.missing,
+        "closed": closed,
+        "missing": missing,
+        "missing of the stalled": load.missing - missing,
         "records": [min(records), max(records)],
         "windows": windows,
     }
