@@ -96,11 +96,14 @@ class HttpServer:
             trusted_proxy=_FRONT,
             trusted_proxy_headers=_FORWARDED,
         )
-        self._server.channel_class = partial(_channel, unread, daemon)
+        self._waiting: set[_Doorman] = set()
+        self._server.channel_class = partial(_channel, unread, daemon, self._waiting)
 
     def turn(self, seconds: float) -> None:
         """Takes requests and sends what there is to send, for at most so many seconds of waiting."""
         self._server.asyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
+        for each in [*self._waiting]:
+            each.look_again()
 
     @property
     def busy(self) -> bool:
@@ -135,7 +138,11 @@ class HttpServer:
 
 
 def _channel(
-    unread: Callable[[Unread], None], daemon: WebSocketDaemon | None, *args: object, **named: object
+    unread: Callable[[Unread], None],
+    daemon: WebSocketDaemon | None,
+    waiting: set[_Doorman],
+    *args: object,
+    **named: object,
 ) -> object:
     """A connection whose answers have their headers as the application wrote them; `unread` hears of no requests.
 
@@ -156,36 +163,56 @@ def _channel(
 
     channel.send_continue = send_continue
     if daemon is not None:
-        channel.received = _Doorman(channel, daemon).received
+        channel.received = _Doorman(channel, daemon, waiting).received
     return channel
 
 
 class _Doorman:
-    """Looks at what a connection asks first, and hands it over where that is a WebSocket.
+    """Looks at what a connection asks, and hands it over where that is a WebSocket.
 
-    A later request of the same connection is looked at too, once all before it is answered.
+    What may be a request for one waits until all before it is answered and sent; `waiting` has those who wait so.
     """
 
-    def __init__(self, channel: Any, daemon: WebSocketDaemon) -> None:  # noqa: ANN401  waitress has no types
+    def __init__(
+        self,
+        channel: Any,  # noqa: ANN401  waitress has no types
+        daemon: WebSocketDaemon,
+        waiting: set[_Doorman],
+    ) -> None:
         self._channel = channel
         self._daemon = daemon
+        self._waiting = waiting
         self._go_on: Callable[[bytes], object] = channel.received
         self._held = b""
 
     def received(self, data: bytes) -> None:
         """Takes what the client has sent, in the thread that turns the server."""
-        channel = self._channel
-        if channel.requests or channel.request is not None:
+        if self._channel.request is not None:
             self._go_on(data)
             return
-        received = self._held + data
+        received, self._held = self._held + data, b""
         if asks_for_websocket(received):
-            self._hand_over(received)
+            if self._is_busy():
+                self._held = received
+                self._waiting.add(self)
+            else:
+                self._hand_over(received)
         elif may_ask(received):
             self._held = received
         else:
-            self._held = b""
             self._go_on(received)
+
+    def look_again(self) -> None:
+        """Hands the connection over, if it is not busy any more; forgets it where the client has left."""
+        if not self._channel.connected:
+            self._waiting.discard(self)
+        elif not self._is_busy():
+            self._waiting.discard(self)
+            self._hand_over(self._held)
+
+    def _is_busy(self) -> bool:
+        """Whether an earlier request of the connection is being answered, or its answer not yet sent."""
+        return bool(self._channel.requests or self._channel.total_outbufs_len)
 
     def _hand_over(self, received: bytes) -> None:
         """Lets the daemon have the connection; where there is none, the client is told to come again."""

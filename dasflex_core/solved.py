@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Literal
 
+from dasflex_core.errors import NotFoundError
 from dasflex_core.streamtype import ARRAYS, StreamTypeInfo
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from dasflex_core.plan.planner import Solution
     from dasflex_core.run import Guardian, Pump, PumpSettings, RequestRecord
@@ -102,7 +103,26 @@ class Plan:
 
         identifier = new_request_id()
         settings = self.settings(identifier, amend=amend, absence=absence, plain=plain, guardian=guardian)
-        return Pump(self.solution.nodes, settings, self.about(identifier))
+        return Pump(self.solution.nodes, replace(settings, hold=self.hold), self.about(identifier))
+
+    def hold(self) -> Callable[[], None]:
+        """Holds the instrument that the plan follows, if that admits one reader, until what it gives is called.
+
+        Raises `BusyError` where another program reads it.
+        """
+        source = self.request.source
+        if dict(self.solution.request).get("read.time.max") != "forever":
+            return _nothing
+        origin = self.solution.path.steps[0].spec.origin  # another source, where this one is a view
+        try:
+            base = source.definition if origin == source.id else source.site.catalog.find(origin)
+        except NotFoundError:  # it is being checked, and not installed yet
+            return _nothing
+        if not base.live.single:
+            return _nothing
+        from dasflex_core.run.holding import Lock
+
+        return Lock(source.site.config.runtime, base.id).release
 
     def settings(
         self,
@@ -192,6 +212,10 @@ class Plan:
 def _fit_for_files(word: str) -> str:
     """A word with an underscore for each character that a file name or a header cannot hold everywhere."""
     return "".join(char if char.isascii() and (char.isalnum() or char in "-.+") else "_" for char in word)
+
+
+def _nothing() -> None:
+    """Where nothing is held."""
 
 
 def _noted(text: str) -> None:

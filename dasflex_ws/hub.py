@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from dasflex_core.errors import BusyError, DasflexError
+from dasflex_core.run.holding import Lock
 from dasflex_ws.at_work import Parts, can_be_shared
 from dasflex_ws.branch import Branch
 from dasflex_ws.flowing import PATIENCE, Flow
-from dasflex_ws.locking import Lock
 from dasflex_ws.reading import PAUSE, Reading, rules_of
 from dasflex_ws.seat import Alone, Seat
 from dasflex_ws.sharing import aligned, shared_part
@@ -73,13 +73,13 @@ class Hub:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Runs the readers and the branches; ends them all when it is cancelled."""
-        try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                task_status.started()
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started()
+            try:
                 await trio.sleep_forever()
-        finally:
-            self._nursery = None
+            finally:
+                self._nursery = None  # at once, not when the last reader is gone: nobody takes a seat from here on
 
     def takes(self, plan: Plan) -> bool:
         """Whether a plan follows the present, so that its watcher belongs here; others are finite and are answered."""

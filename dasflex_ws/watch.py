@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -185,7 +186,8 @@ class Watching:
         from dasflex_core.run import Guardian
         from dasflex_ws.pumping import pump_of
 
-        with Guardian() as guardian:
+        with Guardian() as guardian, ExitStack() as held:
+            held.callback(self._plan.hold())
             async with pump_of(self._plan, limiter=trio.CapacityLimiter(1), guardian=guardian) as pump:
                 while (chunks := await pump.take()) is not None:
                     if any(self._take(chunk, time.time()) for chunk in chunks):

@@ -151,7 +151,7 @@ class Checker:
         try:
             trial = self._try(definition, wish.pairs)
         except DasflexError as error:
-            yield Remark(place, f"the example fails: {error.message}.{_last_words(error)}")
+            yield _failed(place, error)
             return
         if trial.empty:
             late = f" within {LONGEST:.0f} s" if trial.bounded else ""
@@ -181,7 +181,7 @@ class Checker:
         try:
             self._run_for_a_while(definition, wish.pairs, solution, lambda pump: trial.watch(fed(pump.chunks())), trial)
         except DasflexError as error:
-            yield Remark(place, f"the example fails: {error.message}.{_last_words(error)}")
+            yield _failed(place, error)
             return
         for verdict in islice(verifier.verdicts(whole=not trial.bounded), _SHOWN):
             yield Remark(place, f"the stream: {verdict.message}", wrong=verdict.wrong)
@@ -223,6 +223,13 @@ class Checker:
                 trial.bounded = True
             finally:
                 timer.cancel()
+
+
+def _failed(place: Place, error: DasflexError) -> Remark:
+    """What is said of an example that fails; one that cannot be run now, since others watch, is not wrong."""
+    if isinstance(error, BusyError):
+        return Remark(place, f"the example was not run: {error.message}", wrong=False)
+    return Remark(place, f"the example fails: {error.message}.{_last_words(error)}")
 
 
 def _enough(solution: Solution) -> float:

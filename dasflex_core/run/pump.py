@@ -117,6 +117,8 @@ class Pump:
 
     def _begin(self) -> Iterator[Piece]:
         """Opens the plan, and watches what comes out of it."""
+        if self._settings.hold is not None:
+            self._run.at_end(self._settings.hold())
         flow = self._opener.open(len(self._nodes) - 1)
         remarks = self._settings.remarks
         if gives_items(self._nodes[-1]):

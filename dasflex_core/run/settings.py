@@ -66,7 +66,8 @@ class PumpSettings:
     ended; when there are no data after `first_byte` seconds, the answer begins without them, with a stream header and a
     comment. 0 switches either off. `amend` is what the stream header shall say of the answer, by the names of
     parameters, where the format can and the reader does not. `absence` is what the stream says where no data were found
-    (blank: nothing). A `plain` answer has no packets that a reader compressed, which some clients cannot read.
+    (blank: nothing). A `plain` answer has no packets that a reader compressed, which some clients cannot read. `hold`
+    is called when the run begins, and what it gives at its end: an instrument may admit one reader at a time.
     """
 
     framer: Callable[[StreamType], Framer | None] = _no_framer
@@ -91,6 +92,7 @@ class PumpSettings:
     absence: str = ""
     amend: tuple[tuple[str, str], ...] = ()
     plain: bool = False
+    hold: Callable[[], Callable[[], None]] | None = None
 
     @property
     def look(self) -> float:

@@ -320,7 +320,7 @@ def test_no_two_servers_read_an_instrument_that_admits_one_reader(device, hub, g
         async with trio.open_nursery() as nursery:
             await nursery.start(other.run)
             async with watching(hub, device.plan(), recorder()):
-                with pytest.raises(BusyError, match="another server of this site reads it"):
+                with pytest.raises(BusyError, match="another program of this site reads it"):
                     async with other.seat(device.plan()):
                         pass
             await until(lambda: not hub._readings)

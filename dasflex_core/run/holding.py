@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The promise of an instrument that admits one reader, kept by all servers that share a root."""
+"""The promise of an instrument that admits one reader, kept by all programs that share a root."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Lock:
         except BlockingIOError:
             os.close(self._descriptor)
             raise BusyError(
-                f"{source} admits one reader at a time, and another server of this site reads it", kind="busy.limit"
+                f"{source} admits one reader at a time, and another program of this site reads it", kind="busy.limit"
             ) from None
 
     def release(self) -> None:
