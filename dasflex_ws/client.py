@@ -12,6 +12,7 @@ import os
 import ssl
 import time
 from contextlib import asynccontextmanager
+from math import inf
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -29,6 +30,7 @@ __all__ = ["Address", "Connection", "Message", "address_of", "basic", "connected
 #: Seconds that the server may take to answer the first request, and to agree to the end.
 CONNECT: Final = 60.0
 DISCONNECT: Final = 5.0
+_FAREWELL: Final = 0.2
 #: The longest message that is taken, in bytes.
 LONGEST: Final = 1 << 28
 _RECEIVED: Final = 1 << 18
@@ -190,7 +192,7 @@ async def connected(
                 try:
                     yield Connection(opened)
                 finally:
-                    with trio.move_on_after(DISCONNECT, shield=True):
+                    with trio.move_on_after(_parting(), shield=True):
                         await opened.aclose(NORMAL)
             except Exception as error:
                 raised = error
@@ -199,6 +201,11 @@ async def connected(
                 nursery.cancel_scope.cancel()
     except ExceptionGroup as group:
         raise raised or _refusal(group, address) from None
+
+
+def _parting() -> float:
+    """The seconds for saying goodbye: who was cancelled has nobody left who would receive the answer to it."""
+    return _FAREWELL if trio.current_effective_deadline() == -inf else DISCONNECT
 
 
 async def _reached(address: Address, trusted: ssl.SSLContext | None, patience: float) -> trio.abc.Stream:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
 
@@ -181,3 +182,18 @@ def test_a_server_that_does_not_have_the_source_is_not_the_site_s_own(root, tmp_
         thread.join()
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 10)
     assert f"at 127.0.0.1:{port} or 127.0.0.1:1," in done.stderr
+
+
+def test_who_stops_watching_does_not_wait_for_an_answer_that_nobody_receives(daemon, monkeypatch):
+    from dasflex_ws import client
+
+    monkeypatch.setattr(client, "DISCONNECT", 300.0)
+    place, _asked = daemon
+
+    async def work():
+        with trio.fail_after(60), trio.CancelScope() as scope:
+            async with client.connected(client.address_of(f"{place}/endless")):
+                scope.cancel()
+                await trio.sleep_forever()
+
+    trio.run(work)
