@@ -28,7 +28,7 @@ class Packer:
 
     Without a framer the pieces are what a formatter gave, and text is cut behind a line if need be. What does not fill
     a message waits; `rest` gives it. Text that is no UTF-8 is sent as a binary message, since RFC 6455 (8.1) has a
-    client fail the connection otherwise.
+    client fail the connection otherwise. With one, what is no packet is left out, as newlines between those of das2.
     """
 
     def __init__(self, framer: Framer | None, *, text: bool, longest: int = LONGEST) -> None:

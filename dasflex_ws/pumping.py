@@ -20,7 +20,7 @@ from dasflex_core.run.fed import FedRun, can_be_fed
 from dasflex_core.run.shape import gives_items
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from dasflex_core.plan.graph import Nodes
     from dasflex_core.run import Guardian, NodeStats, PumpSettings, RequestRecord
@@ -32,6 +32,9 @@ __all__ = ["PATIENCE", "TrioPump", "pump_of", "pumping"]
 
 #: Seconds that a client waits for the beginning of an answer.
 PATIENCE: Final = 50.0
+#: Seconds between looks whether a program has ended that has closed its output: at first, and after a while.
+_SHORT: Final = 0.0005
+_LONG: Final = 0.02
 #: Chunks that wait between the thread of a synchronous pump and who takes them.
 _LINE: Final = 2
 
@@ -100,9 +103,10 @@ class TrioPump:
             raise SourceError(f"The source gave nothing in {PATIENCE:.0f} s; ask for less", kind="source.silent")
 
     async def take(self) -> list[bytes] | None:
-        """The next pieces of the answer, at least one; None at its end. It may be cancelled, and called again.
+        """The next pieces of the answer, at least one; None at its end.
 
-        Raises a failure behind the pieces that came before it, among which it is told where the format can.
+        It may be cancelled where the pump was started, and called again, and nothing is lost. Raises a failure behind
+        the pieces that came before it, among which it is told where the format can.
         """
         await self.start()
         while not self._held and not self._over:
@@ -160,6 +164,7 @@ class _Piped:
         self._limiter = limiter
         self._heavy = any(gives_items(each) or each.kind != "stage" for each in nodes[1:])
         self._program: Process | None = None
+        self._drained = False
 
     @property
     def record(self) -> RequestRecord:
@@ -188,8 +193,7 @@ class _Piped:
         return None
 
     async def end(self) -> None:
-        self._run.cancel()  # what does not end at once is waited for in a thread
-        await trio.to_thread.run_sync(self._run.close)
+        await _ended(self._run.close)
 
     async def _step(self) -> list[bytes]:
         """What comes of the next bytes, or of a wait in which there were none."""
@@ -207,6 +211,19 @@ class _Piped:
             chunk = program.take()
         if chunk or chunk is None:  # None: it was woken for nothing
             return await self._worked(partial(self._run.feed, chunk or b""))
+        return await self._last(program)
+
+    async def _last(self, program: Process) -> list[bytes]:
+        """What comes at the end of the program's output, when it has ended; of a wait, while it goes on."""
+        patience = program.look() if self._drained else program.await_bytes()
+        self._drained = True
+        with trio.move_on_after(patience):
+            pause = _SHORT
+            while not program.exited():
+                await trio.sleep(pause)
+                pause = min(2 * pause, _LONG)
+        if not program.exited():
+            return await self._worked(partial(self._run.feed, b""))
         return await self._worked(partial(self._run.end, await trio.to_thread.run_sync(_conclusion, program)))
 
     async def _worked(self, work: partial[list[bytes]]) -> list[bytes]:
@@ -217,6 +234,11 @@ class _Piped:
         with trio.CancelScope(shield=True):
             made += await trio.to_thread.run_sync(work, limiter=self._limiter)
         return made
+
+
+async def _ended(end: Callable[[], None]) -> None:
+    """Ends a run, which takes a moment, in a thread: others have their turn, and it waits for no other run's end."""
+    await trio.to_thread.run_sync(end, limiter=trio.CapacityLimiter(1))
 
 
 def _conclusion(program: Process) -> DasflexError | None:
@@ -267,7 +289,7 @@ class _Threaded:
     async def end(self) -> None:
         self._taken.close()
         if self._running:
-            await trio.to_thread.run_sync(self._pump.cancel)
+            await _ended(self._pump.cancel)
             await self._over.wait()
 
     async def _run(self) -> None:

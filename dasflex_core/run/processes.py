@@ -102,10 +102,17 @@ class Process:
         """The next bytes, none at the end and after a failure; None where one would have to wait for them."""
         return self._read() if self._failure or self._poll.poll(0) else None
 
+    def exited(self) -> bool:
+        """Whether the programs have ended behind their last bytes, or must now. Never waits, and reaps none."""
+        if self._failure is None and self._family.ended:
+            self._failure = cancelled()
+        if self._failure is None and any(map(_runs, self._programs)):
+            self._check_silence()
+            return self._failure is not None
+        return True
+
     def conclude(self) -> None:
-        """Waits until the programs have ended. Raises what went wrong, as `chunks` does behind the last."""
-        for _nothing in self._await_exit():
-            pass
+        """Reaps the programs when they have `exited`. Raises what went wrong, as `chunks` does behind the last."""
         self._check()
 
     def close(self) -> None:
@@ -233,23 +240,15 @@ class Process:
             raise self._exit_error(failed)
 
     def _await_exit(self) -> Iterator[bytes]:
-        """Waits, with empty chunks, until the programs have ended: one may close its output and go on. Reaps none."""
-        if self._failure is not None:
-            return
+        """Waits, with empty chunks, until the programs have ended: one may close its output and go on."""
         self._last_sign = looked = monotonic()
         pause = 0.0005
-        for program in self._programs:
-            while not self._family.ended and _runs(program):
-                self._check_silence()
-                if self._failure is not None:
-                    return
-                sleep(pause)
-                pause = min(pause * 2, 0.02)
-                if monotonic() - looked >= self._look:
-                    looked = monotonic()
-                    yield b""
-        if self._family.ended:
-            self._failure = cancelled()
+        while not self.exited():
+            sleep(pause)
+            pause = min(pause * 2, 0.02)
+            if monotonic() - looked >= self._look:
+                looked = monotonic()
+                yield b""
 
     def _culprit(self) -> subprocess.Popen[bytes] | None:
         """The first program that failed.

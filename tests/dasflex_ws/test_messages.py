@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dasflex_core.registry import discover
 from dasflex_core.stages import Frame
+from dasflex_core.streamtype import StreamType
 from dasflex_ws.frames import encoded
 from dasflex_ws.messages import LONGEST, Packer
 
@@ -92,3 +96,13 @@ def test_frames_are_read_by_another_implementation(size):
 
 def test_messages_are_64_kib():
     assert LONGEST == 65536
+
+
+def test_a_das2_stream_that_its_reader_compressed_is_sent_uncompressed():
+    body = b'<packet><x type="time24" units="UTC"/></packet>'
+    rest = b"[01]%06d%b" % (len(body), body) + b":01:2020-01-01T00:00:00.000 " * 3
+    stream = [b'<stream version="2.2" compression="%b"/>' % each for each in (b"deflate", b"none")]
+    header, plain = (b"[00]%06d%b" % (len(each), each) for each in stream)
+    framer = discover().framer(StreamType("das", "2"))
+    made = messages(Packer(framer, text=False), [header + zlib.compress(rest)])
+    assert b"".join(message.data for message in made) == plain + rest

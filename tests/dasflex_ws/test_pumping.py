@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import sys
-import time
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,6 @@ from dasflex_core.errors import SourceError
 from dasflex_core.plan.graph import Command, Limits, Node
 from dasflex_core.run import Guardian, PumpSettings
 from dasflex_core.streamtype import StreamType
-from dasflex_ws.answering import answer
 from dasflex_ws.pumping import TrioPump, pump_of, pumping
 
 BYTES = StreamType("x")
@@ -176,6 +173,59 @@ def test_the_reader_and_its_children_are_gone_with_the_pump(tmp_path, middle):
 
 
 @pytest.mark.parametrize("middle", [False, True], ids=["piped", "threaded"])
+def test_others_have_their_turn_while_a_reader_is_ended_that_does_not_want_to(middle):
+    script = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('data', flush=True); time.sleep(60)"
+    )
+    nodes = (reader(script),)
+    if middle:
+        nodes = (*nodes, Node("cat", "process", BYTES, (0,), command=Command((("cat",),))))
+
+    turns = []
+
+    async def others():
+        while True:
+            await trio.sleep(0.05)
+            turns.append(1)
+
+    async def work():
+        async with trio.open_nursery() as nursery:
+            async with pumping(nodes, PumpSettings(grace=1.0), limiter=trio.CapacityLimiter(1)) as pump:
+                await pump.take()
+                nursery.start_soon(others)
+            nursery.cancel_scope.cancel()
+
+    run(work)
+    assert len(turns) > 5  # of 20; one or two where nobody else has a turn
+
+
+def test_who_leaves_does_not_wait_for_a_reader_that_has_closed_its_output():
+    """It has no more to say, and goes on: a client that leaves now ends it as at any other time."""
+    script = "import os, time; os.write(1, b'data'); os.close(1); time.sleep(45)"
+
+    async def work():
+        async with pumping((reader(script),), PumpSettings(), limiter=trio.CapacityLimiter(1)) as pump:
+            assert await pump.take() == [b"data"]
+            with trio.move_on_after(0.3) as waiting:
+                await pump.take()
+            assert waiting.cancelled_caught
+
+    run(work, seconds=20)
+
+
+def test_a_reader_that_has_closed_its_output_has_limits_still():
+    script = "import os, time; os.write(1, b'data'); os.close(1); time.sleep(45)"
+
+    async def work():
+        async with pumping((reader(script, silence=0.3),), PumpSettings(), limiter=trio.CapacityLimiter(1)) as pump:
+            with pytest.raises(SourceError) as caught:
+                await gathered(pump)
+            assert caught.value.kind == "source.silent"
+
+    run(work, seconds=20)
+
+
+@pytest.mark.parametrize("middle", [False, True], ids=["piped", "threaded"])
 def test_a_reader_waits_for_who_takes_nothing(tmp_path, middle):
     progress = tmp_path / "progress"
     script = (
@@ -199,88 +249,6 @@ def test_a_reader_waits_for_who_takes_nothing(tmp_path, middle):
             return last
 
     assert run(work) < 100  # of 64 KiB: what pipes and hands hold, of 64 GiB
-
-
-class Sent:
-    """A channel that keeps what it is sent."""
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-
-    async def send(self, frame: bytes) -> None:
-        await trio.lowlevel.checkpoint()
-        self.frames.append(frame)
-
-
-def test_an_answer_is_sent_in_messages_of_whole_packets(site):
-    plan = site["Examples/Spectra"].examples[0].plan()
-    sent = Sent()
-
-    async def work():
-        with Guardian() as guardian:
-            async with pump_of(plan, limiter=trio.CapacityLimiter(2), guardian=guardian) as pump:
-                return await answer(pump, sent)
-
-    ending = run(work)
-    assert (ending.code, ending.failure) == (1000, None)
-    assert all(frame[0] == 0x82 for frame in sent.frames)
-    assert b"".join(map(payload, sent.frames)) == b"".join(plan.open(plain=True).chunks())
-    assert max(map(len, sent.frames)) <= (1 << 16) + 10
-
-
-def payload(frame: bytes) -> bytes:
-    """What is in a frame."""
-    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
-
-
-def test_packets_do_not_wait_for_more_than_a_moment():
-    script = "import time; print('early', flush=True); time.sleep(1); print('late', flush=True)"
-    seen: list[tuple[float, bytes]] = []
-
-    class Timed:
-        async def send(self, frame: bytes) -> None:
-            await trio.lowlevel.checkpoint()
-            seen.append((time.monotonic(), payload(frame)))
-
-    async def work():
-        async with pumping((reader(script),), PumpSettings(), limiter=trio.CapacityLimiter(1)) as pump:
-            return await answer(pump, Timed())
-
-    assert run(work).code == 1000
-    assert [data for _when, data in seen] == [b"early\n", b"late\n"]
-
-
-def test_packets_that_follow_one_another_closely_do_not_wait_for_a_full_message():
-    """They come each 5 ms, so that there never are 20 ms without one, and are far from 64 KiB together."""
-    sent = Sent()
-    script = "import time\nfor n in range(100): print(n, flush=True); time.sleep(0.005)"
-
-    async def work():
-        async with pumping((reader(script),), PumpSettings(), limiter=trio.CapacityLimiter(1)) as pump:
-            return await answer(pump, sent)
-
-    assert run(work).code == 1000
-    assert payload(sent.frames[0]) == b"0\n"
-    assert len(sent.frames) > 5
-    assert b"".join(map(payload, sent.frames)) == "".join(f"{n}\n" for n in range(100)).encode()
-
-
-def test_an_answer_that_breaks_off_ends_with_1011(site):
-    sent = Sent()
-    script = "import sys; print('data', flush=True); sys.exit(3)"
-
-    async def work():
-        async with AsyncExitStack() as stack:
-            pump = await stack.enter_async_context(
-                pumping((reader(script),), PumpSettings(), limiter=trio.CapacityLimiter(1))
-            )
-            return await answer(pump, sent)
-
-    ending = run(work)
-    assert ending.code == 1011
-    assert "exit status 3" in ending.reason
-    assert ending.failure.kind == "source.exit"
-    assert sent.frames == [b"\x82\x05data\n"]
 
 
 def test_no_descriptor_is_left_open(site):

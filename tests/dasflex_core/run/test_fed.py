@@ -9,11 +9,10 @@ import sys
 import pytest
 
 import dasflex_core
-from dasflex_core.errors import BusyError, SourceError
+from dasflex_core.errors import SourceError
 from dasflex_core.plan.graph import Command, Node
 from dasflex_core.run import PumpSettings, new_request_id
 from dasflex_core.run.fed import FedRun, can_be_fed
-from dasflex_core.run.slot import Slot
 from dasflex_core.streamtype import StreamType
 
 FORMS = ({}, {"format_type": "csv"}, {"format_type": "json"}, {"format_type": "das", "format_serial": "text"})
@@ -147,16 +146,3 @@ def test_two_inputs_are_joined_one_after_the_other():
         assert run.feed(b" third", 1) == [b" third"]
         assert run.end(place=1) == []
         assert run.over
-
-
-def test_a_slot_gives_what_was_put_and_then_that_it_is_dry():
-    slot = Slot()
-    slot.put(b"a")
-    slot.put(b"b")
-    pieces = slot.pieces()
-    assert [next(pieces), next(pieces), slot.dry, next(pieces), slot.dry] == [b"a", b"b", False, b"", True]
-    slot.put(b"c")
-    slot.end(BusyError("enough", kind="busy.stopped"))
-    assert next(pieces) == b"c"
-    with pytest.raises(BusyError):
-        next(pieces)
