@@ -14,7 +14,8 @@ from dasflex_core.streamtype import ARRAYS, StreamType
 from dasflex_core.times import Time, format_time
 from dasflex_core.values import dataclass
 from dasflex_ws.flowing import Past
-from dasflex_ws.grouping import PassedOn, Worked, together
+from dasflex_ws.grouping import PassedOn, Worked
+from dasflex_ws.messages import together
 from dasflex_ws.pumping import pumping
 from dasflex_ws.sharing import ENDS
 from dasflex_ws.wording import Words

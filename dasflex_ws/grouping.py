@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 import trio
 
 from dasflex_ws.frames import encoded
-from dasflex_ws.messages import LONGEST, Packer
+from dasflex_ws.messages import LONGEST, Packer, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dasflex_core.stages import Framer
     from dasflex_ws.ring import Entry
 
-__all__ = ["LOST", "Behind", "Group", "PassedOn", "Worked", "frame_of", "grouped", "together"]
+__all__ = ["LOST", "Behind", "Group", "PassedOn", "Worked", "frame_of", "grouped"]
 
 #: What those are told who have missed something.
 LOST: Final = "Some data are missing here: they came faster than they could be worked on or sent"
@@ -44,12 +44,12 @@ class Fed(Protocol):
         """What was given before the bytes of the first records."""
         ...
 
-    def feed(self, piece: bytes, place: int = 0) -> list[bytes]:
+    def feed(self, piece: bytes) -> list[bytes]:
         """What comes out because of these bytes. Raises `DasflexError`."""
         ...
 
-    def end(self, failure: DasflexError | None = None, place: int = 0) -> list[bytes]:
-        """What is left at the end of an input."""
+    def end(self, failure: DasflexError | None = None) -> list[bytes]:
+        """What is left at the end of the input."""
         ...
 
     def close(self) -> None:
@@ -60,12 +60,12 @@ class Fed(Protocol):
 class Behind(Protocol):
     """What stands between a reader's packets and the messages."""
 
-    async def take(self, entries: Sequence[Entry], place: int = 0) -> list[Group]:
+    async def take(self, entries: Sequence[Entry]) -> list[Group]:
         """The packets that come of these."""
         ...
 
-    async def end(self, failure: DasflexError | None = None, place: int = 0) -> list[Group]:
-        """The packets that come at the end of an input."""
+    async def end(self, failure: DasflexError | None = None) -> list[Group]:
+        """The packets that come at the end of the input."""
         ...
 
     def close(self) -> None:
@@ -76,11 +76,11 @@ class Behind(Protocol):
 class PassedOn:
     """Nothing stands between: packets are passed on as they are."""
 
-    async def take(self, entries: Sequence[Entry], place: int = 0) -> list[Group]:  # noqa: ARG002  it has one input
+    async def take(self, entries: Sequence[Entry]) -> list[Group]:
         """The same packets."""
         return [Group(entry.kind, entry.id, entry.data) for entry in entries]
 
-    async def end(self, failure: DasflexError | None = None, place: int = 0) -> list[Group]:  # noqa: ARG002  the same
+    async def end(self, failure: DasflexError | None = None) -> list[Group]:  # noqa: ARG002  whoever passes on has nothing to say
         """Nothing."""
         return []
 
@@ -102,15 +102,15 @@ class Worked:
         self._limiter = limiter
         self._early: list[bytes] | None = []
 
-    async def take(self, entries: Sequence[Entry], place: int = 0) -> list[Group]:
+    async def take(self, entries: Sequence[Entry]) -> list[Group]:
         """The packets that the stages make of these. Raises `DasflexError` where one fails."""
         batch = b"".join([entry.data for entry in entries])
-        pieces = await trio.to_thread.run_sync(self._fed.feed, batch, place, limiter=self._limiter)
+        pieces = await trio.to_thread.run_sync(self._fed.feed, batch, limiter=self._limiter)
         return list(self._groups(pieces))
 
-    async def end(self, failure: DasflexError | None = None, place: int = 0) -> list[Group]:
+    async def end(self, failure: DasflexError | None = None) -> list[Group]:
         """The packets that the stages make at the end."""
-        pieces = await trio.to_thread.run_sync(self._fed.end, failure, place, limiter=self._limiter)
+        pieces = await trio.to_thread.run_sync(self._fed.end, failure, limiter=self._limiter)
         return list(self._groups(pieces))
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ class Worked:
 
 def frame_of(group: Group, *, text: bool) -> bytes:
     """The WebSocket frame of a group; what is no UTF-8 is no text message (RFC 6455, 8.1)."""
-    return encoded(group.data, text=text and _is_text(group.data))
+    return encoded(group.data, text=text and is_text(group.data))
 
 
 def grouped(packets: Iterable[Group], longest: int = LONGEST) -> list[Group]:
@@ -165,21 +165,3 @@ def grouped(packets: Iterable[Group], longest: int = LONGEST) -> list[Group]:
     if waiting:
         made.append(Group("data", 0, b"".join(waiting)))
     return made
-
-
-def together(framer: Framer | None) -> Framer | None:
-    """The framer, which gives data packets that came together as one frame where it can: less is to be done then."""
-    if framer is not None and hasattr(framer, "together"):
-        framer.together = LONGEST
-    return framer
-
-
-def _is_text(data: bytes) -> bool:
-    """Whether these bytes may be a text message."""
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

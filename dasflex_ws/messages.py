@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.stages import Framer
 
-__all__ = ["LONGEST", "Message", "Packer"]
+__all__ = ["LONGEST", "Message", "Packer", "is_text", "together"]
 
 #: Bytes in the payload of a message. Shorter frames are slow: at 4 KiB, loopback carries a tenth of what it can.
 LONGEST: Final = 1 << 16
@@ -32,9 +32,7 @@ class Packer:
     """
 
     def __init__(self, framer: Framer | None, *, text: bool, longest: int = LONGEST) -> None:
-        if framer is not None and hasattr(framer, "together"):
-            framer.together = longest
-        self._framer = framer
+        self._framer = together(framer, longest)
         self._text = text
         self._longest = longest
         self._waiting: list[bytes] = []
@@ -72,11 +70,18 @@ class Packer:
         """A message of what waits."""
         data = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
         self._waiting, self._size = [], 0
-        return Message(data, self._text and _is_utf8(data))
+        return Message(data, self._text and is_text(data))
 
 
-def _is_utf8(data: bytes) -> bool:
-    """Whether these bytes may be a text message."""
+def together(framer: Framer | None, longest: int = LONGEST) -> Framer | None:
+    """The framer, which gives data packets that came together as one frame where it can: less is to be done then."""
+    if framer is not None and hasattr(framer, "together"):
+        framer.together = longest
+    return framer
+
+
+def is_text(data: bytes) -> bool:
+    """Whether these bytes may be a text message, which must be UTF-8 (RFC 6455, 8.1)."""
     if data.isascii():
         return True
     try:

@@ -23,7 +23,7 @@ from dasflex_core.run.slot import Slot
 from dasflex_core.run.stats import NodeStats, node_stats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from dasflex_core.plan.graph import Nodes
     from dasflex_core.run.records import RequestRecord
@@ -31,18 +31,16 @@ if TYPE_CHECKING:
 __all__ = ["FedRun", "can_be_fed"]
 
 #: What is pulled in the thread that pulls; others have threads or programs that would wait for the slot.
-_PULLED: Final = ("stage", "classic", "concat", "tee")
+_PULLED: Final = ("stage", "classic", "tee")
 
 
-def can_be_fed(nodes: Nodes, inputs: Sequence[int] = (0,)) -> bool:
-    """Whether bytes can be pushed through a plan at these places."""
-    return not gives_items(nodes[-1]) and all(
-        each.kind in _PULLED or place in inputs for place, each in enumerate(nodes)
-    )
+def can_be_fed(nodes: Nodes) -> bool:
+    """Whether bytes can be pushed through a plan in place of what its first node gives."""
+    return not gives_items(nodes[-1]) and all(each.kind in _PULLED for each in nodes[1:])
 
 
 class FedRun:
-    """One run of a plan whose nodes at the places `inputs` stand for bytes that are fed.
+    """One run of a plan whose first node stands for bytes that are fed.
 
     With `live`, formatters hold nothing when the input is dry. Calls take the time that the stages need, and none
     beside; one is made at a time, from any thread. A `failure` is told in the stream where the format can; the calls
@@ -55,11 +53,10 @@ class FedRun:
         settings: PumpSettings | None = None,
         about: RequestRecord | None = None,
         *,
-        inputs: Sequence[int] = (0,),
         live: bool = False,
     ) -> None:
         check_shape(nodes)
-        if not can_be_fed(nodes, inputs):
+        if not can_be_fed(nodes):
             raise wrong(nodes[-1], "this plan cannot be fed from outside")
         self.failure: DasflexError | None = None
         self.head = b""
@@ -68,9 +65,8 @@ class FedRun:
         self._settings = settings or PumpSettings()
         self._account = Account(self._settings, about)
         self._run = Run(self._settings, self.record.id)
-        self._slots = {place: Slot() for place in inputs}
-        slots = {place: slot.pieces() for place, slot in self._slots.items()}
-        self._opener = Opener(nodes, self._run, inputs=slots, flush=live)
+        self._slot = Slot()
+        self._opener = Opener(nodes, self._run, inputs={0: self._slot.pieces()}, flush=live)
         self._outlet = Outlet(nodes[-1].produces, self._settings)
         self._from_records = makes_records(nodes)
         self._flow: Iterator[bytes] | None = None
@@ -97,9 +93,9 @@ class FedRun:
         """What each node did so far."""
         return node_stats(self._nodes, self._opener.meters)
 
-    def program(self, place: int = 0) -> Process:
-        """Starts the command that stands at an input, as a program of this run. Raises what its start raises."""
-        node = self._nodes[place]
+    def program(self) -> Process:
+        """Starts the command that stands first, as a program of this run. Raises what its start raises."""
+        node = self._nodes[0]
         if node.command is None or node.inputs:
             raise wrong(node, "it is no program that could be started here")
         process = Process(node.name, node.command, self._run.family, self._settings)
@@ -112,14 +108,14 @@ class FedRun:
             flow = cast("Iterator[bytes]", self._opener.open(len(self._nodes) - 1))
             self._flow = self._outlet.watch(flow)
 
-    def feed(self, piece: bytes = b"", place: int = 0) -> list[bytes]:
-        """Puts bytes into an input, and gives what comes of it; without any it is seen how the time goes."""
-        self._slots[place].put(piece)
+    def feed(self, piece: bytes = b"") -> list[bytes]:
+        """Puts bytes in, and gives what comes of them; without any it is seen how the time goes."""
+        self._slot.put(piece)
         return self._pull()
 
-    def end(self, failure: DasflexError | None = None, place: int = 0) -> list[bytes]:
-        """Ends an input, because of a failure if there is one, and gives what comes of that."""
-        self._slots[place].end(failure)
+    def end(self, failure: DasflexError | None = None) -> list[bytes]:
+        """Ends the input, because of a failure if there is one, and gives what comes of that."""
+        self._slot.end(failure)
         return self._pull()
 
     def cancel(self) -> None:
@@ -138,18 +134,17 @@ class FedRun:
         self.close()
 
     def _pull(self) -> list[bytes]:
-        """All that comes until an input is dry, or the end."""
+        """All that comes until the input is dry, or the end."""
         if self.over:
             if self.failure is not None:
                 raise self.failure
             return []
         made: list[bytes] = []
-        for slot in self._slots.values():
-            slot.dry = False
+        self._slot.dry = False
         try:
             self.open()
             while self._pull_one(made):
-                if any(slot.dry for slot in self._slots.values()):
+                if self._slot.dry:
                     return made
         except DasflexError as error:
             self._fail(error, made)

@@ -223,12 +223,12 @@ class Broken:
     def __init__(self):
         self.closed = False
 
-    async def take(self, entries, _place=0):
+    async def take(self, entries):
         if any(entry.data == record(2) for entry in entries):
             raise SourceError("The numbers went wrong", kind="source.stream")
         return await PassedOn().take(entries)
 
-    async def end(self, failure=None, _place=0):
+    async def end(self, failure=None):
         return [Group("problem", 0, Words(DAS3).problem(failure.kind, failure.message))] if failure else []
 
     def close(self):

@@ -11,7 +11,7 @@ import pytest
 import dasflex_core
 from dasflex_core.errors import SourceError
 from dasflex_core.plan.graph import Command, Node
-from dasflex_core.run import PumpSettings, new_request_id
+from dasflex_core.run import new_request_id
 from dasflex_core.run.fed import FedRun, can_be_fed
 from dasflex_core.streamtype import StreamType
 
@@ -130,19 +130,3 @@ def test_what_would_wait_for_its_input_cannot_be_fed():
     nodes = (node("process", 0, command=command), node("process", 1, command=command))
     assert can_be_fed(nodes[:1])
     assert not can_be_fed(nodes)
-
-
-def test_two_inputs_are_joined_one_after_the_other():
-    nodes = (
-        Node("a", "file", StreamType("x"), ()),
-        Node("b", "file", StreamType("x"), ()),
-        Node("both", "concat", StreamType("x"), (0, 1)),
-    )
-    settings = PumpSettings(headerless=(StreamType("x"),))
-    with FedRun(nodes, settings, inputs=(0, 1)) as run:
-        assert run.feed(b"second", 1) == []
-        assert run.feed(b"first ", 0) == [b"first "]
-        assert run.end(place=0) == [b"second"]
-        assert run.feed(b" third", 1) == [b" third"]
-        assert run.end(place=1) == []
-        assert run.over
