@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import trio
 
 from dasflex_core.errors import DasflexError
-from dasflex_ws.ending import Ending
+from dasflex_ws.ending import FAILED, NORMAL, Ending
 from dasflex_ws.frames import encoded
 from dasflex_ws.messages import Packer
 
@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from dasflex_ws.messages import Message
     from dasflex_ws.pumping import TrioPump
 
-__all__ = ["FAILED", "OVER", "answer"]
+__all__ = ["answer"]
 
-#: The close codes of an answer that is whole, and of one that failed (RFC 6455, 7.4.1).
-OVER: Final = 1000
-FAILED: Final = 1011
 #: Seconds that packets wait, at most, for more to come into their message, from the message before on.
 _GATHER: Final = 0.02
 
@@ -60,7 +57,7 @@ async def answer(pump: TrioPump, channel: Sink) -> Ending:
     except DasflexError as failure:
         await _send(packer.rest(), channel)
         return Ending(FAILED, failure.message, failure)
-    return Ending(OVER)
+    return Ending(NORMAL)
 
 
 async def _send(message: Message | None, channel: Sink) -> None:

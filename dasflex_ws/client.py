@@ -21,6 +21,7 @@ import trio_websocket
 
 from dasflex_core.errors import AccessError, BusyError, DasflexError, NotFoundError, QueryError, SourceError
 from dasflex_core.values import dataclass
+from dasflex_ws.ending import GOING_AWAY, GONE, NORMAL, POLICY, TRY_LATER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
@@ -36,9 +37,6 @@ LONGEST: Final = 1 << 28
 _RECEIVED: Final = 1 << 18
 #: The schemes of an address, and whether each is encrypted. That of a page is taken for that of its WebSocket.
 _SCHEMES: Final[Mapping[str, bool]] = {"ws": False, "wss": True, "http": False, "https": True}
-#: Ends that are no failure: all was sent; the server stops (RFC 6455, 7.4.1).
-NORMAL: Final = 1000
-GOING_AWAY: Final = 1001
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class Connection:
         try:
             received = await self._opened.get_message()
         except trio_websocket.ConnectionClosed as closed:
-            self.code = closed.reason.code if closed.reason else 1006
+            self.code = closed.reason.code if closed.reason else GONE
             self.reason = (closed.reason.reason if closed.reason else "") or ""
             if failure := failure_of(self.code, self.reason):
                 raise failure from None
@@ -280,18 +278,18 @@ def failure_of(code: int, reason: str) -> DasflexError | None:
     said = f": {reason}" if reason else ""
     if code in (NORMAL, GOING_AWAY):
         return None
-    if code == 1013:
+    if code == TRY_LATER:
         return BusyError(f"The server closed with code 1013, try again later{said}", kind="busy.limit")
-    if code == 1008:
+    if code == POLICY:
         return AccessError(f"The server closed with code 1008, policy violation{said}", kind="access.denied")
-    if code == 1006:
+    if code == GONE:
         return SourceError(f"The connection broke off without a proper end{said}", kind="source.truncated")
     return SourceError(f"The server closed with code {code}{said}", kind="source.stream")
 
 
 def refusal_of(status: int, headers: Mapping[str, str], body: bytes, address: object = "The server") -> DasflexError:
     """The error that a refusal before the upgrade is: its status, in the words of the exception in its body."""
-    from dasflex_ws.decoding import told_failure
+    from dasflex_ws.wording import told_failure
 
     said = told_failure(body)
     text = f"{address} answers {status}" + (f": {said}" if said else "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The times of live packets, decoded on demand: where the past must end that an archive is asked for."""
+"""The times of records, and of live packets that are decoded for it: where the past must end that is asked for."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from dasflex_core.run.loading import make
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dasflex_core.arrays import Dataset, Item, Variable
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dasflex_core.arrays import Dataset, Item, Records, Variable
     from dasflex_core.plan.graph import Node, Nodes
     from dasflex_ws.ring import Entry
 
-__all__ = ["earliest"]
+__all__ = ["earliest", "instants", "times_of"]
 
 #: The roles of a time by which records are chosen, the likeliest first.
 _ROLES: Final = ("center", "reference", "mean", "average", "min", "max")
@@ -41,17 +44,30 @@ def _through(node: Node, items: Iterable[Item]) -> Iterator[Item]:
 
 def _begin(item: Item) -> int | None:
     """The earliest time of an item that is records."""
+    from dasflex_core.arrays import Records
+
+    times = times_of(item) if isinstance(item, Records) else None
+    return int(times.min()) if times is not None and times.size else None
+
+
+def instants(records: Records) -> list[float]:
+    """The time of each record in seconds since 1970, fill left out; none where the records have no time."""
+    seconds: list[float] = (times_of(records) / 1e9).tolist()
+    return seconds
+
+
+def times_of(records: Records) -> NDArray[np.int64]:
+    """The time of each record in ns since 1970, fill left out: one axis, empty where the records have no time."""
     import numpy as np
 
-    from dasflex_core.arrays import Records
     from dasflex_core.epochs import to_datetime64
 
-    if not isinstance(item, Records) or not len(item) or (clock := _clock(item.dataset)) is None:
-        return None
-    column = np.asarray(item[clock.name])
+    clock = _clock(records.dataset)
+    if clock is None or clock.name not in records.columns:
+        return np.empty(0, np.int64)
+    column = np.asarray(records[clock.name])
     times = column if column.dtype.kind == "M" else to_datetime64(column, clock.units)
-    known = times[~np.isnat(times)]
-    return int(known.min().astype("datetime64[ns]").astype(np.int64)) if len(known) else None
+    return times[~np.isnat(times)].astype("datetime64[ns]").astype(np.int64)
 
 
 def _clock(dataset: Dataset) -> Variable | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dasflex_core.arrays import Comment, NoData, Problem, Ragged, Records
-from dasflex_ws.decoding import instants
+from dasflex_ws.dating import instants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

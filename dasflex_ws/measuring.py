@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from dasflex_core.arrays import Records
 from dasflex_core.cli.progress import size_text
 from dasflex_core.errors import DasflexError
-from dasflex_ws.decoding import Decoding, instants
+from dasflex_ws.dating import instants
+from dasflex_ws.decoding import Decoding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

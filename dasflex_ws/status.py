@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -27,13 +28,6 @@ _PATIENCE: Final = 5.0
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 _TEXT: Final = "text/plain; charset=utf-8"
 _JSON: Final = "application/json"
-_REASONS: Final = {
-    200: "OK",
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    503: "Service Unavailable",
-}
 
 
 class _Answer(NamedTuple):
@@ -117,7 +111,7 @@ async def _first_line(stream: trio.SocketStream) -> bytes:
 def _encoded(answer: _Answer, *, head: bool) -> bytes:
     """An answer of HTTP/1.1."""
     lines = (
-        f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}",
+        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
         f"Content-Type: {answer.kind}",
         f"Content-Length: {len(answer.body)}",
         "Cache-Control: no-store",

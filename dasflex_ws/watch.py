@@ -220,7 +220,7 @@ class Watching:
 
     def _print(self, batch: Records) -> None:
         """Each record on a line."""
-        from dasflex_ws.decoding import instants
+        from dasflex_ws.dating import instants
         from dasflex_ws.drawing import line
         from dasflex_ws.latest import measured
 

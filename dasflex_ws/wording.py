@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the server itself says in a stream of some type: comments, and the header of a stream that has none yet."""
+"""What is said in streams beside the data: by the server itself, in words of some type, and by failures."""
 
 from __future__ import annotations
 
@@ -14,24 +14,38 @@ from dasflex_core.loading import load
 if TYPE_CHECKING:
     from dasflex_core.streamtype import StreamTypeInfo
 
-__all__ = ["Words", "complaint_of"]
+__all__ = ["Words", "complaint_of", "told_failure"]
 
 #: The program that makes the comments, as they say themselves.
 _SOURCE: Final = "dasflex"
-#: The text of an exception, in das2 and in das3 (the das stream formats, exceptions).
-_MESSAGE: Final = re.compile(r'<exception\b[^>]*?(?:\bmessage\s*=\s*"([^"]*)"|>([^<]*)<)', re.DOTALL)
+#: The text of an exception: an attribute of it in das2, what is in it in das3 (the das stream formats, exceptions).
+_ATTRIBUTE: Final = re.compile(r"""<exception\b[^>]*?\b(?:message|value)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.DOTALL)
+_ELEMENT: Final = re.compile(r"<exception\b[^>]*>(.*?)</exception>", re.DOTALL)
+#: Characters of it that are shown.
+_SHOWN: Final = 1000
+
+
+def told_failure(body: bytes) -> str:
+    """What a failure says, on one line: the text of its das exception, else the text itself unless it is a page.
+
+    >>> told_failure(b'[xx]000041<exception type="x" message="It is &lt;off&gt;"/>')
+    'It is <off>'
+    >>> told_failure(b'|Ex||47|<exception type="ServerError">It is off</exception>')
+    'It is off'
+    """
+    text = body.decode("utf-8", "replace")
+    found = _ATTRIBUTE.search(text) or _ELEMENT.search(text)
+    if found:
+        text = unescape(next((group for group in found.groups() if group), ""))
+    elif "<html" in text.lower():
+        return ""
+    words = " ".join("".join(char for char in text if char.isprintable() or char.isspace()).split())
+    return words[:_SHOWN]
 
 
 def complaint_of(packet: bytes) -> str:
-    """What the packet of a failure says: the `message` of a das2 exception, the text of a das3 one.
-
-    >>> complaint_of(b'[xx]000041<exception type="x" message="It is &lt;off&gt;"/>')
-    'The reader says: It is <off>'
-    >>> complaint_of(b'|Ex||47|<exception type="ServerError">It is off</exception>')
-    'The reader says: It is off'
-    """
-    found = _MESSAGE.search(packet.decode("utf-8", "replace"))
-    said = " ".join(unescape(found[1] or found[2] or "").split()) if found else ""
+    """What the packet of a failure says, as the reader's own words; nothing where it says nothing."""
+    said = told_failure(packet) if b"<exception" in packet else ""
     return f"The reader says: {said}" if said else ""
 
 

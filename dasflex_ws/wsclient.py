@@ -155,7 +155,7 @@ class Receiving:
 
     async def _receive(self, connection: Connection) -> None:
         """Takes messages until there are enough."""
-        from dasflex_ws.client import GOING_AWAY
+        from dasflex_ws.ending import GOING_AWAY
 
         taken = 0
         while (message := await connection.receive()) is not None:

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from dasflex_core.arrays import Comment, NoData, Problem, Records
 from dasflex_core.catalog.model import DataItem
 from dasflex_core.registry import discover
-from dasflex_ws.decoding import Decoding, instants, told_failure
+from dasflex_ws.dating import instants
+from dasflex_ws.decoding import Decoding
 from dasflex_ws.drawing import bars, line, screen
 from dasflex_ws.latest import Latest, measured
+from dasflex_ws.wording import told_failure
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 BEGIN = 1763888400.0  # 2025-11-23T09:00
