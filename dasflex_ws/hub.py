@@ -94,7 +94,8 @@ class Hub:
         admits one reader and another is on, or where there are as many watchers as the definition allows: to be told
         as an HTTP status.
         """
-        parts = Parts(plan, shared_part(plan), self._limiter, self._guardian)
+        shared = await trio.to_thread.run_sync(shared_part, plan)  # it may look at the files of the data
+        parts = Parts(plan, shared, self._limiter, self._guardian)
         if not can_be_shared(plan, parts.shared):
             async with self._alone(parts) as alone:
                 yield alone

@@ -152,7 +152,8 @@ async def pump_of(
     """A run of a plan, which has not begun."""
     identifier = new_request_id()
     settings = plan.settings(identifier, absence=absence, plain=True, guardian=guardian)
-    async with pumping(plan.solution.nodes, settings, plan.about(identifier), limiter=limiter) as pump:
+    about = await trio.to_thread.run_sync(plan.about, identifier)  # it writes a file
+    async with pumping(plan.solution.nodes, settings, about, limiter=limiter) as pump:
         yield pump
 
 
@@ -224,11 +225,11 @@ class _Piped:
                 pause = min(2 * pause, _LONG)
         if not program.exited():
             return await self._worked(partial(self._run.feed, b""))
-        return await self._worked(partial(self._run.end, await trio.to_thread.run_sync(_conclusion, program)))
+        return await self._worked(partial(_concluded, self._run, program), heavy=True)  # it writes the record
 
-    async def _worked(self, work: partial[list[bytes]]) -> list[bytes]:
+    async def _worked(self, work: partial[list[bytes]], *, heavy: bool = False) -> list[bytes]:
         """What a call of the run gives: in a thread, where stages work on arrays. Whoever is cancelled has it later."""
-        if not self._heavy:
+        if not (heavy or self._heavy):
             return work()
         made: list[bytes] = []
         with trio.CancelScope(shield=True):
@@ -241,13 +242,13 @@ async def _ended(end: Callable[[], None]) -> None:
     await trio.to_thread.run_sync(end, limiter=trio.CapacityLimiter(1))
 
 
-def _conclusion(program: Process) -> DasflexError | None:
-    """How the program ended: the failure, if there is one."""
+def _concluded(run: FedRun, program: Process) -> list[bytes]:
+    """What comes of the end of a run, whose program has ended."""
     try:
         program.conclude()
     except DasflexError as error:
-        return error
-    return None
+        return run.end(error)
+    return run.end()
 
 
 class _Threaded:
