@@ -29,7 +29,7 @@ from dasflex_ws.answering import answer
 from dasflex_ws.asking import asked_of, request_of, source_of
 from dasflex_ws.channel import Channel
 from dasflex_ws.control_stream import ControlStream
-from dasflex_ws.ending import FAILED, GONE, NORMAL, POLICY, PROTOCOL, TRY_LATER, Ending, left_with
+from dasflex_ws.ending import FAILED, GONE, NORMAL, POLICY, PROTOCOL, TRY_LATER, Ending, left_with, told_with
 from dasflex_ws.greeting import SUBPROTOCOL, Greeting, greeted
 from dasflex_ws.pumping import pump_of
 from dasflex_ws.replying import Reply, refusal
@@ -298,7 +298,7 @@ class Connection:
             if code == GONE:
                 channel.lose()
             else:
-                await channel.hang_up(code, reason)
+                await channel.hang_up(code, told_with(code, reason))
 
     async def _look_after(self, connection: WebSocketConnection, channel: Channel) -> None:
         """Pings the client, and ends a connection that is lost, or has come to one of its limits."""

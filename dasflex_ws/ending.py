@@ -22,6 +22,7 @@ __all__ = [
     "TRY_LATER",
     "Ending",
     "left_with",
+    "told_with",
 ]
 
 #: All was sent.
@@ -42,6 +43,12 @@ FAILED: Final = 1011
 TRY_LATER: Final = 1013
 #: The codes for a client that breaks the protocol.
 _BROKEN: Final = (PROTOCOL, 1003, 1007, TOO_BIG)
+#: What those clients are told who can do something about it, in place of what a library says of itself.
+_TOLD: Final = {
+    PROTOCOL: "What was sent is not as RFC 6455 has it",
+    1007: "A text message must be UTF-8",
+    TOO_BIG: "This message is too long; none is wanted",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,11 @@ class Ending:
     code: int
     reason: str = ""
     failure: DasflexError | None = None
+
+
+def told_with(code: int, reason: str) -> str:
+    """What is said with the close code of a connection that the client has ended, or broken."""
+    return _TOLD.get(code, reason)
 
 
 def left_with(code: int, reason: str) -> Ending:

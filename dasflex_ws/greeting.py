@@ -73,26 +73,30 @@ async def greeted(stream: trio.abc.ReceiveStream, begun: bytes = b"") -> Greetin
     Gives the answer to what is no request for a WebSocket, and nothing where the client leaves without any.
     """
     parser = h11.Connection(h11.SERVER, max_incomplete_event_size=_LONGEST)
-    said = False
+    said = len(begun)
     try:
         with trio.fail_after(_PATIENCE):
             if begun:
-                said = True
                 parser.receive_data(begun)
             while not isinstance(event := parser.next_event(), h11.Request):
                 if event is not h11.NEED_DATA:
                     return None
                 data = bytes(await stream.receive_some(_RECEIVED))
-                said = said or bool(data)
+                said += len(data)
                 parser.receive_data(data)
     except trio.TooSlowError:
         return plain(408, f"The request was not complete after {_PATIENCE:.0f} s") if said else None
     except h11.RemoteProtocolError as error:
         if not said:
             return None
-        status = error.error_status_hint if error.error_status_hint in (400, 431) else 400
-        return plain(status, "What was sent is too long" if status == 431 else "What was sent is no HTTP request")
-    return read_request(event, parser.trailing_data[0])
+        return _too_long() if error.error_status_hint == 431 else plain(400, "What was sent is no HTTP request")
+    rest = parser.trailing_data[0]
+    return _too_long() if said - len(rest) > _LONGEST else read_request(event, rest)
+
+
+def _too_long() -> Reply:
+    """The answer to a head that is longer than anybody needs."""
+    return plain(431, f"The head of a request has at most {_LONGEST:,} bytes here")
 
 
 def read_request(request: h11.Request, rest: bytes) -> Greeting | Reply:
@@ -109,7 +113,7 @@ def read_request(request: h11.Request, rest: bytes) -> Greeting | Reply:
         return plain(status, text, *more, method=method, target=target)
 
     if method not in ("GET", "HEAD"):
-        return no(405, "Only GET is answered here", ("Allow", "GET, HEAD"))
+        return no(405, "Only GET and HEAD are answered here", ("Allow", "GET, HEAD"))
     if method == "HEAD" or "websocket" not in _words(headers.get("upgrade", "").lower()):
         if path == "/":
             return no(200, _WHAT)

@@ -103,9 +103,16 @@ def load_certificate(context: ssl.SSLContext, certificate: Path | None, key: Pat
     try:
         context.load_cert_chain(certificate, key, password="")
     except ssl.SSLError as error:
-        pair = f"{certificate} and {key}" if key else f"{certificate}, which must hold the key too,"
-        why = "the key is not that of the certificate" if "MISMATCH" in (error.reason or "") else error.reason or error
-        raise ConfigError(f"{pair} are no certificate with its key: {why}", kind="config.bad-value") from error
+        pair = f"{certificate} and {key} are" if key else f"{certificate} is"
+        why = (
+            "the key is not that of the certificate"
+            if "MISMATCH" in (error.reason or "")
+            else "both are wanted as PEM, the key without a password"
+        )
+        detail = str(error)
+        raise ConfigError(
+            f"{pair} no certificate with its key: {why}", kind="config.bad-value", detail=detail
+        ) from error
 
 
 def open_files() -> int:

@@ -75,6 +75,8 @@ def test_a_certificate_that_is_none(config, tmp_path):
     [line] = found(config, cert=tmp_path / "cert.pem")
     assert line.startswith("WEBSOCKET_CERT: ")
     assert "no certificate with its key" in line
+    assert "PEM, the key without a password" in line
+    assert "_ssl" not in line
     [line] = found(config, cert=tmp_path / "nowhere.pem")
     assert "cannot be read: No such file" in line
 

@@ -318,8 +318,9 @@ def test_a_head_that_trickles_in_is_not_waited_for_for_ever(served, monkeypatch,
         (b"GET / HTTP/1.1\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: h\r\nA: " + b"a" * 30_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nA: " + b"a" * 16_400 + b"\r\n\r\n", 431),
     ],
-    ids=["what this is", "its head", "no upgrade", "another method", "no host", "TLS", "too long"],
+    ids=["what this is", "its head", "no upgrade", "another method", "no host", "TLS", "too long", "a little too long"],
 )
 def test_what_is_no_websocket_gets_an_answer_of_http(served, sent, status):
     server = served()
