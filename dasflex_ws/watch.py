@@ -125,6 +125,7 @@ class Watching:
         self._screen = sys.stdout.isatty()
         self._came: float | None = None
         self._note = ""
+        self._interrupted = False
 
     def run(self, places: list[Address], *, falls_back: bool) -> None:
         """Shows what comes until it ends, or somebody ends it. Raises what failed."""
@@ -138,6 +139,8 @@ class Watching:
             if self._screen:
                 sys.stdout.write(_ALTERNATE[1])
                 sys.stdout.flush()
+        if self._screen and self._latest.records and not self._interrupted:  # it came to its end: that stays to be seen
+            click.echo("\n".join(self._lines()))
         if self._note and self._screen:
             click.echo(f"dasflex: note: {self._note}", err=True)
 
@@ -147,7 +150,7 @@ class Watching:
 
         failure: Exception | None = None
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_obey_signals, nursery.cancel_scope)
+            nursery.start_soon(self._obey_signals, nursery.cancel_scope)
             if self._screen:
                 nursery.start_soon(self._draw_now_and_then)
             try:
@@ -234,23 +237,28 @@ class Watching:
         """Draws the screen as often as an eye can follow."""
         import trio
 
-        from dasflex_ws.drawing import screen
-
         while True:
-            age = None if self._came is None else time.time() - self._came
             size = shutil.get_terminal_size()
-            lines = screen(self._title, self._latest, age, size.columns, size.lines - 1)
+            age = None if self._came is None else time.time() - self._came
+            lines = self._lines(age)
             lines += [self._note[: size.columns]] if self._note and len(lines) < size.lines - 1 else []
             sys.stdout.write("\x1b[H" + "".join(f"{each}\x1b[K\r\n" for each in lines) + "\x1b[J")
             sys.stdout.flush()
             await trio.sleep(_REFRESH)
 
+    def _lines(self, age: float | None = None) -> list[str]:
+        """The lines of the screen; `age` is for how many seconds nothing has come."""
+        from dasflex_ws.drawing import screen
 
-async def _obey_signals(everything: trio.CancelScope) -> None:
-    """Ctrl-C is how watching ends."""
-    import trio
+        size = shutil.get_terminal_size()
+        return screen(self._title, self._latest, age, size.columns, size.lines - 1)
 
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _number in signals:
-            everything.cancel()
-            return
+    async def _obey_signals(self, everything: trio.CancelScope) -> None:
+        """Ctrl-C is how watching ends."""
+        import trio
+
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _number in signals:
+                self._interrupted = True
+                everything.cancel()
+                return

@@ -125,25 +125,39 @@ def test_a_closed_output_ends_it_quietly_and_its_reader_with_it(root):
         assert process.stderr.read().count(b"\n") == 1
 
 
-def test_in_a_terminal_it_draws_until_ctrl_c_and_gives_the_screen_back(root):
+def in_a_terminal(root, *words, until: bytes = b"") -> tuple[int, bytes]:
+    """The exit code of `dasflex watch` in a terminal, and what it showed; interrupted when it has shown something."""
     terminal, inner = pty.openpty()
-    command = [DASFLEX, "watch", "Examples/Live", "--root", str(root)]
+    command = [DASFLEX, "watch", *words, "--root", str(root)]
     size = {**os.environ, "COLUMNS": "80", "LINES": "24"}
     with subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, env=size) as process:
         os.close(inner)
         shown = b""
-        while "█".encode() not in shown:
+        while until and until not in shown:
             shown += os.read(terminal, 65536)
-        process.send_signal(signal.SIGINT)
+        if until:
+            process.send_signal(signal.SIGINT)
         with suppress(OSError):  # the other end is closed
             while more := os.read(terminal, 65536):
                 shown += more
         os.close(terminal)
-    assert process.returncode == 0
+    return process.returncode, shown
+
+
+def test_in_a_terminal_it_draws_until_ctrl_c_and_gives_the_screen_back(root):
+    code, shown = in_a_terminal(root, "Examples/Live", until="█".encode())
+    assert code == 0
     assert b"Examples/Live" in shown
     assert b"lag " in shown
     assert b"temperature" in shown
     assert shown.count(b"\x1b[?1049h") == shown.count(b"\x1b[?1049l") == 1
+    assert b"temperature" not in shown.partition(b"\x1b[?1049l")[2]
+
+
+def test_what_has_come_to_its_end_stays_to_be_seen_in_the_terminal(root):
+    code, shown = in_a_terminal(root, "Examples/Live", PAST)
+    assert code == 0
+    assert b"temperature" in shown.partition(b"\x1b[?1049l")[2]
 
 
 @pytest.mark.parametrize(
