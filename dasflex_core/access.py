@@ -1,26 +1,170 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who asks for data: what a front-end knows of that, for whoever decides who may read what."""
+"""Who may read what: a pure decision of the rules of a source, who asks, what is asked, and the time.
+
+A definition lists rules, of which any one suffices: `user:NAME` and `group:NAME`; `age:1y6m`, by which data are open to
+everybody once they are older; `bin:60s`, by which everybody may read averages of that width or more. A list without a
+rule is open to everybody.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import field
+from typing import TYPE_CHECKING, Final
 
 from dasflex_core.values import dataclass
 
-__all__ = ["NOBODY", "Identity"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dasflex_core.times import Time
+
+__all__ = ["NOBODY", "Decision", "Identity", "Rules", "Wish", "decide", "in_scope", "rules_of"]
+
+#: The parts of an age, each a number with one of these letters (`1y6m`), in the order of a date.
+_AGE: Final = re.compile(r"(?:(\d+)y)?(?:(\d+)m)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks.
+    """Who asks, proven.
 
-    `user` is who a ticket says, blank without one; `authorization` the header of that name as it was sent, not checked
-    yet and never shown; `address` that of the client, past the proxies that are trusted.
+    `user` is blank where nobody has logged in. `scope` lists what a token is good for: ids of sources, and folders,
+    which end in a slash; without any it is good for all that the user may read.
     """
 
     user: str = ""
-    authorization: str = field(default="", repr=False)
-    address: str = ""
+    groups: frozenset[str] = field(default_factory=frozenset)
+    scope: tuple[str, ...] = ()
 
 
 NOBODY = Identity()
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """A span of the calendar: months, and seconds."""
+
+    months: int = 0
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of a source. `ages` and `widths` (seconds) are the most permissive first."""
+
+    users: frozenset[str] = field(default_factory=frozenset)
+    groups: frozenset[str] = field(default_factory=frozenset)
+    ages: tuple[Age, ...] = ()
+    width: float | None = None
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked, as far as rules look at it: the end of the range, and the width of bins of time in seconds.
+
+    None where the request names none, or one that is no such thing: it is then not what a rule allows.
+    """
+
+    end: Time | None = None
+    width: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a request may be answered.
+
+    A request that is `granted` for its bins only says their width in `width`: whoever plans sees to it that the bins are
+    made. Where it is not granted as it is, and would be with wider bins, `instead` is their width.
+    """
+
+    granted: bool
+    width: float | None = None
+    instead: float | None = None
+
+
+_OPEN: Final = Decision(granted=True)
+
+
+def rules_of(allow: Iterable[str]) -> Rules:
+    """The rules of a list as a definition writes it, which was checked when it was read.
+
+    A rule that cannot be understood opens nothing, and the source is closed.
+    """
+    users: set[str] = set()
+    groups: set[str] = set()
+    ages: list[Age] = []
+    widths: list[float] = []
+    closed = False
+    for each in allow:
+        closed = True
+        kind, _, text = each.partition(":")
+        match kind.strip().lower():
+            case "user":
+                users.add(text.strip())
+            case "group":
+                groups.add(text.strip())
+            case "age":
+                ages += _age(text.strip())
+            case "bin":
+                widths += _width(text.strip())
+    width = min(widths) if widths else None
+    return Rules(frozenset(users - {""}), frozenset(groups - {""}), tuple(ages), width, closed)
+
+
+def decide(rules: Rules, who: Identity, wish: Wish, now: Time, source: str = "") -> Decision:
+    """Whether somebody may have what they ask. `source` is the id, which the scope of a token is compared with."""
+    if not rules.closed:
+        return _OPEN
+    known = who.user and in_scope(source, who.scope)
+    if known and (who.user in rules.users or not rules.groups.isdisjoint(who.groups)):
+        return _OPEN
+    if wish.end is not None and any(wish.end.ns <= _before(now, each).ns for each in rules.ages):
+        return _OPEN
+    if rules.width is None:
+        return Decision(granted=False)
+    if wish.width is not None and rules.width <= wish.width < float("inf"):
+        return Decision(granted=True, width=rules.width)
+    return Decision(granted=False, instead=rules.width)
+
+
+def in_scope(source: str, scope: tuple[str, ...]) -> bool:
+    """Whether a source is among those that a token is good for; ids have no case.
+
+    >>> in_scope("Juno/WAV/Survey", ("juno/",)), in_scope("Juno/WAV/Survey", ("juno/wav",)), in_scope("A", ())
+    (True, False, True)
+    """
+    name = source.lower()
+    return not scope or any(
+        name.startswith(each.lower()) if each.endswith("/") else name == each.lower() for each in scope
+    )
+
+
+def _age(text: str) -> list[Age]:
+    """An age, in a list; none for what is no age, or none at all, which would open everything."""
+    found = _AGE.fullmatch(text)
+    if found is None:
+        return []
+    years, months, weeks, days, hours = (int(part or 0) for part in found.groups())
+    age = Age(12 * years + months, ((7 * weeks + days) * 24 + hours) * 3_600)
+    return [age] if age != Age() else []
+
+
+def _width(text: str) -> list[float]:
+    """The width of bins in seconds, in a list; none for what is no such thing."""
+    from dasflex_core.times import seconds
+
+    try:
+        width = float(text) if text.replace(".", "", 1).isdigit() else seconds(text)
+    except ValueError:
+        return []
+    return [width] if 0 < width < float("inf") else []
+
+
+def _before(now: Time, age: Age) -> Time:
+    """The moment that lies an age before another: months of the calendar first, as people count them."""
+    from dasflex_core.times import Time, months_before
+
+    moment = months_before(now, age.months) if age.months else now
+    return Time(moment.ns - age.seconds * 1_000_000_000)

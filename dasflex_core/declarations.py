@@ -111,10 +111,18 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """A back end that checks credentials, by `module:name` of a function `(user, secret, config) -> bool`."""
+    """A back end that finds out who asks.
+
+    `schemes` are those of the header `Authorization` that it understands, in lower case (`basic`, `bearer`), or
+    `remote-user` for the word of a web server. `check` is `module:name` of a function `(Credentials, Config) ->
+    Identity | None` (`dasflex_core.authentication`): None for what it does not know, and for what is wrong; the next
+    one is asked then. The core adds the groups of the group file. It raises `BusyError` (`busy.log-in`) where somebody
+    has tried too often.
+    """
 
     name: str
     title: str
+    schemes: tuple[str, ...]
     check: str
 
 

@@ -68,9 +68,16 @@ class NotFoundError(DasflexError, LookupError):
 
 
 class AccessError(DasflexError, PermissionError):
-    """The client may not read this. Kinds: `access.denied`, `access.log-in`."""
+    """The client may not read this. Kinds: `access.denied`, `access.log-in`.
+
+    `realm` is what one would log in to; it is sent with a status of 401.
+    """
 
     default_kind = "access"
+
+    def __init__(self, message: str, *, kind: str = "", detail: str = "", realm: str = "") -> None:
+        super().__init__(message, kind=kind, detail=detail)
+        self.realm = realm
 
 
 class SourceError(DasflexError, RuntimeError):
@@ -99,12 +106,17 @@ class ConfigError(DasflexError, ValueError):
 
 
 class BusyError(DasflexError, RuntimeError):
-    """Not now; the same request may succeed later.
+    """Not now; the same request may succeed later, in `retry_after` seconds or so.
 
-    Kinds: `busy.limit` (a limit was reached), `busy.stopped` (whoever ran it has ended it, as a server does).
+    Kinds: `busy.limit` (a limit was reached), `busy.rate` (one client asks too much at once), `busy.log-in` (too many
+    wrong passwords), `busy.stopped` (whoever ran it has ended it, as a server does).
     """
 
     default_kind = "busy"
+
+    def __init__(self, message: str, *, kind: str = "", detail: str = "", retry_after: int = 10) -> None:
+        super().__init__(message, kind=kind, detail=detail)
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,13 @@ STATUSES: Final[Mapping[str, int]] = {
     "source.silent": 504,
     "source": 500,
     "config": 500,
+    "busy.rate": 429,
+    "busy.log-in": 429,
     "busy": 503,
     "error": 500,
 }
 #: What das2 clients are told in another way: Autoplot shows its users the text of a failure with 5xx only.
-_DAS2: Final[Mapping[str, int]] = {"query.too-large": 503}
+_DAS2: Final[Mapping[str, int]] = {"query.too-large": 503, "busy.rate": 503}
 
 
 def status_of(error: DasflexError, *, das2: bool = False) -> int:
