@@ -164,7 +164,7 @@ class Front:
         if query.server == "dsdf":
             return das2_views.header(self.site, source.definition)
         media_type = "application/octet-stream" if query.server == "compactdataset" else ""
-        return deliver(visit, Request(source, tuple(query.rest), "das2"), self._runs, media_type)
+        return deliver(visit, Request(source, tuple(query.rest), "das2", visit.claim), self._runs, media_type)
 
     def _found(self, visit: Visit, identifier: str) -> Source:
         """The source of an id."""
@@ -196,12 +196,12 @@ class Front:
         if what == "ticket":
             from dasflex_cgi.ticketing import ticket_answer
 
-            return ticket_answer(source)
+            return ticket_answer(source, visit)
         if what == "plan":
             from dasflex_cgi.explaining import plan_answer
 
             return plan_answer(visit, source, pairs)
-        request = Request(source, tuple(pairs))
+        request = Request(source, tuple(pairs), claim=visit.claim)
         return deliver(visit, request.as_suffix(suffix) if suffix else request, self._runs)
 
     def _page(self, visit: Visit, rest: str) -> Answer:

@@ -42,6 +42,7 @@ def deliver(visit: Visit, request: Request, runs: Runs, media_type: str = "") ->
     `DasflexError` for what fails before any data, `query.live` for data without an end among it.
     """
     plan = request.plan()
+    visit.user = plan.user
     visit.mark("plan")
     if not visit.das2 or plan.solution.produces.kind == "das":
         visit.wanted = plan.solution.produces
@@ -75,6 +76,7 @@ def _described(plan: Plan, asked: Asked, media_type: str) -> Headers:
         ("Content-Type", kind),
         ("Content-Disposition", f'{"inline" if text else "attachment"}; filename="{name}"'),
         ("Vary", _vary(plan)),
+        ("X-Note", plan.note),
     )
 
 
@@ -86,7 +88,7 @@ def _vary(plan: Plan) -> str:
 def _dated(plan: Plan) -> Headers:
     """How old the data are, where that is known, and how long an answer may be kept."""
     solution = plan.solution
-    protected = bool(plan.request.source.definition.access.allow)
+    protected = plan.request.source.protected
     if solution.changed is None:
         return (("Cache-Control", _PROTECTED if protected else _ASK_AGAIN),)
     kept = _KEPT if _is_past(dict(solution.request)) else _ASK_AGAIN

@@ -24,7 +24,9 @@ def plan_answer(visit: Visit, source: Source, pairs: Pairs) -> Answer:
     forms = [value.lower() for name, value in pairs if name.lower() == "format" and value]
     how = _form(forms, visit.asked.headers.get("accept", ""))
     rest = tuple(pair for pair in pairs if pair[0].lower() != "format")
-    text = Request(source, rest).plan().explain(how)
+    plan = Request(source, rest, claim=visit.claim).plan()
+    visit.user = plan.user
+    text = plan.explain(how)
     visit.mark("plan")
     kind = JSON if how == "json" else TEXT
     headers = (("Content-Type", kind), ("Vary", "Accept"), ("Cache-Control", "no-cache"))

@@ -6,6 +6,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from dasflex_core.claims import Claim
+
 if TYPE_CHECKING:
     from dasflex_cgi.exchange import Asked
     from dasflex_core.errors import DasflexError
@@ -19,7 +21,8 @@ class Visit:
 
     `id` is the request's id, which a run replaces by its own. `wanted` is the stream type that the client expects, as
     far as that can be told, and `das2` whether it speaks the `das2` convention: both decide the form of a failure.
-    `source` is the id of the source that was asked, as the catalog writes it, and `error` what went wrong.
+    `source` is the id of the source that was asked, as the catalog writes it, and `error` what went wrong. `claim` is
+    who asks, not checked yet, and `user` who that turned out to be: blank where nobody has logged in.
     """
 
     def __init__(self, asked: Asked, identifier: str) -> None:
@@ -29,6 +32,8 @@ class Visit:
         self.das2 = False
         self.source = ""
         self.error: DasflexError | None = None
+        self.claim = Claim(asked.client, asked.headers.get("authorization", ""), asked.remote_user)
+        self.user = ""
         self.begun = time.time()
         self._clock = time.perf_counter()
         self._last = self._clock

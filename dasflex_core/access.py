@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NOBODY", "Decision", "Identity", "Rules", "Wish", "decide", "in_scope", "rules_of"]
 
-#: The parts of an age, each a number with one of these letters (`1y6m`), in the order of a date.
-_AGE: Final = re.compile(r"(?:(\d+)y)?(?:(\d+)m)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?", re.IGNORECASE)
+#: The parts of an age: years, months and days, each a number with the letter of its unit (`1y6m`).
+_AGE: Final = re.compile(r"(?:(\d{1,4})y)?(?:(\d{1,5})m)?(?:(\d{1,7})d)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,15 @@ NOBODY = Identity()
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """A span of the calendar: months, and seconds."""
+    """A span of the calendar: months, and then days."""
 
     months: int = 0
-    seconds: int = 0
+    days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of a source. `ages` and `widths` (seconds) are the most permissive first."""
+    """The rules of a source; `width` is the narrowest bin, in seconds, that everybody may have. `closed`: there are any."""
 
     users: frozenset[str] = field(default_factory=frozenset)
     groups: frozenset[str] = field(default_factory=frozenset)
@@ -85,6 +85,8 @@ class Decision:
 
 
 _OPEN: Final = Decision(granted=True)
+#: The first moment of the calendar, in nanoseconds since 1970, before which no data end.
+_BEGINNING: Final = -62_135_596_800_000_000_000
 
 
 def rules_of(allow: Iterable[str]) -> Rules:
@@ -120,7 +122,7 @@ def decide(rules: Rules, who: Identity, wish: Wish, now: Time, source: str = "")
     known = who.user and in_scope(source, who.scope)
     if known and (who.user in rules.users or not rules.groups.isdisjoint(who.groups)):
         return _OPEN
-    if wish.end is not None and any(wish.end.ns <= _before(now, each).ns for each in rules.ages):
+    if wish.end is not None and any(wish.end.ns <= _before(now, each) for each in rules.ages):
         return _OPEN
     if rules.width is None:
         return Decision(granted=False)
@@ -146,8 +148,8 @@ def _age(text: str) -> list[Age]:
     found = _AGE.fullmatch(text)
     if found is None:
         return []
-    years, months, weeks, days, hours = (int(part or 0) for part in found.groups())
-    age = Age(12 * years + months, ((7 * weeks + days) * 24 + hours) * 3_600)
+    years, months, days = (int(part or 0) for part in found.groups())
+    age = Age(12 * years + months, days)
     return [age] if age != Age() else []
 
 
@@ -156,15 +158,28 @@ def _width(text: str) -> list[float]:
     from dasflex_core.times import seconds
 
     try:
-        width = float(text) if text.replace(".", "", 1).isdigit() else seconds(text)
+        width = seconds(text)
     except ValueError:
         return []
     return [width] if 0 < width < float("inf") else []
 
 
-def _before(now: Time, age: Age) -> Time:
-    """The moment that lies an age before another: months of the calendar first, as people count them."""
-    from dasflex_core.times import Time, months_before
+def _before(now: Time, age: Age) -> int:
+    """The moment, in nanoseconds since 1970, that lies an age before another: months of the calendar first, as people count them.
 
-    moment = months_before(now, age.months) if age.months else now
-    return Time(moment.ns - age.seconds * 1_000_000_000)
+    A day that its month does not have is the last one of it. An age that is longer than the calendar opens nothing.
+    """
+    from calendar import monthrange
+    from datetime import UTC, datetime, timedelta
+
+    whole, rest = divmod(now.ns, 1_000_000_000)
+    moment = datetime.fromtimestamp(whole, UTC)
+    year, month = divmod(12 * moment.year + moment.month - 1 - age.months, 12)
+    if year < 1:
+        return _BEGINNING
+    moment = moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
+    try:
+        moment -= timedelta(days=age.days)
+    except OverflowError:
+        return _BEGINNING
+    return int(moment.timestamp()) * 1_000_000_000 + rest

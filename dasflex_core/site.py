@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dasflex_core.access import NOBODY, Identity
-from dasflex_core.errors import AccessError, QueryError
+from dasflex_core.claims import UNKNOWN, Claim
+from dasflex_core.errors import QueryError
 from dasflex_core.manifest import load_facts
 from dasflex_core.plan.binding import bind
 from dasflex_core.plan.graph import Limits
@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 __all__ = ["Request", "Site", "Source", "open_site"]
 
 
-def open_site(root: str | Path | None = None) -> Site:
+def open_site(root: str | Path | None = None, *, user: str = "") -> Site:
     """The site of a root directory (or of its `dasflex.conf`).
+
+    `user` is in whose name protected sources are asked: whoever may read the root is believed, since they could run its
+    readers themselves.
 
     Without an argument: the root that the environment variable `DASFLEX_CONFIG` names, else the per-user one, which is
     made with the examples if need be. Raises `ConfigError` for what cannot be read.
@@ -45,25 +48,27 @@ def open_site(root: str | Path | None = None) -> Site:
     named = root or os.environ.get("DASFLEX_CONFIG")
     if named:
         facts = load_facts(config_file(Path(named)))
-        return Site(facts.config, facts.registry, facts.external, facts.remarks)
+        return Site(facts.config, facts.registry, facts.external, facts.remarks, Claim(ticket_user=user))
     from dasflex_core.roots import ensure_user_root
 
     config = ensure_user_root()
     facts = load_facts(config.file)
-    return Site(config, facts.registry, facts.external, facts.remarks)
+    return Site(config, facts.registry, facts.external, facts.remarks, Claim(ticket_user=user))
 
 
 @dataclass(frozen=True)
 class Site:
     """One configured root, opened. It has sources; what it knows of them is read anew when asked.
 
-    `remarks` are what the administrator should know of the opening, beside those of the configuration.
+    `remarks` are what the administrator should know of the opening, beside those of the configuration. `claim` is who
+    asks where a request does not say it.
     """
 
     config: Config
     registry: Registry
     external: tuple[ExternalStage, ...] = ()
     remarks: tuple[str, ...] = ()
+    claim: Claim = UNKNOWN
 
     def __repr__(self) -> str:
         """What it is, in short: where its root lies."""
@@ -144,15 +149,12 @@ class Source:
         """The longer text."""
         return self.definition.summary
 
-    def check_access(self, identity: Identity = NOBODY) -> None:  # noqa: ARG002  who asks decides once there are rules
-        """Raises `AccessError` where whoever asks may not read the source."""
-        access = self.definition.access
-        if access.allow:
-            raise AccessError(
-                f"{self.id} is protected ({access.realm or 'no realm'}), and its rules are not enforced yet: nobody "
-                "may read it",
-                kind="access.denied",
-            )
+    @property
+    def protected(self) -> bool:
+        """Whether there are rules of who may read it, or what it is a view of."""
+        from dasflex_core.guarding import protected
+
+        return protected(self)
 
     @property
     def examples(self) -> tuple[Request, ...]:
@@ -194,11 +196,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a source. It does not change; `ask` makes a new one, and nothing runs before it is told to."""
+    """What is asked of a source. It does not change; `ask` makes a new one, and nothing runs before it is told to.
+
+    `claim` is who asks, as far as a front-end knows; None is whoever opened the site.
+    """
 
     source: Source
     pairs: tuple[tuple[str, str], ...] = ()
     convention: str = "flex"
+    claim: Claim | None = None
 
     def ask(self, **parameters: Value) -> Request:
         """This request with more parameters, or others in their place: `dft_length=800` is `dft.length=800`.
@@ -225,10 +231,13 @@ class Request:
         return self._plan(None)
 
     def _plan(self, goal: StreamType | None) -> Plan:
-        """The plan towards a type, if access is allowed."""
-        self.source.check_access()
-        site = self.source.site
-        solution = site.planner.solve(self.source.definition, self.pairs, convention=self.convention, goal=goal)
+        """The plan towards a type, if whoever asks may have it."""
+        source, site = self.source, self.source.site
+        if source.definition.access.allow or source.definition.viewed:
+            from dasflex_core.guarded import guarded_plan
+
+            return guarded_plan(self, site.claim if self.claim is None else self.claim, goal)
+        solution = site.planner.solve(source.definition, self.pairs, convention=self.convention, goal=goal)
         return Plan(self, solution)
 
     def read(self) -> Answer:

@@ -22,10 +22,15 @@ __all__ = ["Plan"]
 
 @dataclass(frozen=True)
 class Plan:
-    """The solved request: what would run, why, at what price; and the way to run it."""
+    """The solved request: what would run, why, at what price; and the way to run it.
+
+    `user` is who has logged in for it. `note` tells the client why the answer is not all that was asked.
+    """
 
     request: Request = field(repr=False)
     solution: Solution = field(repr=False)
+    user: str = ""
+    note: str = ""
 
     @property
     def seconds(self) -> float:
@@ -149,12 +154,17 @@ class Plan:
             records=str(config.requests),
             log=ReaderLog(config.requests, identifier),
             note=_noted,
-            remarks=solution.remarks if registry.convention(solution.convention).lenient else (),
+            remarks=self._remarks(),
             amend=self._facts() if amend else (),
             absence=absence,
             plain=plain,
             guardian=guardian,
         )
+
+    def _remarks(self) -> tuple[str, ...]:
+        """What the client is told in the stream itself."""
+        lenient = self.request.source.site.registry.convention(self.solution.convention).lenient
+        return (*(self.solution.remarks if lenient else ()), *((self.note,) if self.note else ()))
 
     def about(self, identifier: str) -> RequestRecord:
         """The record of a run with that id as far as it is known before. Notes which request the answer is of."""

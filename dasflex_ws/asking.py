@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from dasflex_core.claims import UNKNOWN, Claim
 from dasflex_core.errors import NotFoundError, shown
 from dasflex_core.plan.parameters import canonical_name
 from dasflex_core.queries import joined_lists, query_pairs
@@ -64,8 +65,8 @@ def asked_of(query: str) -> Asked:
     return Asked(kept, tickets[-1] if tickets else "")
 
 
-def request_of(source: Source, asked: Asked) -> Request:
-    """The request: a source that has a live reader, asked for no end, is followed for ever, from now if not before."""
+def request_of(source: Source, asked: Asked, claim: Claim = UNKNOWN) -> Request:
+    """The request of whoever asks: a source that has a live reader, asked for no end, is followed for ever, from now if not before."""
     pairs: Pairs = list(asked.pairs)
     if any(reader.live for reader in source.definition.readers):
         given = {canonical_name(name) for name, value in (*pairs, *_defaults(source)) if value.strip()}
@@ -75,7 +76,7 @@ def request_of(source: Source, asked: Asked) -> Request:
                 pairs.append((_BEGIN, "now"))
         elif _END in given and _BEGIN not in given and _is_forever(pairs):
             pairs.append((_BEGIN, "now"))
-    return Request(source, tuple(pairs))
+    return Request(source, tuple(pairs), claim=claim)
 
 
 def _defaults(source: Source) -> Iterable[tuple[str, str]]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
-from dasflex_core.access import Identity
+from dasflex_core.claims import Claim
 from dasflex_core.errors import BusyError, DasflexError
 from dasflex_core.logs import LogEntry
 from dasflex_core.run.records import new_request_id
@@ -155,8 +155,8 @@ class Connection:
         source = site[identifier]
         self._wanted = self._wanted or own_type(source.definition)
         user = check(site_key(site.config.runtime), asked.ticket, source.id, time.time()) if asked.ticket else ""
-        source.check_access(Identity(user, greeting.headers.get("authorization", ""), self._client))
-        plan = request_of(source, asked).plan()
+        claim = Claim(self._client, greeting.headers.get("authorization", ""), ticket_user=user)
+        plan = request_of(source, asked, claim).plan()
         plan.afford()
         return plan
 

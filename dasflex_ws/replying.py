@@ -20,7 +20,6 @@ __all__ = ["Reply", "plain", "refusal"]
 
 _TEXT: Final = "text/plain; charset=utf-8"
 #: Seconds after which a server that is busy may be asked again.
-_AGAIN: Final = "10"
 _REALM: Final = "das2 server"
 
 
@@ -71,7 +70,7 @@ def refusal(registry: Registry, error: DasflexError, wanted: StreamType | None, 
     if status == 401:
         headers.append(("WWW-Authenticate", f'Basic realm="{_REALM}"'))
     if isinstance(error, BusyError):
-        headers.append(("Retry-After", _AGAIN))
+        headers.append(("Retry-After", str(error.retry_after)))
     info = (telling_type(registry, wanted) if wanted is not None else None) or _newest(registry)
     if info is not None:
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from dasflex_core.errors import QueryError, did_you_mean, shown
 from dasflex_core.loading import load
@@ -46,9 +46,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Planner", "Solution"]
 
+#: Who may ask what: is given the request over the defaults, and the time; gives what is to be changed.
+Admit: TypeAlias = "Callable[[Mapping[str, str], Time], Mapping[str, str]]"
 #: Names of stages that cannot serve, each with the reason.
 Reasons = tuple[tuple[str, str], ...]
 _LONGEST_VERSION = 16
+
+
+def _as_asked(_request: Mapping[str, str], _now: Time) -> Mapping[str, str]:
+    """Where everybody may ask everything."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +139,12 @@ class Planner:
         convention: str = "flex",
         goal: StreamType | None = None,
         now: Time | None = None,
+        admit: Admit = _as_asked,
     ) -> Solution:
         """The cheapest plan for what a client asked of a source.
 
-        `pairs` are names and values as the convention spells them; `goal` overrides the type that they ask for. Raises
+        `pairs` are names and values as the convention spells them; `goal` overrides the type that they ask for. `admit`
+        is asked before anything is planned: it raises, or gives what stands in the place of what was asked. Raises
         `QueryError` for what cannot be, with what would be legal, and `ConfigError` for a broken definition.
         """
         how = self.registry.convention(convention)
@@ -144,8 +153,11 @@ class Planner:
         asked = canonical_pairs(pairs)
         check_range(asked)
         bound = self.bound(definition, asked)
-        request = _resolved({**self._fitting(dict(bound.defaults), asked), **asked}, now or parse_time("now"))
+        now = now or parse_time("now")
+        request = _resolved({**self._fitting(dict(bound.defaults), asked), **asked}, now)
         check_range(request)
+        changes = admit(request, now)
+        asked, request = {**asked, **changes}, {**request, **changes}
         goals = [goal] if goal else self._goals(request, bound, _goal(how, bound))
         whole = self._task(bound, request, frozenset(asked), goals[0])
         task, declined = self._admitted(whole, definition)
