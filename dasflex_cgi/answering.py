@@ -19,6 +19,7 @@ from dasflex_cgi.moving import moved_answer
 from dasflex_cgi.runs import Runs
 from dasflex_cgi.static import serve
 from dasflex_cgi.visit import Visit
+from dasflex_core.claims import user_of_proxy
 from dasflex_core.errors import DasflexError, NotFoundError, QueryError, shown
 from dasflex_core.logs import RequestLog
 from dasflex_core.queries import joined_lists, query_pairs
@@ -56,7 +57,8 @@ class Front:
 
     def answer(self, asked: Asked) -> Answer:
         """The answer to a request. Raises nothing: what fails is an answer, too."""
-        visit = Visit(asked, new_request_id())
+        remote_user = asked.remote_user or user_of_proxy(asked.peer, asked.headers, self.site.config)
+        visit = Visit(asked, new_request_id(), remote_user)
         try:
             answer = self._routed(visit)
         except DasflexError as error:

@@ -90,6 +90,8 @@ def asked_of(environ: WSGIEnvironment) -> Asked:
         base=web.root_path.rstrip("/"),
         headers={name.lower(): value for name, value in web.headers.items()},
         client=_client(environ),
+        peer=str(environ.get("REMOTE_ADDR", "")),
+        remote_user=_decoded(str(environ.get("REMOTE_USER", ""))),
         gone=gone if callable(gone) else None,
     )
 

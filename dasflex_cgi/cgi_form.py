@@ -84,6 +84,8 @@ def asked_from(variables: Mapping[str, str], gone: Callable[[], bool] | None = N
         base=_text(get("SCRIPT_NAME", "")).rstrip("/"),
         headers=headers,
         client=_client(variables),
+        peer=_latin1(get("REMOTE_ADDR", "")),
+        remote_user=_text(get("REMOTE_USER", "")),
         gone=gone,
     )
 

@@ -101,8 +101,9 @@ class Asked:
 
     `path` is decoded, begins with `/` and is relative to where the server is mounted, which is `base` (without a slash
     at its end; blank at the top). `query` is as it was sent. `origin` is `http://host[:port]` as the client wrote it.
-    `headers` have names in lower case. `client` is the address of whoever asks, `remote_user` who they are by the
-    word of a web server that is believed, and `gone` tells whether they have left, where that can be known.
+    `headers` have names in lower case. `client` is the address of whoever asks, `peer` that of the other end of the
+    connection. `remote_user` is who has logged in at the web server that we are a part of, and `gone` tells whether the
+    client has left, where that can be known.
     """
 
     method: str
@@ -112,6 +113,7 @@ class Asked:
     base: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     client: str = ""
+    peer: str = ""
     remote_user: str = field(default="", repr=False)
     gone: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dasflex_cgi.exchange import TEXT, Answer
-from dasflex_core.errors import AccessError, BusyError
-from dasflex_core.statuses import public_text, status_of
+from dasflex_core.errors import BusyError
+from dasflex_core.statuses import public_text, realm_of, status_of
 from dasflex_core.telling import telling_type, told
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ __all__ = ["NOT_DATA", "failure"]
 
 #: Headers of what is no data, and true of this moment only.
 NOT_DATA: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
-_REALM: Final = "das2 server"
-#: das2C reads no shorter one.
-_SHORTEST_REALM: Final = 4
 
 
 def failure(site: Site, visit: Visit, error: DasflexError, note: Callable[[str], None]) -> Answer:
@@ -50,15 +47,8 @@ def failure(site: Site, visit: Visit, error: DasflexError, note: Callable[[str],
 def _extra(status: int, error: DasflexError) -> tuple[tuple[str, str], ...]:
     """What a failure asks for: where to log in, and when to come again."""
     if status == 401:
-        return (("WWW-Authenticate", f'Basic realm="{_realm(error)}"'),)
+        return (("WWW-Authenticate", f'Basic realm="{realm_of(error)}"'),)
     return (("Retry-After", str(error.retry_after)),) if isinstance(error, BusyError) else ()
-
-
-def _realm(error: DasflexError) -> str:
-    """What one logs in to, without what would end the quoted text (the das2 clients, log-in)."""
-    named = error.realm if isinstance(error, AccessError) else ""
-    plain = "".join(char for char in named if " " <= char <= "~" and char not in '"\\').strip()
-    return plain if len(plain) >= _SHORTEST_REALM else f"{_REALM} {plain}".rstrip()
 
 
 def _shown(site: Site, visit: Visit, error: DasflexError, note: Callable[[str], None]) -> Answer | None:

@@ -25,14 +25,14 @@ class Visit:
     who asks, not checked yet, and `user` who that turned out to be: blank where nobody has logged in.
     """
 
-    def __init__(self, asked: Asked, identifier: str) -> None:
+    def __init__(self, asked: Asked, identifier: str, remote_user: str = "") -> None:
         self.asked = asked
         self.id = identifier
         self.wanted: StreamType | None = None
         self.das2 = False
         self.source = ""
         self.error: DasflexError | None = None
-        self.claim = Claim(asked.client, asked.headers.get("authorization", ""), asked.remote_user)
+        self.claim = Claim(asked.client, asked.headers.get("authorization", ""), remote_user)
         self.user = ""
         self.begun = time.time()
         self._clock = time.perf_counter()

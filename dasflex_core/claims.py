@@ -5,9 +5,16 @@ from __future__ import annotations
 
 from dataclasses import field
 
+from typing import TYPE_CHECKING
+
 from dasflex_core.values import dataclass
 
-__all__ = ["UNKNOWN", "Claim"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dasflex_core.config import Config
+
+__all__ = ["UNKNOWN", "Claim", "user_of_proxy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +33,22 @@ class Claim:
 
 
 UNKNOWN = Claim()
+
+
+def user_of_proxy(peer: str, headers: Mapping[str, str], config: Config) -> str:
+    """The user that a web server in front names in a header; blank where `peer`, who sent it, is not to be believed.
+
+    `peer` is the address at the other end of the connection, whatever it says of others. Names of headers are in lower
+    case.
+    """
+    if not config.remote_user_proxies or not peer:
+        return ""
+    from ipaddress import ip_address
+
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return ""
+    plain = getattr(address, "ipv4_mapped", None) or address
+    believed = any(plain in each for each in config.remote_user_proxies if each.version == plain.version)
+    return headers.get(config.remote_user_header.lower(), "").strip() if believed else ""

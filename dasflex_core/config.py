@@ -116,6 +116,10 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         USER_PASSWD=ConfigKey("The file of users and hashed passwords", "etc/passwd", "path"),
         USER_GROUP=ConfigKey("The file of groups", "etc/group", "path"),
         ALLOW_TEST_FROM=ConfigKey("Address ranges that are never asked for a password", "", "networks"),
+        REMOTE_USER_PROXIES=ConfigKey(
+            "Addresses of web servers in front that log users in, and whose word is believed", "", "networks"
+        ),
+        REMOTE_USER_HEADER=ConfigKey("The header in which they name the user", "X-Remote-User"),
         ENABLE_VERIFIER=ConfigKey("The page that verifies streams", "true", "flag"),
         ALLOW_VALIDATE_FROM=ConfigKey("Address ranges that may use it", "127.0.0.0/8 ::1", "networks"),
     ),
@@ -214,6 +218,8 @@ class Config:
     user_passwd: Path
     user_group: Path
     allow_test_from: tuple[Network, ...]
+    remote_user_proxies: tuple[Network, ...]
+    remote_user_header: str
     enable_verifier: bool
     allow_validate_from: tuple[Network, ...]
     log_path: Path

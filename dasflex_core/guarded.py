@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import QueryError
@@ -35,13 +36,13 @@ def guarded_plan(request: Request, claim: Claim, goal: StreamType | None) -> Pla
 
     planner, definition = request.source.site.planner, request.source.definition
     try:
-        solution = planner.solve(
-            definition, request.pairs, convention=request.convention, goal=goal, admit=admit
-        )
+        solution = planner.solve(definition, request.pairs, convention=request.convention, goal=goal, admit=admit)
     except QueryError as error:
         if given and given[0].changes:  # there is no plan with wider bins
             raise guard.refusal() from error
         raise
     leave = given[0]
     leave.check(solution, guard.refusal())
+    if leave.note:
+        solution = replace(solution, remarks=(leave.note, *solution.remarks))
     return Plan(request, solution, leave.user, leave.note)

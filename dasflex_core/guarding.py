@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 from dasflex_core.access import NOBODY, Wish, decide, rules_of
 from dasflex_core.errors import AccessError
+from dasflex_core.plan.binding import view_chain
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from dasflex_core.access import Identity
     from dasflex_core.catalog.model import Definition
     from dasflex_core.claims import Claim
     from dasflex_core.site import Site, Source
-    from dasflex_core.solved import Solution
+    from dasflex_core.plan.planner import Solution
     from dasflex_core.times import Time
 
 __all__ = ["Guard", "Leave", "is_trusted", "protected"]
@@ -63,7 +64,7 @@ class Guard:
         `access.denied` for a user who may not; and what an authenticator raises.
         """
         site = self.source.site
-        closed = [each for each in chain(self.source.definition, site) if each.access.allow]
+        closed = self._closed
         if not closed or is_trusted(self.claim, site):
             return Leave()
         who = self.identity()
@@ -104,12 +105,15 @@ class Guard:
     def realm(self) -> str:
         """What one would log in to."""
         site = self.source.site
-        return next((each.access.realm for each in chain(self.source.definition, site) if each.access.realm), "")
+        return next(
+            (each.access.realm for each in view_chain(self.source.definition, site.catalog.find) if each.access.realm),
+            "",
+        )
 
     def _open(self) -> str:
         """What of the source is open to everybody, as the end of a sentence."""
         said = {"age": "data older than {}", "bin": "averages of {} or more"}
-        rules = (rule.partition(":") for rule in self.source.definition.access.allow)
+        rules = (rule.partition(":") for each in self._closed[:1] for rule in each.access.allow)
         found = [said[kind].format(text) for kind, _, text in rules if kind in said]
         return f"; {' and '.join(found)} are open to everybody" if found else ""
 
@@ -118,25 +122,9 @@ class Guard:
         return "your rules do not allow more" if who.user else f"log in ({self.realm or 'no realm'}) for more"
 
 
-def chain(definition: Definition, site: Site) -> Iterator[Definition]:
-    """A definition, and what it views, to the last. One that is not there is no source of data, either."""
-    from dasflex_core.errors import NotFoundError
-
-    seen: set[str] = set()
-    while definition.id.lower() not in seen:
-        seen.add(definition.id.lower())
-        yield definition
-        if not definition.viewed:
-            return
-        try:
-            definition = site.catalog.find(definition.viewed)
-        except NotFoundError:
-            return
-
-
 def protected(source: Source) -> bool:
     """Whether a source has rules of access, or shows one that has."""
-    return any(each.access.allow for each in chain(source.definition, source.site))
+    return any(each.access.allow for each in view_chain(source.definition, source.site.catalog.find))
 
 
 def is_trusted(claim: Claim, site: Site) -> bool:

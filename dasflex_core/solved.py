@@ -143,7 +143,6 @@ class Plan:
         from dasflex_core.run import PumpSettings, ReaderLog
 
         registry, config = self.request.source.site.registry, self.request.source.site.config
-        solution = self.solution
         return PumpSettings(
             framer=registry.framer,
             info=registry.stream_type,
@@ -164,7 +163,7 @@ class Plan:
     def _remarks(self) -> tuple[str, ...]:
         """What the client is told in the stream itself."""
         lenient = self.request.source.site.registry.convention(self.solution.convention).lenient
-        return (*(self.solution.remarks if lenient else ()), *((self.note,) if self.note else ()))
+        return self.solution.remarks if lenient else tuple(filter(None, (self.note,)))
 
     def about(self, identifier: str) -> RequestRecord:
         """The record of a run with that id as far as it is known before. Notes which request the answer is of."""

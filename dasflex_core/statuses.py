@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
     from dasflex_core.errors import DasflexError
 
-__all__ = ["STATUSES", "public_text", "status_of"]
+__all__ = ["STATUSES", "public_text", "realm_of", "status_of"]
+
+#: What one logs in to where nothing has a name; das2C reads no name of fewer than four characters.
+_REALM: Final = "das2 server"
+_SHORTEST_REALM: Final = 4
 
 #: The status of each kind of error, or of a whole family of kinds.
 STATUSES: Final[Mapping[str, int]] = {
@@ -43,3 +47,10 @@ def public_text(error: DasflexError) -> str:
     if error.kind.partition(".")[0] in ("config", "error"):
         return "The server is not set up for this request; its administrator can find out why from its log"
     return " ".join(error.message.encode("utf-8", "replace").decode().split())
+
+
+def realm_of(error: DasflexError) -> str:
+    """What one logs in to, without what would end a quoted text, or is not read by the das2 clients."""
+    named = getattr(error, "realm", "")
+    plain = "".join(char for char in named if " " <= char <= "~" and char not in '"\\').strip()
+    return plain if len(plain) >= _SHORTEST_REALM else f"{_REALM} {plain}".rstrip()

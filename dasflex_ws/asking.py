@@ -66,7 +66,10 @@ def asked_of(query: str) -> Asked:
 
 
 def request_of(source: Source, asked: Asked, claim: Claim = UNKNOWN) -> Request:
-    """The request of whoever asks: a source that has a live reader, asked for no end, is followed for ever, from now if not before."""
+    """The request of whoever asks.
+
+    A source that has a live reader, asked for no end, is followed for ever, from now if not before.
+    """
     pairs: Pairs = list(asked.pairs)
     if any(reader.live for reader in source.definition.readers):
         given = {canonical_name(name) for name, value in (*pairs, *_defaults(source)) if value.strip()}

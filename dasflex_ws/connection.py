@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
-from dasflex_core.claims import Claim
+from dasflex_core.claims import Claim, user_of_proxy
 from dasflex_core.errors import BusyError, DasflexError
 from dasflex_core.logs import LogEntry
 from dasflex_core.run.records import new_request_id
@@ -155,7 +155,8 @@ class Connection:
         source = site[identifier]
         self._wanted = self._wanted or own_type(source.definition)
         user = check(site_key(site.config.runtime), asked.ticket, source.id, time.time()) if asked.ticket else ""
-        claim = Claim(self._client, greeting.headers.get("authorization", ""), ticket_user=user)
+        named = user_of_proxy(self._peer, greeting.headers, site.config)
+        claim = Claim(self._client, greeting.headers.get("authorization", ""), named, user)
         plan = request_of(source, asked, claim).plan()
         plan.afford()
         return plan

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import BusyError, DasflexError
-from dasflex_core.statuses import public_text, status_of
+from dasflex_core.statuses import public_text, realm_of, status_of
 from dasflex_core.telling import telling_type, told
 from dasflex_core.values import dataclass
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["Reply", "plain", "refusal"]
 
 _TEXT: Final = "text/plain; charset=utf-8"
-#: Seconds after which a server that is busy may be asked again.
-_REALM: Final = "das2 server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def refusal(registry: Registry, error: DasflexError, wanted: StreamType | None, 
     status, text = status_of(error), public_text(error)
     headers = [("X-Request-Id", request)]
     if status == 401:
-        headers.append(("WWW-Authenticate", f'Basic realm="{_REALM}"'))
+        headers.append(("WWW-Authenticate", f'Basic realm="{realm_of(error)}"'))
     if isinstance(error, BusyError):
         headers.append(("Retry-After", str(error.retry_after)))
     info = (telling_type(registry, wanted) if wanted is not None else None) or _newest(registry)

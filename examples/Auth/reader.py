@@ -15,7 +15,7 @@ ORIGIN = datetime(1, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 STREAM = """<stream version="2.2">
-  <properties title="Random numbers for members of a group" Datum:xTagWidth="120 s" xLabel="Time (UTC)" />
+  <properties title="Random numbers for one user" Datum:xTagWidth="120 s" xLabel="Time (UTC)" />
 </stream>
 """
 PACKET = """<packet>
