@@ -51,7 +51,7 @@ class Age:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of a source; `width` is the narrowest bin, in seconds, that everybody may have. `closed`: there are any."""
+    """The rules of a source; `width` is the narrowest bin, in seconds, for everybody. `closed`: there are rules."""
 
     users: frozenset[str] = field(default_factory=frozenset)
     groups: frozenset[str] = field(default_factory=frozenset)
@@ -75,8 +75,8 @@ class Wish:
 class Decision:
     """Whether a request may be answered.
 
-    A request that is `granted` for its bins only says their width in `width`: whoever plans sees to it that the bins are
-    made. Where it is not granted as it is, and would be with wider bins, `instead` is their width.
+    A request that is `granted` for its bins only has their width in `width`: whoever plans sees to it that the bins
+    are made. Where it is not granted as it is, and would be with wider bins, `instead` is their width.
     """
 
     granted: bool
@@ -85,8 +85,8 @@ class Decision:
 
 
 _OPEN: Final = Decision(granted=True)
-#: The first moment of the calendar, in nanoseconds since 1970, before which no data end.
-_BEGINNING: Final = -62_135_596_800_000_000_000
+#: What lies before the calendar, in nanoseconds since 1970: no data end there.
+_NEVER: Final = -62_135_596_800_000_000_001
 
 
 def rules_of(allow: Iterable[str]) -> Rules:
@@ -122,7 +122,7 @@ def decide(rules: Rules, who: Identity, wish: Wish, now: Time, source: str = "")
     known = who.user and in_scope(source, who.scope)
     if known and (who.user in rules.users or not rules.groups.isdisjoint(who.groups)):
         return _OPEN
-    if wish.end is not None and any(wish.end.ns <= _before(now, each) for each in rules.ages):
+    if wish.end is not None and any((wish.end.ns, wish.end.leap) <= (_before(now, each), 0) for each in rules.ages):
         return _OPEN
     if rules.width is None:
         return Decision(granted=False)
@@ -165,7 +165,7 @@ def _width(text: str) -> list[float]:
 
 
 def _before(now: Time, age: Age) -> int:
-    """The moment, in nanoseconds since 1970, that lies an age before another: months of the calendar first, as people count them.
+    """The moment, in nanoseconds since 1970, that lies an age before another: months first, as people count them.
 
     A day that its month does not have is the last one of it. An age that is longer than the calendar opens nothing.
     """
@@ -176,10 +176,10 @@ def _before(now: Time, age: Age) -> int:
     moment = datetime.fromtimestamp(whole, UTC)
     year, month = divmod(12 * moment.year + moment.month - 1 - age.months, 12)
     if year < 1:
-        return _BEGINNING
+        return _NEVER
     moment = moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
     try:
         moment -= timedelta(days=age.days)
     except OverflowError:
-        return _BEGINNING
+        return _NEVER
     return int(moment.timestamp()) * 1_000_000_000 + rest

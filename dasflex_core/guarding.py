@@ -104,11 +104,13 @@ class Guard:
     @property
     def realm(self) -> str:
         """What one would log in to."""
-        site = self.source.site
-        return next(
-            (each.access.realm for each in view_chain(self.source.definition, site.catalog.find) if each.access.realm),
-            "",
-        )
+        return next((each.access.realm for each in self._closed if each.access.realm), "")
+
+    @property
+    def _closed(self) -> list[Definition]:
+        """The source, and what it is a view of, as far as these have rules."""
+        shown = view_chain(self.source.definition, self.source.site.catalog.find)
+        return [each for each in shown if each.access.allow]
 
     def _open(self) -> str:
         """What of the source is open to everybody, as the end of a sentence."""
