@@ -7,16 +7,19 @@ request, so that it imports late, and only the standard library and the core.
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Final
 
 from dasflex_cgi import about, das2_views, identity
 from dasflex_cgi.accounting import Accounted, entry_of
+from dasflex_cgi.bounds import megabytes, too_large
 from dasflex_cgi.compressing import coding, compressible, encoded
 from dasflex_cgi.delivering import deliver
 from dasflex_cgi.exchange import TEXT, Answer
 from dasflex_cgi.failures import NOT_DATA, failure
 from dasflex_cgi.moving import moved_answer
 from dasflex_cgi.runs import Runs
+from dasflex_cgi.shielding import METHODS, OF_ALL, OF_PAGES, VERIFIER_METHODS, preflight
 from dasflex_cgi.static import serve
 from dasflex_cgi.visit import Visit
 from dasflex_core.claims import user_of_proxy
@@ -37,13 +40,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Front"]
 
-_ALLOWED: Final = "GET, HEAD, OPTIONS"
 #: The paths where das2 clients have a server: ours, and those written into programs of others.
 _DAS2_PATHS: Final = ("/", "/das/server", "/das/das2server")
+#: Streams that are verified at once, since nothing else here takes its time in this process.
+_VERIFIED_AT_ONCE: Final = 4
 #: What das2C reads of headers, less what servers add to ours (the das2 clients, HTTP).
 _LONGEST_HEAD: Final = 1_700
 #: What is left out of headers that would be longer, the least important first.
-_SPARE: Final = ("Server-Timing", "Content-Disposition", "Vary", "ETag", "Last-Modified")
+_SPARE: Final = (
+    "Server-Timing", "Access-Control-Expose-Headers", "Content-Disposition", "Vary", "ETag", "Last-Modified"
+)  # fmt: skip
 
 
 class Front:
@@ -53,6 +59,7 @@ class Front:
         self.site = site
         self._note = note
         self._runs = Runs()
+        self._verifying = BoundedSemaphore(_VERIFIED_AT_ONCE)
         self._log = RequestLog(site.config.log_path, note)
 
     def answer(self, asked: Asked) -> Answer:
@@ -79,9 +86,10 @@ class Front:
     def _routed(self, visit: Visit) -> Answer:
         """The answer of whoever is responsible for a path."""
         asked = visit.asked
-        if asked.method not in ("GET", "HEAD"):
-            return _of_method(asked.method)
         path = _folded_slashes(asked.path)
+        refused = _refused(self.site, asked, path)
+        if refused is not None:
+            return refused
         lower = path.lower()
         if (lower.rstrip("/") or "/") in _DAS2_PATHS:
             return self._front(visit)
@@ -109,6 +117,10 @@ class Front:
                 return Answer(library.status, library.headers, library)
         if path in answers:
             return answers[path]()
+        if path == "/verify" and site.config.enable_verifier:
+            from dasflex_cgi.verify_view import verify
+
+            return verify(site, visit, self._runs, self._verifying)
         raise NotFoundError(f"There is nothing at {shown(visit.asked.path)}; the sources are listed at /source/")
 
     def said(self, asked: Asked) -> dict[str, Callable[[], Answer]]:
@@ -225,8 +237,8 @@ class Front:
 
     def _finished(self, visit: Visit, answer: Answer) -> Answer:
         """The answer with the headers that all have, compressed where it is short and that was asked for."""
-        answer = _compressed(visit.asked, answer).with_headers(
-            Access_Control_Allow_Origin="*", X_Request_Id=visit.id, Server_Timing=visit.timing
+        answer = _shielded(_compressed(visit.asked, answer)).with_headers(
+            X_Request_Id=visit.id, Server_Timing=visit.timing
         )
         return Answer(answer.status, _safe(answer.headers), self._accounted(visit, answer))
 
@@ -272,19 +284,35 @@ def _read(query: str) -> tuple[Pairs, QueryError | None]:
         return [], error
 
 
-def _of_method(method: str) -> Answer:
-    """The answer to a method other than GET and HEAD: what may be asked, and by pages of other sites, too."""
+def _refused(site: Site, asked: Asked, path: str) -> Answer | None:
+    """The answer to a request that is too large, or of a method that its path does not take; None for any other."""
+    most = megabytes(site.config.limit_verify_megabytes)
+    wrong = too_large(len(asked.path) + len(asked.query), asked.headers, most)
+    if wrong is not None:
+        return Answer(wrong[0], (("Content-Type", TEXT), *NOT_DATA), f"{wrong[1]}\n".encode())
+    verifies = path.lower() == "/verify" and site.config.enable_verifier
+    if asked.method in ("GET", "HEAD") or (verifies and asked.method == "POST"):
+        return None
+    return _of_method(asked.method, VERIFIER_METHODS if verifies else METHODS)
+
+
+def _of_method(method: str, methods: str) -> Answer:
+    """The answer to a method other than these."""
     if method == "OPTIONS":
-        allowed = (
-            ("Allow", _ALLOWED),
-            ("Access-Control-Allow-Methods", _ALLOWED),
-            ("Access-Control-Allow-Headers", "Authorization, If-None-Match, If-Modified-Since"),
-            ("Access-Control-Max-Age", "86400"),
-            ("Content-Type", TEXT),
-        )
-        return Answer(200, allowed)
-    headers = (("Allow", _ALLOWED), ("Content-Type", TEXT), *NOT_DATA)
-    return Answer(405, headers, b"Only GET, HEAD and OPTIONS are answered here\n")
+        return Answer(200, (*preflight(methods), ("Content-Type", TEXT)))
+    headers = (("Allow", methods), ("Content-Type", TEXT), *NOT_DATA)
+    head, _, last = methods.rpartition(", ")
+    return Answer(405, headers, f"Only {head} and {last} are answered here\n".encode())
+
+
+def _shielded(answer: Answer) -> Answer:
+    """An answer with what browsers are told: all of them, and what is a page more."""
+    more = dict(OF_ALL)
+    if any(name == "Content-Type" and value.startswith("text/html") for name, value in answer.headers):
+        more |= dict(OF_PAGES)
+    return Answer(
+        answer.status, (*(pair for pair in answer.headers if pair[0] not in more), *more.items()), answer.body
+    )
 
 
 def _folded_slashes(path: str) -> str:

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request as WebRequest
 from werkzeug.wrappers import Response
 
 from dasflex_cgi.answering import Front
-from dasflex_cgi.exchange import TEXT, Asked, is_host
+from dasflex_cgi.exchange import PEER, TEXT, Asked, is_host
 from dasflex_core.errors import ConfigError, DasflexError
 from dasflex_core.loading import load
 from dasflex_core.site import open_site
@@ -90,9 +90,10 @@ def asked_of(environ: WSGIEnvironment) -> Asked:
         base=web.root_path.rstrip("/"),
         headers={name.lower(): value for name, value in web.headers.items()},
         client=_client(environ),
-        peer=str(environ.get("REMOTE_ADDR", "")),
+        peer=str(environ.get(PEER, environ.get("REMOTE_ADDR", ""))),
         remote_user=_decoded(str(environ.get("REMOTE_USER", ""))),
         gone=gone if callable(gone) else None,
+        read=web.stream.read if web.method == "POST" and web.content_length is not None else None,
     )
 
 

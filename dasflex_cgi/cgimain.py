@@ -79,7 +79,7 @@ def answer(variables: Mapping[str, str], output: Output) -> int:
             _send(served, output)
             return 0
         socket = os.path.join(root, "run", "dasflex.sock")
-        if os.path.exists(socket):
+        if os.path.exists(socket) and variables.get("REQUEST_METHOD") != "POST":  # a body is read by this process alone
             from dasflex_cgi.handover import hand_over
 
             if hand_over(socket, variables, output.write):

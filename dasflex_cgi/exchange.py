@@ -15,12 +15,14 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["HTML", "JSON", "TEXT", "Answer", "Asked", "Body", "Wrapped", "is_host"]
+__all__ = ["HTML", "JSON", "PEER", "TEXT", "Answer", "Asked", "Body", "Wrapped", "is_host"]
 
 #: Media types of what we write ourselves.
 TEXT: Final = "text/plain; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 JSON: Final = "application/json"
+#: Where a server notes the other end of the connection, if it puts somebody else in its place (WSGI).
+PEER: Final = "dasflex.peer"
 
 #: What the labels of a host's name may be made of; names with `_` are in use.
 _LABEL: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
@@ -116,6 +118,7 @@ class Asked:
     peer: str = ""
     remote_user: str = field(default="", repr=False)
     gone: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
+    read: Callable[[int], bytes] | None = field(default=None, compare=False, repr=False)
 
     @property
     def browser(self) -> bool:

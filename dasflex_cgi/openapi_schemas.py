@@ -88,6 +88,31 @@ SCHEMAS: Final[dict[str, Node]] = {
         answer=_TEXT,
         plan=_TEXT,
     ),
+    "StreamReport": _object(
+        "The verdict on a stream",
+        verdict={"type": "string", "enum": ["ok", "deviation", "fault"]},
+        form=_TEXT,
+        size=_COUNT,
+        headers={
+            "type": "array",
+            "items": _object(
+                "A header of the stream", packet=_TEXT, offset=_COUNT, root=_TEXT, name=_TEXT, verdict=_TEXT
+            ),
+        },
+        findings={
+            "type": "array",
+            "items": _object(
+                "Something that is wrong",
+                verdict=_TEXT,
+                rule=_TEXT,
+                place=_TEXT,
+                message=_TEXT,
+                text=_TEXT,
+                count=_COUNT,
+            ),
+        },
+        left_out=_COUNT,
+    ),
     "Node": {
         "description": "A node of the federated catalog",
         "type": "object",

@@ -71,6 +71,7 @@ def _pages() -> Node:
     return {
         "/search": _get("pages", "Search for sources", _said("A page", _PAGE), _failed("500"), params=[words]),
         "/peers": _get("pages", "Other servers", _said("A page", _PAGE)),
+        "/verify": _verify(),
         "/source/": _get("pages", "The directories and sources at the top", _said("A page", _PAGE), _failed("500")),
         "/source/{directory}/": _get(
             "pages",
@@ -81,6 +82,25 @@ def _pages() -> Node:
         ),
         "/source/{id}.html": _get("pages", "A source", _said("A page", _PAGE), moved, params=[_in_path("id", _ID)]),
     }
+
+
+def _verify() -> Node:
+    """The verifier of streams: of a source by GET, and of what is sent by POST. It changes nothing."""
+    named = _query("source", _string())
+    verdict = {"200": {"description": "A page with the form, or the verdict on the stream", "content": {
+        **{kind: {"schema": _string()} for kind in (*_PAGE, *_TEXT)}, _JSON[0]: {"schema": _schema("StreamReport")},
+    }}}  # fmt: skip
+    anything = {"description": "Another failure of the source", "content": {kind: {} for kind in (*_TEXT, *_PAGE)}}
+    item = _get("pages", "Verify a source of this server; without one, the form", verdict, params=[named])
+    item["get"]["responses"]["default"] = anything
+    sent = {"required": True, "content": {
+        "application/octet-stream": {"schema": _string()},
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"stream": _string(format="binary")}, "required": ["stream"]}
+        },
+    }}  # fmt: skip
+    posted = {"tags": ["pages"], "summary": "Verify the stream that is sent", "requestBody": sent}
+    return {**item, "post": {**posted, "responses": {**verdict, "default": anything}}}
 
 
 def _sources(registry: Registry) -> Node:

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from dasflex_core.config import Config
     from dasflex_core.queries import Pairs
     from dasflex_core.site import Site
+    from dasflex_core.verdicts import StreamReport
 
-__all__ = ["directory", "error", "front", "peers", "search", "source"]
+__all__ = ["directory", "error", "front", "peers", "search", "source", "verifier"]
 
 _HEADERS: Final = (
     ("Content-Type", HTML),
@@ -54,6 +55,8 @@ _POLICY: Final = (
 _NO_HTML: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 #: How many sources the introduction lists; of more it lists the uppermost directories.
 _SHORT: Final = 60
+#: How many headers and findings of a stream are shown.
+_MOST_VERDICTS: Final = 100
 #: How many sources a page of search lists.
 _MOST_FOUND: Final = 200
 
@@ -150,6 +153,23 @@ def source(site: Site, asked: Asked, identifier: str) -> Answer:
     live = live_view(found, asked)
     sockets = socket_sources(asked, site.config) if live else ""
     return _page("source.html", site, asked, sockets, title=found.title, about=about, live=live, trail=trail)
+
+
+def verifier(site: Site, asked: Asked, report: StreamReport | None, named: str, most: float) -> Answer:
+    """The form of the verifier, with the report on a stream (of a source, where one is `named`) if there is one."""
+    listed = (report.headers, report.findings) if report else ()
+    left_out = (report.left_out if report else 0) + sum(max(0, len(each) - _MOST_VERDICTS) for each in listed)
+    return _page(
+        "verify.html",
+        site,
+        asked,
+        title="Verify a stream",
+        report=report,
+        named=named,
+        most=f"{most:g}",
+        shown=_MOST_VERDICTS,
+        left_out=left_out,
+    )
 
 
 def error(site: Site, asked: Asked, status: int, text: str, request_id: str) -> Answer:

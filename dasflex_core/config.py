@@ -109,6 +109,9 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         LIMIT_READER_CPU=ConfigKey("The most seconds of CPU time of a reader", "", "amount"),
         LIMIT_READER_OUTPUT=ConfigKey("The most gigabytes that a reader may write", "", "amount"),
         LIMIT_READER_MEMORY=ConfigKey("The most gigabytes of memory of a reader and its children", "", "amount"),
+        LIMIT_VERIFY_MEGABYTES=ConfigKey(
+            "The most megabytes of a stream that is given to the verifier", "16", "amount"
+        ),
         PREFER_STAGES=ConfigKey("Stages that win where the price is the same, the most preferred first"),
     ),
     **_chapter(
@@ -214,6 +217,7 @@ class Config:
     limit_reader_cpu: float
     limit_reader_output: float
     limit_reader_memory: float
+    limit_verify_megabytes: float
     prefer_stages: str
     user_passwd: Path
     user_group: Path

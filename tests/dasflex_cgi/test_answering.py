@@ -115,7 +115,7 @@ class TestPaths:
             "/source/\ud800/flex",
             "/log/requests",
             "/source/examples/random/internal.json",
-            "/source/" + "a/" * 30_000,
+            "/source/" + "a/" * 3_000,
             "/.git/config",
         ],
     )
@@ -303,7 +303,7 @@ class TestHostileRequests:
 
     @pytest.mark.parametrize(
         "query",
-        ["a=%zz", "a=%", "a=%e9", "&".join(f"a{number}=1" for number in range(1000)), "x" * 65536 + "=%ff"],
+        ["a=%zz", "a=%", "a=%e9", "&".join(f"a{number}=1" for number in range(1000)), "x" * 6_000 + "=%ff"],
     )
     def test_a_query_that_cannot_be_read_is_400(self, any_front, query):
         for target in (f"/source/examples/random/flex?{query}", f"/?server=dataset&{query}", f"/?{query}"):
