@@ -7,11 +7,13 @@ It was chosen by measurement; the figures are in the guide on running the server
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote_from_bytes
 
+from dasflex_cgi.exchange import PEER
 from dasflex_cgi.websocket import asks_for_websocket, may_ask
 from dasflex_core.errors import DasflexError
 
@@ -28,8 +30,14 @@ __all__ = ["HttpServer", "Unread"]
 _WAITING: Final = 1 << 19
 #: A buffer above this size would be written to a file; none gets there, since a chunk is far smaller than the rest.
 _NEVER_TO_DISK: Final = 1 << 30
-#: Bytes of a request that has a body; none of ours needs one.
-_BODY: Final = 1 << 20
+#: Bytes of a head, above which nothing is kept of it: what is smaller and too large still is told so by name.
+_HEAD: Final = 1 << 18
+#: Seconds in which the head of a request must be there, all of its body, and some byte of an answer must be taken.
+HEAD_SECONDS: Final = 20.0
+BODY_SECONDS: Final = 120.0
+STALLED_SECONDS: Final = 120.0
+#: Seconds between two looks at the clock for all connections.
+_ROUND: Final = 1.0
 #: Connections beside those that are answered: idle ones, and those that wait for a thread.
 _MORE_CONNECTIONS: Final = 1000
 #: An HTTP server on this machine that is in front of us, and the headers in which it says for whom it asks.
@@ -64,7 +72,8 @@ class HttpServer:
     `workers` requests are answered at once, each in a thread; more of them wait. What an HTTP server on this machine
     that is in front of this one says of the client and the host is believed. All methods are for the thread that turns
     it. Once it is `ending`, answers that break off are not noted: it is we who end them. `unread` is told of requests
-    that are refused here, in one of the threads that answer. Connections that ask for a WebSocket go to `daemon`.
+    that are refused here, in one of the threads that answer. Connections that ask for a WebSocket go to `daemon`. A
+    request may have a `body` of so many bytes; what does not fit into memory waits in a file.
     """
 
     def __init__(
@@ -74,6 +83,7 @@ class HttpServer:
         workers: int,
         unread: Callable[[Unread], None] = lambda _unread: None,
         daemon: WebSocketDaemon | None = None,
+        body: int = 1 << 20,
     ) -> None:
         import waitress
 
@@ -89,7 +99,8 @@ class HttpServer:
             outbuf_high_watermark=_WAITING,
             outbuf_overflow=_NEVER_TO_DISK,
             channel_request_lookahead=1,  # without it a client that leaves is seen at the next write only
-            max_request_body_size=_BODY,
+            max_request_body_size=body,
+            max_request_header_size=_HEAD,
             connection_limit=workers + _MORE_CONNECTIONS,
             asyncore_use_poll=True,  # select cannot watch descriptors above 1,023
             expose_tracebacks=False,
@@ -97,6 +108,8 @@ class HttpServer:
             trusted_proxy_headers=_FORWARDED,
         )
         self._waiting: set[_Doorman] = set()
+        self._sending: dict[Any, _Sending] = {}
+        self._looked = 0.0
         self._server.channel_class = partial(_channel, unread, daemon, self._waiting)
 
     def turn(self, seconds: float) -> None:
@@ -104,6 +117,26 @@ class HttpServer:
         self._server.asyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
         for each in [*self._waiting]:
             each.look_again()
+        if time.monotonic() - self._looked >= _ROUND:
+            self._looked = time.monotonic()
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        """Closes the connections that send their request, or take its answer, too slowly to be of use to anybody.
+
+        A thread waits for whoever does not take an answer, and waitress lets both go on for ever.
+        """
+        channels = list(self._server.active_channels.values())
+        sending = {
+            each: _sending(each, self._sending.get(each), self._looked) for each in channels if not each.requests
+        }
+        self._sending = {each: found for each, found in sending.items() if found is not None}
+        stalled = [
+            each for each in channels if each.total_outbufs_len and time.time() - each.last_activity > STALLED_SECONDS
+        ]
+        late = [each for each, found in self._sending.items() if self._looked > found.until]
+        for each in (*stalled, *late):
+            each.handle_close()
 
     @property
     def busy(self) -> bool:
@@ -137,6 +170,27 @@ class HttpServer:
         return True
 
 
+class _Sending(NamedTuple):
+    """A request that is not complete: by what it is read, whether that is its body, and until when it has time."""
+
+    request: object
+    body: bool
+    until: float
+
+
+def _sending(channel: Any, before: _Sending | None, now: float) -> _Sending | None:  # noqa: ANN401  as below
+    """What a connection is sending now; None where it sends nothing, as between two requests."""
+    request = channel.request
+    if request is None:
+        if not channel.held():
+            return None
+        request = channel  # the doorman has all that came: it is the head of the first request, and goes on to be that
+    body = bool(getattr(request, "headers_finished", False))
+    if before is not None and before.body == body and before.request in (request, channel):
+        return before
+    return _Sending(request, body, now + (BODY_SECONDS if body else HEAD_SECONDS))
+
+
 def _channel(
     unread: Callable[[Unread], None],
     daemon: WebSocketDaemon | None,
@@ -162,8 +216,10 @@ def _channel(
             go_on()
 
     channel.send_continue = send_continue
+    channel.held = bool
     if daemon is not None:
-        channel.received = _Doorman(channel, daemon, waiting).received
+        doorman = _Doorman(channel, daemon, waiting)
+        channel.received, channel.held = doorman.received, doorman.holds
     return channel
 
 
@@ -202,6 +258,10 @@ class _Doorman:
         else:
             self._go_on(received)
 
+    def holds(self) -> bool:
+        """Whether the client has begun a request, and not yet said what it asks."""
+        return bool(self._held) and self not in self._waiting
+
     def look_again(self) -> None:
         """Hands the connection over, if it is not busy any more; forgets it where the client has left."""
         if not self._channel.connected:
@@ -223,15 +283,17 @@ class _Doorman:
         channel.handle_close()
 
 
-def _task(channel: object, request: Any) -> object:  # noqa: ANN401  waitress has no types
+def _task(channel: Any, request: Any) -> object:  # noqa: ANN401  waitress has no types
     """The answering of one request.
 
     waitress writes `Www-Authenticate`, which clients that compare bytes do not find, and ends the body of an answer to
-    HEAD, which has none: both are put right where it makes the head.
+    HEAD, which has none: both are put right where it makes the head. It also takes whoever a proxy names for the peer,
+    so that the peer is noted before.
     """
     from waitress.task import WSGITask
 
     task = WSGITask(channel, request)
+    task.get_environment()[PEER] = channel.addr[0]
     make = task.build_response_header
 
     def build() -> bytes:

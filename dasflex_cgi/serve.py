@@ -65,6 +65,7 @@ def serve(  # noqa: PLR0913  click gives each option
     lets it read the configuration and the plugins' stages anew.
     """
     import dasflex_core
+    from dasflex_cgi.bounds import megabytes
     from dasflex_cgi.current import Current
     from dasflex_cgi.http_server import HttpServer
     from dasflex_cgi.stopping import Stopping
@@ -77,7 +78,8 @@ def serve(  # noqa: PLR0913  click gives each option
     served, end_metrics = (current, _nothing) if metrics_port is None else _metered(current, metrics_port)
     stopping = Stopping(grace)
     daemon = WebSocketDaemon(site.config.file, _note) if websocket else None
-    http = HttpServer(served, listener, workers, lambda unread: _log_unread(current, unread), daemon)
+    body = max(1 << 20, megabytes(site.config.limit_verify_megabytes))
+    http = HttpServer(served, listener, workers, lambda unread: _log_unread(current, unread), daemon, body)
     scgi = _scgi(site, served) if warm else None
     for remark in (*site.config.remarks, *site.remarks):
         _note(f"note: {remark}")
