@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Output", "answer", "main", "run"]
 
-_REASONS: Final = {200: "OK", 304: "Not Modified"}
+_REASONS: Final = {200: "OK", 206: "Partial Content", 304: "Not Modified", 416: "Range Not Satisfiable"}
 _STDOUT: Final = 1
 
 
@@ -79,7 +79,7 @@ def answer(variables: Mapping[str, str], output: Output) -> int:
             _send(served, output)
             return 0
         socket = os.path.join(root, "run", "dasflex.sock")
-        if os.path.exists(socket) and variables.get("REQUEST_METHOD") != "POST":  # a body is read by this process alone
+        if os.path.exists(socket) and not _has_body(variables):
             from dasflex_cgi.handover import hand_over
 
             if hand_over(socket, variables, output.write):
@@ -87,6 +87,11 @@ def answer(variables: Mapping[str, str], output: Output) -> int:
     from dasflex_cgi import cold
 
     return cold.run(variables, config, output)
+
+
+def _has_body(variables: Mapping[str, str]) -> bool:
+    """Whether the body of a request is looked at: this process does that, so that it passes through no other."""
+    return variables.get("REQUEST_METHOD") == "POST" and variables.get("PATH_INFO", "").strip("/").lower() == "verify"
 
 
 def _file(root: str, variables: Mapping[str, str]) -> Served | None:
@@ -98,6 +103,8 @@ def _file(root: str, variables: Mapping[str, str]) -> Served | None:
     }
     if since := get("HTTP_IF_MODIFIED_SINCE"):
         headers["if-modified-since"] = since
+    if part := get("HTTP_RANGE"):
+        headers |= {"range": part, "if-range": get("HTTP_IF_RANGE", "")}
     return serve(root, get("REQUEST_METHOD", "GET"), get("PATH_INFO", ""), headers)
 
 

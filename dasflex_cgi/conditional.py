@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Final
 
-__all__ = ["http_date", "read_http_date", "unchanged", "weak_tag"]
+__all__ = ["http_date", "part_of", "read_http_date", "unchanged", "weak_tag"]
 
+#: Digits of the numbers of a range.
+_DIGITS: Final = 36
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -87,3 +89,31 @@ def unchanged(headers: Mapping[str, str], tag: str, changed: float | None) -> bo
         return False
     held = read_http_date(since)
     return held is not None and int(changed) <= held
+
+
+def part_of(headers: Mapping[str, str], tag: str, changed: str, size: int) -> tuple[int, int] | None:
+    """The first byte and the number of bytes of the one part that a `Range` asks of so many (RFC 9110, 14.2).
+
+    None where all is to be sent: for several parts, for what is no range, and where `If-Range` names neither the tag
+    nor the date of what there is. No bytes are a part that is not there.
+
+    >>> part_of({"range": "bytes=2-4"}, '"a"', "", 10), part_of({"range": "bytes=-3"}, '"a"', "", 10)
+    ((2, 3), (7, 3))
+    >>> part_of({"range": "bytes=10-"}, '"a"', "", 10), part_of({"range": "bytes=0-1,4-5"}, '"a"', "", 10)
+    ((0, 0), None)
+    """
+    held = headers.get("if-range", "").strip()
+    unit, _, asked = headers.get("range", "").partition("=")
+    begin, dash, end = asked.strip().partition("-")
+    digits = begin + end
+    if (held and held not in (tag, changed)) or unit.strip().lower() != "bytes" or not dash:
+        return None
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS):
+        return None
+    if not begin:
+        count = min(int(end), size)
+        return size - count if count else 0, count
+    first, last = int(begin), min(int(end), size - 1) if end else size - 1
+    if end and int(end) < int(begin):
+        return None
+    return (first, last - first + 1) if first < size else (0, 0)

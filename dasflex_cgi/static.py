@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import os
 
-from dasflex_cgi.conditional import http_date, unchanged
+from dasflex_cgi.conditional import http_date, part_of, unchanged
+from dasflex_cgi.shielding import OF_ALL
 
 TYPE_CHECKING = False  # the module of that name costs as much as all of this one
 if TYPE_CHECKING:
@@ -125,7 +126,23 @@ def sent(file: str, method: str, headers: Mapping[str, str], fresh: str) -> Serv
         return None  # it has gone in this moment, or may not be read: it is not there
     facts = os.fstat(opened)
     status, told, size = describe(file, facts, headers, fresh=fresh)
+    if status == 200 and method == "GET" and "range" in headers:
+        first, status, told, size = _in_part(headers, told, size)
+        os.lseek(opened, first, os.SEEK_SET)
     return Served(status, told, opened, size if method == "GET" else 0)
+
+
+def _in_part(headers: Mapping[str, str], told: Headers, size: int) -> tuple[int, int, Headers, int]:
+    """The first byte, the status, the headers and the number of bytes of what a `Range` asks of so many bytes."""
+    said = dict(told)
+    part = part_of(headers, said["ETag"], said["Last-Modified"], size)
+    if part is None:
+        return 0, 200, told, size
+    first, count = part
+    whole = f"bytes {first}-{first + count - 1}/{size}" if count else f"bytes */{size}"
+    new = (("Content-Range", whole), ("Content-Length", str(count)))
+    kept = tuple(pair for pair in told if pair[0] != "Content-Length")
+    return first, 206 if count else 416, (*kept, *new), count
 
 
 def find(root: str, path: str) -> str | None:
@@ -173,7 +190,8 @@ def describe(
         ("Last-Modified", http_date(facts.st_mtime)),
         ("Cache-Control", fresh),
         ("Vary", "Accept-Encoding"),
-        ("Access-Control-Allow-Origin", "*"),
+        ("Accept-Ranges", "bytes"),
+        *OF_ALL,
     ]
     if unchanged(headers, tag, facts.st_mtime):
         return 304, tuple(told), 0

@@ -124,7 +124,7 @@ class TestFiles:
             new = set(modules.split()) - before
             assert new <= {
                 "__future__",
-                *(f"dasflex_cgi{each}" for each in ("", ".cgimain", ".conditional", ".static")),
+                *(f"dasflex_cgi{each}" for each in ("", ".cgimain", ".conditional", ".shielding", ".static")),
             }
 
 
@@ -203,7 +203,7 @@ class TestHandOver:
         _, modules = process.communicate(timeout=20)
         new = set(modules.decode().split()) - answered_modules("import sys")
         assert "dasflex_cgi.handover" in new
-        own = {f"dasflex_cgi{each}" for each in ("", ".cgimain", ".conditional", ".static", ".handover")}
+        own = {f"dasflex_cgi{each}" for each in ("", ".cgimain", ".conditional", ".handover", ".shielding", ".static")}
         assert new - own <= {"__future__", "_socket"}
 
     def test_a_file_is_sent_without_it(self, root, listening):

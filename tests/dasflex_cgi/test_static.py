@@ -186,6 +186,52 @@ class TestWhatTheClientHas:
         assert got(root, "/root.json", if_none_match=tag)[0] == 200
 
 
+class TestParts:
+    @pytest.mark.parametrize(
+        ("asked", "begin", "end"),
+        [("bytes=2-5", 2, 6), ("bytes=3-", 3, None), ("Bytes = -4", -4, None), ("bytes=1-9999", 1, None)],
+    )
+    def test_one_part_is_sent_alone(self, root, asked, begin, end):
+        status, headers, body = got(root, "/root.json", range=asked)
+        assert (status, body) == (206, NODE[begin:end])
+        first = begin % len(NODE)
+        assert headers["Content-Range"] == f"bytes {first}-{first + len(body) - 1}/{len(NODE)}"
+        assert headers["Content-Length"] == str(len(body))
+
+    @pytest.mark.parametrize("asked", ["bytes=9999-", "bytes=-0", f"bytes={'9' * 30}-"])
+    def test_a_part_that_is_not_there_is_416(self, root, asked):
+        status, headers, body = got(root, "/root.json", range=asked)
+        assert (status, body, headers["Content-Range"]) == (416, b"", f"bytes */{len(NODE)}")
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            "bytes=0-1,3-4",
+            "bytes=5-2",
+            "bytes=",
+            "bytes=-",
+            "lines=1-2",
+            "bytes=a-b",
+            "bytes=1",
+            "bytes=\u0661-",
+            "9" * 99,
+        ],
+    )
+    def test_of_what_is_no_single_part_all_is_sent(self, root, asked):
+        assert got(root, "/root.json", range=asked)[::2] == (200, NODE)
+
+    def test_a_part_of_something_else_is_not_sent(self, root):
+        headers = got(root, "/root.json")[1]
+        for held in (headers["ETag"], headers["Last-Modified"]):
+            assert got(root, "/root.json", range="bytes=0-0", if_range=held)[0] == 206
+        for held in ('"other"', f"W/{headers['ETag']}", "Sun, 06 Nov 1994 08:49:37 GMT"):
+            assert got(root, "/root.json", range="bytes=0-0", if_range=held)[::2] == (200, NODE)
+
+    def test_parts_are_offered_to_get_only(self, root):
+        assert got(root, "/root.json")[1]["Accept-Ranges"] == "bytes"
+        assert got(root, "/root.json", "HEAD", range="bytes=0-0")[0] == 200
+
+
 class TestCompressed:
     @pytest.fixture(autouse=True)
     def beside(self, root):
