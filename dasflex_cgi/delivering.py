@@ -76,6 +76,7 @@ def _described(plan: Plan, asked: Asked, media_type: str) -> Headers:
         ("Content-Type", kind),
         ("Content-Disposition", f'{"inline" if text else "attachment"}; filename="{name}"'),
         ("Vary", _vary(plan)),
+        ("Accept-Ranges", "none"),
         ("X-Note", plan.note),
     )
 
