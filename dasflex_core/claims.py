@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import field
-
 from typing import TYPE_CHECKING
 
 from dasflex_core.values import dataclass

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from dasflex_core.access import Identity
     from dasflex_core.catalog.model import Definition
     from dasflex_core.claims import Claim
-    from dasflex_core.site import Site, Source
     from dasflex_core.plan.planner import Solution
+    from dasflex_core.site import Site, Source
     from dasflex_core.times import Time
 
 __all__ = ["Guard", "Leave", "is_trusted", "protected"]

@@ -114,6 +114,7 @@ _SHAPED: Final[Mapping[str, Callable[[Any], object]]] = {
     "reads": tuple,
     "cost": lambda kept: Cost(*kept),
     "keys": tuple,
+    "schemes": tuple,
     "provides": tuple,
     "stages": _stages,
     "stream_types": _infos,

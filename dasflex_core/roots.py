@@ -161,7 +161,7 @@ def _write(root: Path, files: dict[Path, str]) -> None:
         with (root / path).open("x", encoding="utf-8") as file:
             file.write(text)
     for secret in ("etc/passwd", "etc/group"):
-        (root / secret).chmod(0o640)
+        (root / secret).chmod(0o600)
 
 
 def _copy_examples(root: Path) -> None:

@@ -27,6 +27,7 @@ __all__ = ["get"]
 @click.argument("words", nargs=-1, metavar="[A/B] [KEY=VALUE]...", shell_complete=complete_parameter)
 @click.option("-o", "--output", metavar="FILE", help="Write to this file. Its suffix gives the format.")
 @click.option("--every", metavar="STEP", help="The bin width, or the interval of a model, such as 1s or '10 min'.")
+@click.option("--user", metavar="NAME", default="", help="In whose name a protected source is read.")
 @click.option("--stats", is_flag=True, help="Show afterwards what the run cost.")
 @root_option
 def get(
@@ -34,6 +35,7 @@ def get(
     words: tuple[str, ...],
     output: str | None,
     every: str | None,
+    user: str,
     stats: bool,  # noqa: FBT001  click
     root: str | None,
 ) -> None:
@@ -45,7 +47,7 @@ def get(
     import dasflex_core
     from dasflex_core.cli.words import request_of
 
-    request = request_of(dasflex_core.open(root), source, words, every)
+    request = request_of(dasflex_core.open(root, user=user), source, words, every)
     target = None if output in (None, "-") else Path(str(output))
     plan = (request.as_suffix(target.suffix) if target else request).plan()
     if target is None and sys.stdout.isatty() and not (plan.type and plan.type.text):

@@ -56,7 +56,7 @@ def test_a_ticket_is_good_for_its_source_for_a_minute(front):
 
 def test_who_may_not_read_gets_none(front):
     status, headers, text = asked(front, "/source/closed/ticket")
-    assert (status, headers["Cache-Control"]) == (403, "no-store")
+    assert (status, headers["Cache-Control"]) == (401, "no-store")
     assert "protected" in text
     assert "ticket" not in text
 

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hashes of passwords: argon2id for new ones; those of old files are understood, except for what is not safe any more.
+
+Argon2id (RFC 9106) with 46 MiB, one pass and one lane, a salt of 16 bytes and a hash of 32, as OWASP recommends at
+least: 51 ms on a machine of two cores. A check is remembered for ten minutes, so that this is not paid for each
+request, and one lane lets as many users log in at once as there are cores.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from dasflex_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+__all__ = ["LONGEST", "is_current", "make", "understood", "verify", "waste"]
+
+#: Bytes of the longest password: a longer one only costs time.
+LONGEST: Final = 1_024
+_MEMORY: Final = 47_104  # KiB
+#: The beginnings of hashes of old files, each with the name of the algorithm in the library that verifies it.
+_OLD: Final = {
+    "$2a$": "bcrypt",
+    "$2b$": "bcrypt",
+    "$2y$": "bcrypt",
+    "$5$": "sha256_crypt",
+    "$6$": "sha512_crypt",
+    "$apr1$": "apr_md5_crypt",
+}
+
+
+def make(password: str) -> str:
+    """The hash of a password, with a new salt. Raises `ValueError` for one that is too long."""
+    if len(password.encode()) > LONGEST:
+        raise ValueError(f"a password has at most {LONGEST} bytes")
+    return _hasher().hash(password)
+
+
+def verify(password: str, hashed: str) -> bool:
+    """Whether a password is that of a hash. Raises `ConfigError` for a hash that is not safe, or none at all."""
+    if len(password.encode()) > LONGEST:
+        waste()
+        return False
+    if hashed.startswith("$argon2"):
+        from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+
+        try:
+            return _hasher().verify(hashed, password)
+        except VerifyMismatchError:
+            return False
+        except (InvalidHashError, VerificationError) as error:
+            raise _unfit("is damaged") from error
+    if not understood(hashed):
+        raise _unfit("is of a kind that is not safe any more, such as that of DES")
+    return _verify_old(password, hashed)
+
+
+def understood(hashed: str) -> bool:
+    """Whether hashes of this kind are verified."""
+    return hashed.startswith(("$argon2", *_OLD))
+
+
+def is_current(hashed: str) -> bool:
+    """Whether a hash was made as new ones are; else it is replaced when its password is next known."""
+    return hashed.startswith("$argon2id$") and not _hasher().check_needs_rehash(hashed)
+
+
+def waste() -> None:
+    """Takes as long as a check does, for users that there are not."""
+    verify("", _nobody())
+
+
+def _verify_old(password: str, hashed: str) -> bool:
+    """Whether a password is that of a hash of an old file. Raises `ConfigError` for one that is damaged."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the library itself, about what it is used for here
+        from passlib import hash as algorithms
+
+        handler = getattr(algorithms, next(name for start, name in _OLD.items() if hashed.startswith(start)))
+        try:
+            return bool(handler.verify(password, hashed))
+        except ValueError as error:
+            if "\0" in password:  # which no password of these has
+                return False
+            raise _unfit("is damaged") from error
+
+
+def _unfit(how: str) -> ConfigError:
+    """What the administrator is told of a hash."""
+    return ConfigError(
+        f"A hash of the password file {how}; give the user a new password: dasflex_passwd USER", kind="config.bad-value"
+    )
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    """What makes and verifies the hashes of new passwords."""
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=1, memory_cost=_MEMORY, parallelism=1, hash_len=32, salt_len=16)
+
+
+@cache
+def _nobody() -> str:
+    """A hash of these costs that is nobody's. It is no secret: its password is never accepted."""
+    return "$argon2id$v=19$m=47104,t=1,p=1$bm9ib2R5IG5vYm9keSBubw$R/Mn0jX31PMm6gDmCG3UKWl25NhVLHRCfM8pV1X6rDQ"
