@@ -67,12 +67,16 @@ def serve(  # noqa: PLR0913  click gives each option
     import dasflex_core
     from dasflex_cgi.bounds import megabytes
     from dasflex_cgi.current import Current
+    from dasflex_cgi.first_user import add_first_user, is_new
     from dasflex_cgi.http_server import HttpServer
     from dasflex_cgi.stopping import Stopping
     from dasflex_cgi.websocket import WebSocketDaemon
 
+    new = is_new(config)
     current = Current(lambda: dasflex_core.open(config), _note)
     site = current.site
+    if new:
+        _note(add_first_user(site.config))
     listener = listening(host, port)
     number = listener.getsockname()[1]
     served, end_metrics = (current, _nothing) if metrics_port is None else _metered(current, metrics_port)
