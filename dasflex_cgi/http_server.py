@@ -205,6 +205,7 @@ def _channel(
     from waitress.channel import HTTPChannel
 
     channel = HTTPChannel(*args, **named)
+    channel.parser_class = _parser
     channel.task_class = _task
     channel.error_task_class = partial(_refusal, unread)
     go_on = channel.send_continue
@@ -281,6 +282,23 @@ class _Doorman:
             with suppress(OSError):
                 channel.socket.send(_REFUSAL + _NO_DAEMON)
         channel.handle_close()
+
+
+def _parser(adjustments: object) -> object:
+    """What reads a request: a target such as `http://[` is refused; waitress would close without a word."""
+    from waitress.parser import HTTPRequestParser, ParsingError
+
+    parser = HTTPRequestParser(adjustments)
+    parse = parser.parse_header
+
+    def parse_header(head: bytes) -> None:
+        try:
+            parse(head)
+        except ValueError:
+            raise ParsingError("The address of the request is none") from None
+
+    parser.parse_header = parse_header
+    return parser
 
 
 def _task(channel: Any, request: Any) -> object:  # noqa: ANN401  waitress has no types
