@@ -24,6 +24,9 @@ __all__ = ["SUBPROTOCOL", "Greeting", "greeted"]
 SUBPROTOCOL: Final = "request"
 #: Bytes and seconds that the head of a request may take.
 _LONGEST: Final = 1 << 14
+#: Bytes of path and query, and header fields, as over HTTP.
+_LONGEST_TARGET: Final = 8_190
+_MOST_HEADERS: Final = 100
 _PATIENCE: Final = 10.0
 _RECEIVED: Final = 1 << 12
 _VERSION: Final = "13"
@@ -91,7 +94,18 @@ async def greeted(stream: trio.abc.ReceiveStream, begun: bytes = b"") -> Greetin
             return None
         return _too_long() if error.error_status_hint == 431 else plain(400, "What was sent is no HTTP request")
     rest = parser.trailing_data[0]
-    return _too_long() if said - len(rest) > _LONGEST else read_request(event, rest)
+    return _too_large(event, said - len(rest)) or read_request(event, rest)
+
+
+def _too_large(request: h11.Request, size: int) -> Reply | None:
+    """The answer to a request whose head has so many bytes, where that is more than anybody needs."""
+    method, target = request.method.decode("ascii"), request.target.decode("ascii")
+    if len(target) > _LONGEST_TARGET:
+        text = f"The address of a request has at most {_LONGEST_TARGET:,} bytes here"
+        return plain(414, text, method=method, target=target)
+    if len(request.headers) > _MOST_HEADERS:
+        return plain(431, f"A request has at most {_MOST_HEADERS} headers here", method=method, target=target)
+    return _too_long() if size > _LONGEST else None
 
 
 def _too_long() -> Reply:

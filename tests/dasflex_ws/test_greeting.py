@@ -171,3 +171,15 @@ def test_who_leaves_before_the_end_of_a_head_gets_at_most_one_answer(begin):
 def test_a_head_that_has_no_end_is_refused_before_it_fills_the_memory():
     found = said(OPENING, *[b"X: " + b"y" * 4000 + b"\r\n"] * 20)
     assert parsed(found)[0].status_code == 431
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status"),
+    [
+        (b"?a=", b"?a=" + b"&" * 8_200, 414),
+        (b"Host: h\r\n", b"Host: h\r\n" + b"".join(b"X-%d: a\r\n" % number for number in range(100)), 431),
+    ],
+)
+def test_what_is_too_large_for_http_is_too_large_here(old, new, status):
+    found = said(OPENING.replace(old, new) + b"\r\n")
+    assert parsed(found)[0].status_code == status
