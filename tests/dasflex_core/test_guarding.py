@@ -135,7 +135,10 @@ def test_who_may_read_averages_only_gets_these_with_an_explanation(site):
 @pytest.mark.parametrize("width", ["", "10", "1e-9", "nan", "inf", "-600", "60 s"])
 def test_nobody_gets_more_than_averages_by_asking_in_another_way(site, convention, width):
     """Where no bins can be made, nothing is given: das2 clients have a width ignored that nothing can consume."""
-    names = {"flex": ("read.time.min", "read.time.max", "bin.time.max"), "das2": ("start_time", "end_time", "resolution")}
+    names = {
+        "flex": ("read.time.min", "read.time.max", "bin.time.max"),
+        "das2": ("start_time", "end_time", "resolution"),
+    }
     begin, end, wide = names[convention]
     pairs = ((begin, "2017-01-01"), (end, "2017-01-02"), *(((wide, width),) if width else ()))
     source = guarded(site, "Examples/Random", "bin:600 s")

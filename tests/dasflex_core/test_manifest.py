@@ -277,7 +277,9 @@ def some(strategy):
         conventions=some(st.builds(hookspecs.Convention, TEXT, TEXT, TEXT, st.booleans(), TEXT)),
         importers=some(st.builds(hookspecs.DefinitionImporter, TEXT, TEXT, TEXT, TEXT)),
         tables=some(TABLES),
-        authenticators=some(st.builds(hookspecs.Authenticator, TEXT, TEXT, st.lists(TEXT, max_size=2).map(tuple), TEXT)),
+        authenticators=some(
+            st.builds(hookspecs.Authenticator, TEXT, TEXT, st.lists(TEXT, max_size=2).map(tuple), TEXT)
+        ),
         task_kinds=some(st.builds(hookspecs.TaskKind, TEXT, TEXT, TEXT)),
         mounted=some(st.builds(hookspecs.Mount, TEXT, TEXT, TEXT)),
     )
