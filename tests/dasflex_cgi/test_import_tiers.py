@@ -77,7 +77,7 @@ def modules_of(config, target):
         ("/source/examples/random/flex?time=2017-01-01/2017-01-02", 200),
         ("/?server=dataset&dataset=Examples/Random&start_time=2017-01-01&end_time=2017-01-02", 200),
         ("/source/examples/random/flex?time=2017-01-02/2017-01-01", 400),
-        ("/source/examples/auth/flex?time=2017-01-01/2017-01-02", 403),
+        ("/source/examples/auth/flex?time=2017-01-01/2017-01-02", 401),
         ("/nowhere", 404),
         ("/?server=list", 200),
         ("/?server=id", 200),

@@ -168,7 +168,7 @@ def test_every_link_answers(site, asked):
         for link in sorted(found):
             parts = urlsplit(link)
             answer = front.answer(replace(asked, method="HEAD", path=parts.path, query=parts.query))
-            expected = 403 if "/auth/" in link and ("/data." in link or "/plan" in link) else 200
+            expected = 401 if "/auth/" in link and ("/data." in link or "/plan" in link) else 200
             assert answer.status == expected, (link, answer.body)
             if not isinstance(answer.body, bytes):
                 answer.body.close()

@@ -370,7 +370,7 @@ def test_a_source_is_found_under_each_of_its_addresses(daemon, path):
         (LIVE, {"read.nosuch": "1"}, 400),
         (LIVE, {**PAST, "read.rate": "0"}, 400),
         (LIVE, {**PAST, "format.type": "bogus"}, 400),
-        ("/dasws/examples/auth/flexRT", {}, 403),
+        ("/dasws/examples/auth/flexRT", {}, 401),
         ("/dasws/examples/random/flexRT", {"read.time.min": "2017-01-01", "read.time.max": "forever"}, 400),
     ],
 )

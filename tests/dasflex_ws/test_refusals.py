@@ -46,7 +46,7 @@ def refused(server, path, pairs=(), **how):
         (DEVICE, {"format.type": "bogus"}, 400, b"bogus"),
         (DEVICE, {"read.time.min": "yesterday"}, 400, b"yesterday"),
         (DEVICE, {"format.type": "cdf"}, 400, b"cdf"),
-        ("/dasws/Lab/Closed/flexRT", {}, 403, b"Lab/Closed"),
+        ("/dasws/Lab/Closed/flexRT", {}, 401, b"Lab/Closed"),
     ],
 )
 def test_a_refusal_names_what_is_at_fault(server, path, pairs, status, words):
