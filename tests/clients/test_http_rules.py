@@ -45,7 +45,7 @@ SORTS = {
     "keyword": ("/?server=nonsense", 400),
     "unknown": (f"/?server=dataset&dataset=Test/Nowhere&{DAS2_DAY}", 404),
     "nowhere": ("/nothing/here", 404),
-    "refused": (f"/?server=dataset&dataset=Test/Guarded&{DAS2_DAY}", 403),
+    "refused": (f"/?server=dataset&dataset=Test/Guarded&{DAS2_DAY}", 401),
     "broken": (f"/?server=dataset&dataset=Early/Exits&{DAS2_DAY}", 500),
     "broken csv": (f"/source/early/exits/data.csv?{DAY}", 500),
 }
