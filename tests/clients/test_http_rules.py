@@ -178,7 +178,7 @@ def test_h4_what_was_asked_for_is_the_same_when_decoded(served):
 def test_h5_success_is_exactly_200(served, seen, sort):
     plain = seen(served, SORTS[sort][0])
     assert (plain.status, plain["Content-Range"]) == (200, "")
-    if served.name == "serve":  # Apache gives parts of what is short by itself, to who asks for them
+    if served.name == "serve" and sort != "flex.json":  # of files, and by Apache of what is short, there are parts
         part = served.get(SORTS[sort][0], Range="bytes=0-9")
         assert (part.status, len(part.body)) == (200, len(plain.body))
 
