@@ -115,6 +115,17 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         PREFER_STAGES=ConfigKey("Stages that win where the price is the same, the most preferred first"),
     ),
     **_chapter(
+        "Jobs",
+        JOBS_PATH=ConfigKey("The directory of jobs and of their results", "run/jobs", "path"),
+        JOBS_KEEP_DAYS=ConfigKey("Days after which the result of a job is removed", "7", "amount"),
+        LIMIT_JOB_SECONDS=ConfigKey("The most seconds that a job may cost by its plan", "", "amount"),
+        LIMIT_JOB_GIGABYTES=ConfigKey("The most gigabytes that a job may read by its plan", "", "amount"),
+        LIMIT_JOBS=ConfigKey("The most jobs that wait or run; 0: there are no jobs", "50", "count"),
+        LIMIT_JOBS_EACH=ConfigKey("The most of them of one user or client address", "5", "count"),
+        LIMIT_JOBS_RUNNING=ConfigKey("The most jobs that run at once; the others wait", "2", "count"),
+        LIMIT_JOBS_GIGABYTES=ConfigKey("The most gigabytes that all results take", "20", "amount"),
+    ),
+    **_chapter(
         "Who may what",
         USER_PASSWD=ConfigKey("The file of users and hashed passwords", "etc/passwd", "path"),
         USER_GROUP=ConfigKey("The file of groups", "etc/group", "path"),
@@ -219,6 +230,14 @@ class Config:
     limit_reader_memory: float
     limit_verify_megabytes: float
     prefer_stages: str
+    jobs_path: Path
+    jobs_keep_days: float
+    limit_job_seconds: float
+    limit_job_gigabytes: float
+    limit_jobs: int
+    limit_jobs_each: int
+    limit_jobs_running: int
+    limit_jobs_gigabytes: float
     user_passwd: Path
     user_group: Path
     allow_test_from: tuple[Network, ...]
