@@ -230,8 +230,9 @@ class Front:
                 return moved
         from dasflex_cgi import pages
 
-        asked = visit.asked
-        return pages.source(self.site, asked, visit.source) if visit.source else pages.directory(self.site, asked, path)
+        if not visit.source:
+            return pages.directory(self.site, visit.asked, path)
+        return pages.source(self.site, visit.asked, visit.source, visit.claim)
 
     # -- what is said of all answers
 

@@ -66,7 +66,7 @@ def live_view(source: Source, asked: Asked) -> LiveView | None:
         address=page_socket(asked, site.config, source.id),
         shown=public_socket(asked, site.config, source.id),
         plan=f"{here}/plan",
-        ticket=f"{here}/ticket" if definition.access.allow else "",
+        ticket=f"{here}/ticket" if source.protected else "",
         spans=_SPANS,
         first=_FIRST,
         limits=_limits(definition),

@@ -18,11 +18,13 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dasflex_cgi.entering import entrance
 from dasflex_cgi.exchange import HTML, Answer
 from dasflex_cgi.following import socket_sources
 from dasflex_cgi.live_view import live_view
 from dasflex_cgi.source_page import Link, Wording, describe, folder_of
 from dasflex_cgi.visit import address
+from dasflex_core.claims import UNKNOWN
 from dasflex_core.errors import ConfigError, QueryError
 from dasflex_core.queries import query_pairs
 from dasflex_core.values import dataclass
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from dasflex_cgi.exchange import Asked
     from dasflex_core.catalog.tree import Catalog, Entry
     from dasflex_core.catalog.tree import Folder as CatalogFolder
+    from dasflex_core.claims import Claim
     from dasflex_core.config import Config
     from dasflex_core.queries import Pairs
     from dasflex_core.site import Site
@@ -144,15 +147,20 @@ def peers(site: Site, asked: Asked, known: Sequence[tuple[str, str]]) -> Answer:
     return _page("peers.html", site, asked, title="Other servers", peers=links)
 
 
-def source(site: Site, asked: Asked, identifier: str) -> Answer:
-    """A source: what it is, its examples, its form, and its parameters. Raises `NotFoundError`, and `ConfigError`."""
+def source(site: Site, asked: Asked, identifier: str, claim: Claim = UNKNOWN) -> Answer:
+    """A source: what it is, its examples, its form, and its parameters, for whoever makes a claim.
+
+    Raises `NotFoundError`, `ConfigError`, and `AccessError` where the page asks for a log-in.
+    """
     found = site[identifier]
     server = address(asked, "", site.config.server_url)
-    about = describe(found, asked.base, server, _pairs(asked))
+    door = entrance(found, claim, asked.base, asked.query)
+    about = describe(found, asked.base, server, _pairs(asked), door)
     trail = _trail(folder_of(found.id), asked.base)
     live = live_view(found, asked)
     sockets = socket_sources(asked, site.config) if live else ""
-    return _page("source.html", site, asked, sockets, title=found.title, about=about, live=live, trail=trail)
+    page = _page("source.html", site, asked, sockets, title=found.title, about=about, live=live, trail=trail)
+    return page.with_headers(Cache_Control="private, no-store") if door.realm else page
 
 
 def verifier(site: Site, asked: Asked, report: StreamReport | None, named: str, most: float) -> Answer:

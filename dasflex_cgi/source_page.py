@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from dasflex_cgi.entering import OPEN, Entrance
 from dasflex_cgi.plot_library import Library, library
 from dasflex_cgi.requesting import Recipe, address_query, gaps, recipes
 from dasflex_cgi.source_form import Fieldset, fields, filled
@@ -104,7 +105,7 @@ class About:
     range: str
     contacts: tuple[tuple[str, str], ...]
     cite: tuple[Link, ...]
-    closed: str
+    entrance: Entrance
     view: Link | None
     examples: tuple[Example, ...]
     coords: tuple[Variable, ...]
@@ -142,10 +143,10 @@ def folder_of(identifier: str) -> str:
     return identifier.rpartition("/")[0]
 
 
-def describe(source: Source, base: str, server: str = "", query: Pairs | None = None) -> About:
+def describe(source: Source, base: str, server: str = "", query: Pairs | None = None, door: Entrance = OPEN) -> About:
     """What the page shows; `base` is where the server is mounted, and `server` is its absolute address.
 
-    `query` is that of the page: what it asks stands in the form.
+    `query` is that of the page: what it asks stands in the form. `door` is how a protected source is entered.
     """
     definition, site = source.definition, source.site
     here = f"{base}/source/{quote(source.id.lower(), safe='/+')}"
@@ -162,7 +163,7 @@ def describe(source: Source, base: str, server: str = "", query: Pairs | None = 
         range=str(definition.range or ""),
         contacts=_contacts(definition.contacts),
         cite=_cite(definition),
-        closed=(definition.access.realm or "a log-in") if definition.access.allow else "",
+        entrance=door,
         view=Link(viewed, f"{base}/source/{quote(viewed.lower(), safe='/+')}.html") if viewed else None,
         examples=tuple(_examples(source, offer, here)),
         coords=_variables(definition, coordinates=True),
@@ -176,11 +177,11 @@ def describe(source: Source, base: str, server: str = "", query: Pairs | None = 
         data_address=f"{here}/flex?{asked}" if asked else f"{here}/flex",
         form=fields(definition, offer, site.registry, given),
         recipes=recipes(gaps(source.id, server, offer, given)),
-        plan=f"{here}/plan?{asked}" if asked and not definition.access.allow else "",
+        plan=f"{here}/plan?{asked}" if asked else "",
         abilities=capabilities(offer, site.registry),
         additions=_additions(source, offer),
-        plot=library() if _is_plotted(offer) and not definition.access.allow else None,
-        facts=_facts(source, offer, server, given),
+        plot=library() if _is_plotted(offer) else None,
+        facts=_facts(source, offer, server, given, door),
     )
 
 
@@ -209,11 +210,12 @@ def _is_plotted(offer: Offer) -> bool:
     return any(info.type.kind == _DRAWN for info in offer.types)
 
 
-def _facts(source: Source, offer: Offer, server: str, given: Mapping[str, str]) -> str:
+def _facts(source: Source, offer: Offer, server: str, given: Mapping[str, str], door: Entrance) -> str:
     """What the scripts have to know of the source and of the server.
 
     `reduce` tells whether data may be asked for in bins of time, and `lines` whether something is drawn as lines, so
     that the extremes of bins are worth asking for. `every` is the seconds between records, where that is known.
+    `entered` is false where a log-in is needed first.
     """
     definition = source.definition
     time = definition.coords.get("time")
@@ -230,6 +232,7 @@ def _facts(source: Source, offer: Offer, server: str, given: Mapping[str, str]) 
             "stats": bool(offer.param("bin.stats")) and "bin.stats" not in dict(definition.defaults),
             "lines": not axes or any(len(each) < 2 for each in axes),
             "every": (time and time.cadence) or 0,
+            "entered": door.entered,
         }
     )
 

@@ -10,7 +10,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from dasflex_core.access import NOBODY, Wish, decide, rules_of
-from dasflex_core.errors import AccessError
+from dasflex_core.errors import AccessError, ConfigError, NotFoundError
 from dasflex_core.plan.binding import view_chain
 from dasflex_core.values import dataclass
 
@@ -125,8 +125,15 @@ class Guard:
 
 
 def protected(source: Source) -> bool:
-    """Whether a source has rules of access, or shows one that has."""
-    return any(each.access.allow for each in view_chain(source.definition, source.site.catalog.find))
+    """Whether a source has rules of access, or shows one that has.
+
+    A view of what is not there any more, which nobody can have data of, is as protected as itself.
+    """
+    try:
+        shown = view_chain(source.definition, source.site.catalog.find)
+    except (ConfigError, NotFoundError):
+        shown = (source.definition,)
+    return any(each.access.allow for each in shown)
 
 
 def is_trusted(claim: Claim, site: Site) -> bool:

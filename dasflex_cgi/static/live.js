@@ -111,8 +111,12 @@ class Live {
     return query(new Map([["time", `now-PT${this.span / 1000}S/forever`], ...kept, ["format.type", "jsonl"]]));
   }
 
-  /** Begins to watch. */
+  /** Begins to watch, unless a log-in is needed first. */
   start() {
+    if (this.section.dataset.logIn) {
+      this.say("This source is protected: log in to watch it.");
+      return;
+    }
     this.restart();
     this.watching = true;
     this.of("view").hidden = false;

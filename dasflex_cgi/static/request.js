@@ -8,7 +8,7 @@ import { escaped, query } from "./form.js";
  * What the page knows of its source: its id, the address of the server, the stream types that can be had with the
  * suffix of each, the reader's own type, and whether and how data can be reduced.
  * @typedef {{id: string, server: string, types: string[][], own: string[], reduce: boolean, stats: boolean,
- *   lines: boolean, every: number}} Facts
+ *   lines: boolean, every: number, entered: boolean}} Facts
  */
 
 const GOAL = ["format.type", "format.version", "format.serial"];

@@ -52,7 +52,7 @@ class Page {
   openPlot() {
     const section = document.getElementById("plot");
     const button = document.getElementById("draw");
-    if (!section || !button) return;
+    if (!section || !button || !this.facts.entered) return;
     const model = /** @type {HTMLInputElement | null} */ (this.form.elements.namedItem("read.time.inter"));
     const plot = new Plot(section, this.facts, {
       address: this.address,
@@ -100,6 +100,10 @@ class Page {
   /** Shows the plan of what the form asks, and its price. */
   async plan() {
     this.planning?.abort();
+    if (!this.facts.entered) {
+      this.priced.textContent = "Log in to see the plan and its price.";
+      return;
+    }
     if (!this.form.checkValidity()) {
       this.planned = undefined;
       this.graph.replaceChildren();

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dasflex_core.catalog.tree import compile_tree
+from dasflex_core.config import read_config
 from dasflex_core.roots import make_root
+from dasflex_passwd.users import add_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -278,6 +280,7 @@ def server(serving_root, tmp_path_factory) -> str:
     (folder / "source.toml").write_text(dedent(FIELD), encoding="utf-8")
     (folder / "reader.py").write_text(READER, encoding="utf-8")
     add_live_sources(root)
+    add_user(read_config(root / "etc" / "dasflex.conf"), "ann", "of the moor")
     assert not compile_tree(root).findings
     return serving_root(root)
 
@@ -288,6 +291,9 @@ def contexts(browser) -> Callable[..., BrowserContext]:
 
     @cache
     def made(**properties: object) -> BrowserContext:
+        if "user" in properties:
+            name, _, password = str(properties.pop("user")).partition(":")
+            properties["http_credentials"] = {"username": name, "password": password}
         context = browser.new_context(viewport={"width": 1100, "height": 900}, **properties)
         context.set_default_timeout(15_000)
         return context

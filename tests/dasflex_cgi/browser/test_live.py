@@ -12,6 +12,7 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 WARNS = "/source/made/warns.html"
+HIDES = "/source/made/hides.html"
 ALARM = "255,47,160"
 #: A stream of one number, as JSON declares it.
 VARIABLES = [
@@ -239,18 +240,30 @@ def test_what_the_server_refuses_is_told_in_its_words(visit):
 
 
 def test_a_protected_source_is_watched_with_a_ticket(visit):
-    watched = visit()
-    page = watched.go("/source/made/hides.html")
-    page.get_by_role("button", name="Watch", exact=True).click()
-    status(page, "protected")
-    page.wait_for_timeout(50)  # the browser complains a moment later
-    assert all("403" in each for each in watched.errors)
-    watched.errors.clear()
+    page = visit(user="ann:of the moor").go(f"{HIDES}?log-in")
     between = Between(page, through=False)
     page.route("**/ticket", lambda route: route.fulfill(json={"ticket": "a b.c", "expires": ""}))
     page.get_by_role("button", name="Watch", exact=True).click()
     status(page, "Connected; no data have come yet.")
     assert parse_qs(urlsplit(between.addresses[-1]).query)["ticket"] == ["a b.c"]
+
+
+def test_whoever_logs_in_on_the_page_sees_the_plan_and_what_is_live(visit):
+    """Nothing is asked of a protected source before, so that no window asks for a password unbidden."""
+    watched = visit(user="ann:of the moor", locale="en-GB")  # a browser that has not logged in yet
+    page = watched.go(f"{HIDES}?time=now/forever&format.type=das")
+    page.locator("#plan-price", has_text="Log in").wait_for()
+    assert page.locator("#draw").is_hidden()
+    page.get_by_role("button", name="Watch", exact=True).click()
+    status(page, "protected: log in")
+    assert not [each for each in watched.asked if "/hides/" in each.url]
+    page.get_by_role("link", name="log in").click()
+    page.get_by_text("Protected: team; logged in as ann").wait_for()
+    assert page.url.endswith("&format.type=das&log-in")
+    page.locator("#plan-price", has_text="About").wait_for()
+    page.get_by_role("button", name="Watch", exact=True).click()
+    drawn(page, 1)
+    assert not watched.errors
 
 
 def test_who_wants_little_motion_sees_a_picture_a_second_and_needs_no_library(visit):
