@@ -59,9 +59,10 @@ class QueryError(DasflexError, ValueError):
 
 
 class NotFoundError(DasflexError, LookupError):
-    """There is no such source, request record or answer.
+    """There is no such source, request record, answer or job.
 
-    Kinds: `not-found.source`, `not-found.request`, `not-found.answer`.
+    Kinds: `not-found.source`, `not-found.request`, `not-found.answer`, `not-found.job` (or it has no result),
+    `not-found.gone` (it was there, and has been removed).
     """
 
     default_kind = "not-found"
@@ -109,7 +110,7 @@ class BusyError(DasflexError, RuntimeError):
     """Not now; the same request may succeed later, in `retry_after` seconds or so.
 
     Kinds: `busy.limit` (a limit was reached), `busy.rate` (one client asks too much at once), `busy.log-in` (too many
-    wrong passwords), `busy.stopped` (whoever ran it has ended it, as a server does).
+    wrong passwords), `busy.stopped` (whoever ran it has ended it, as a server does), `busy.job` (it is not done yet).
     """
 
     default_kind = "busy"
