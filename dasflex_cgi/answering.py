@@ -19,7 +19,7 @@ from dasflex_cgi.exchange import TEXT, Answer
 from dasflex_cgi.failures import NOT_DATA, failure
 from dasflex_cgi.moving import moved_answer
 from dasflex_cgi.runs import Runs
-from dasflex_cgi.shielding import METHODS, OF_ALL, OF_PAGES, VERIFIER_METHODS, preflight
+from dasflex_cgi.shielding import JOB_METHODS, METHODS, OF_ALL, OF_PAGES, VERIFIER_METHODS, preflight
 from dasflex_cgi.static import serve
 from dasflex_cgi.visit import Visit
 from dasflex_core.claims import user_of_proxy
@@ -100,7 +100,8 @@ class Front:
         first, _, rest = path[1:].partition("/")
         if first.lower() == "source":
             return self._source(visit, rest)
-        if first.lower() in ("request", "answer") and rest and "/" not in rest:
+        kept = first.lower() in ("request", "answer") and rest and "/" not in rest
+        if kept or (first.lower() == "jobs" and rest.strip("/")):
             return self._kept(visit, first.lower(), rest)
         return self._about(visit, lower)
 
@@ -140,7 +141,11 @@ class Front:
         }
 
     def _kept(self, visit: Visit, what: str, identifier: str) -> Answer:
-        """What became of a request, and the request behind an answer."""
+        """What became of a request or of a job, and the request behind an answer."""
+        if what == "jobs":
+            from dasflex_cgi.job_views import job_answer
+
+            return job_answer(self.site, visit, identifier)
         if what == "request":
             return about.record(self.site, identifier)
         return about.asked_before(self.site, visit.asked, identifier)
@@ -216,7 +221,14 @@ class Front:
 
             return plan_answer(visit, source, pairs)
         request = Request(source, tuple(pairs), claim=visit.claim)
-        return deliver(visit, request.as_suffix(suffix) if suffix else request, self._runs)
+        request = request.as_suffix(suffix) if suffix else request
+        if "prefer" in visit.asked.headers and visit.asked.method == "GET":
+            from dasflex_cgi.deferring import deferred
+
+            later = deferred(visit, request)
+            if later is not None:
+                return later
+        return deliver(visit, request, self._runs)
 
     def _page(self, visit: Visit, rest: str) -> Answer:
         """The page of a source or of a directory; a directory answers with and without its slash."""
@@ -291,10 +303,14 @@ def _refused(site: Site, asked: Asked, path: str) -> Answer | None:
     wrong = too_large(len(asked.path) + len(asked.query), asked.headers, most)
     if wrong is not None:
         return Answer(wrong[0], (("Content-Type", TEXT), *NOT_DATA), f"{wrong[1]}\n".encode())
-    verifies = path.lower() == "/verify" and site.config.enable_verifier
-    if asked.method in ("GET", "HEAD") or (verifies and asked.method == "POST"):
+    methods = METHODS
+    if path.lower() == "/verify" and site.config.enable_verifier:
+        methods = VERIFIER_METHODS
+    elif path[:6].lower() == "/jobs/" and "/" not in path[6:].rstrip("/"):
+        methods = JOB_METHODS
+    if asked.method != "OPTIONS" and asked.method in methods.split(", "):
         return None
-    return _of_method(asked.method, VERIFIER_METHODS if verifies else METHODS)
+    return _of_method(asked.method, methods)
 
 
 def _of_method(method: str, methods: str) -> Answer:

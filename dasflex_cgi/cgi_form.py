@@ -20,6 +20,7 @@ __all__ = ["asked_from", "head_of", "without_body"]
 #: The reason phrases of RFC 9110, section 15: `http.HTTPStatus` says the same, and takes a millisecond to import.
 _REASONS: Final[Mapping[int, str]] = {
     200: "OK",
+    202: "Accepted",
     204: "No Content",
     206: "Partial Content",
     301: "Moved Permanently",
@@ -34,6 +35,7 @@ _REASONS: Final[Mapping[int, str]] = {
     404: "Not Found",
     405: "Method Not Allowed",
     406: "Not Acceptable",
+    409: "Conflict",
     410: "Gone",
     411: "Length Required",
     412: "Precondition Failed",

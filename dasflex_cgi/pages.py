@@ -30,7 +30,7 @@ from dasflex_core.queries import query_pairs
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dasflex_cgi.exchange import Asked
     from dasflex_core.catalog.tree import Catalog, Entry
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from dasflex_core.site import Site
     from dasflex_core.verdicts import StreamReport
 
-__all__ = ["directory", "error", "front", "peers", "search", "source", "verifier"]
+__all__ = ["directory", "error", "front", "job", "peers", "search", "source", "verifier"]
 
 _HEADERS: Final = (
     ("Content-Type", HTML),
@@ -185,6 +185,14 @@ def error(site: Site, asked: Asked, status: int, text: str, request_id: str) -> 
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
     page = _page("error.html", site, asked, title=phrase, status=status, text=text, request_id=request_id)
     return Answer(status, page.headers, page.body).with_headers(Cache_Control="no-store")
+
+
+def job(site: Site, asked: Asked, facts: Mapping[str, object], refresh: int) -> Answer:
+    """What became of a job; the page is asked for anew after so many seconds, 0 is never."""
+    fraction = facts["fraction"]
+    percent = f"{fraction:.0%}".rstrip("%") if isinstance(fraction, float) and refresh else ""
+    title, href = f"Job {facts['job']}", f"{asked.base}/jobs/{facts['job']}"
+    return _page("job.html", site, asked, title=title, job=facts, href=href, percent=percent, refresh=refresh)
 
 
 # -- how they are made

@@ -13,9 +13,10 @@ TYPE_CHECKING = False  # the module of that name takes longer to import than a f
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["METHODS", "OF_ALL", "OF_PAGES", "VERIFIER_METHODS", "preflight"]
+__all__ = ["JOB_METHODS", "METHODS", "OF_ALL", "OF_PAGES", "VERIFIER_METHODS", "preflight"]
 
 METHODS: Final = "GET, HEAD, OPTIONS"
+JOB_METHODS: Final = "DELETE, GET, HEAD, OPTIONS"
 VERIFIER_METHODS: Final = "GET, HEAD, OPTIONS, POST"
 #: What scripts of other sites may read of our headers, beside the few that they always may.
 _EXPOSED: Final = (

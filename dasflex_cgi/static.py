@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Headers = tuple[tuple[str, str], ...]
 
-__all__ = ["FOREVER", "Served", "describe", "encoded", "find", "root_of", "sent", "serve"]
+__all__ = ["FOREVER", "Served", "describe", "encoded", "find", "in_part", "root_of", "sent", "serve"]
 
 #: The media type of each suffix that is served; a file with another one is not there.
 MEDIA_TYPES: Final[Mapping[str, str]] = {
@@ -127,12 +127,12 @@ def sent(file: str, method: str, headers: Mapping[str, str], fresh: str) -> Serv
     facts = os.fstat(opened)
     status, told, size = describe(file, facts, headers, fresh=fresh)
     if status == 200 and method == "GET" and "range" in headers:
-        first, status, told, size = _in_part(headers, told, size)
+        first, status, told, size = in_part(headers, told, size)
         os.lseek(opened, first, os.SEEK_SET)
     return Served(status, told, opened, size if method == "GET" else 0)
 
 
-def _in_part(headers: Mapping[str, str], told: Headers, size: int) -> tuple[int, int, Headers, int]:
+def in_part(headers: Mapping[str, str], told: Headers, size: int) -> tuple[int, int, Headers, int]:
     """The first byte, the status, the headers and the number of bytes of what a `Range` asks of so many bytes."""
     said = dict(told)
     part = part_of(headers, said["ETag"], said["Last-Modified"], size)
