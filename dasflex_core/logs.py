@@ -53,7 +53,7 @@ class LogEntry:
 
     `time` is in seconds since 1970, `client` an address, `request` the id of the request, `target` path and query as
     they were sent. `complete` says that all of the answer was handed over. `kind` and `message` are those of an error;
-    `detail` is for the administrator.
+    `detail` is for the administrator. `user` is who had logged in, `source` the id of the source that was asked.
     """
 
     time: float
@@ -69,6 +69,8 @@ class LogEntry:
     kind: str = ""
     message: str = ""
     detail: str = ""
+    user: str = ""
+    source: str = ""
 
     def text(self) -> str:
         """The lines of the entry, each with its end."""
