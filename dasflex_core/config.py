@@ -47,8 +47,9 @@ class ConfigKey:
     """One key: what it means, what it is without being set (as it would be written), its type, and its chapter.
 
     A `path` is relative to the root; `paths` are several with `:` between them; `networks` are address ranges with
-    blanks or commas between them; a `queue` is `redis` or blank; an `amount` is a number, a `count` a whole one, and 0
-    or blank is no limit. What cannot be blank has its default instead; a `port` without one may be 0, which is none.
+    blanks or commas between them; a `queue` is `redis` or blank, a `form` `text` or `json`; an `amount` is a number, a
+    `count` a whole one, and 0 or blank is no limit. What cannot be blank has its default instead; a `port` without one
+    may be 0, which is none.
     """
 
     title: str
@@ -140,6 +141,14 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
     **_chapter(
         "Logs",
         LOG_PATH=ConfigKey("The directory of logs", "log", "path"),
+        LOG_FORMAT=ConfigKey("The form of logs: text, or json with one object a line", "text", "form"),
+        LOG_KEEP_DAYS=ConfigKey("Days after which logs and records of requests are removed", "400", "amount"),
+        LOG_MAX_MEGABYTES=ConfigKey(
+            "The most megabytes of them all; beyond it the oldest are removed", "4096", "amount"
+        ),
+        LOG_FILE_MEGABYTES=ConfigKey(
+            "The most megabytes of one log file, which is then begun anew; the one before is kept", "64", "amount"
+        ),
         VIEW_LOG_URL=ConfigKey("Where the log program is", "log"),
         MAIN_SRV_URL=ConfigKey("Where the main program is, for the log program", "stream"),
         VIEW_LOG_ALLOW=ConfigKey("Address ranges that may see logs", "127.0.0.0/8 ::1", "networks"),
@@ -246,6 +255,10 @@ class Config:
     enable_verifier: bool
     allow_validate_from: tuple[Network, ...]
     log_path: Path
+    log_format: str
+    log_keep_days: float
+    log_max_megabytes: float
+    log_file_megabytes: float
     view_log_url: str
     main_srv_url: str
     view_log_allow: tuple[Network, ...]
@@ -374,7 +387,7 @@ def _texts(text: str, found: Findings) -> _Texts:
     return texts
 
 
-_NEVER_BLANK: Final = ("identifier", "flag", "port", "path")
+_NEVER_BLANK: Final = ("identifier", "flag", "port", "path", "form")
 
 
 def _value(name: str, texts: _Texts, root: Path, found: Findings) -> ConfigValue:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAKE", "ConfigValue", "KeyType", "network"]
 
-KeyType = Literal["text", "identifier", "flag", "port", "path", "paths", "networks", "queue", "amount", "count"]
+KeyType = Literal["text", "identifier", "flag", "port", "path", "paths", "networks", "queue", "amount", "count", "form"]
 ConfigValue: TypeAlias = "str | bool | float | Path | tuple[Path, ...] | tuple[Network, ...] | None"
 _FLAGS: Final = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -70,6 +70,12 @@ def _queue(text: str, _root: Path) -> str:
     return "" if text.lower() == "none" else text.lower()
 
 
+def _form(text: str, _root: Path) -> str:
+    if text.lower() not in ("text", "json"):
+        raise ValueError(f"{text!r} is no form of logs; there are text and json")
+    return text.lower()
+
+
 def _networks(text: str, _root: Path) -> tuple[Network, ...]:
     return tuple(network(each) for each in text.replace(",", " ").replace(";", " ").split())
 
@@ -99,4 +105,5 @@ MAKE: Final[Mapping[KeyType, Callable[[str, Path], ConfigValue]]] = {
     "queue": _queue,
     "amount": _amount,
     "count": _count,
+    "form": _form,
 }
