@@ -11,7 +11,7 @@ from dasflex_cgi.exchange import JSON, TEXT, Answer
 from dasflex_cgi.job_facts import facts_of, lines_of, prefers_text, seconds_until
 from dasflex_core.jobs.asking import ask
 from dasflex_core.jobs.store import Jobs
-from dasflex_core.logs import without_secrets
+from dasflex_core.redacting import without_secrets
 
 if TYPE_CHECKING:
     from dasflex_cgi.visit import Visit
