@@ -306,7 +306,7 @@ def _refused(site: Site, asked: Asked, path: str) -> Answer | None:
     methods = METHODS
     if path.lower() == "/verify" and site.config.enable_verifier:
         methods = VERIFIER_METHODS
-    elif path[:6].lower() == "/jobs/" and "/" not in path[6:].rstrip("/"):
+    elif path[:6].lower() == "/jobs/" and path[6:] and "/" not in path[6:].rstrip("/"):
         methods = JOB_METHODS
     if asked.method != "OPTIONS" and asked.method in methods.split(", "):
         return None

@@ -16,6 +16,8 @@ from dasflex_core.jobs.model import Status
 from dasflex_core.statuses import public_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dasflex_core.config import Config
     from dasflex_core.jobs.model import Job
     from dasflex_core.jobs.store import Jobs
@@ -79,7 +81,7 @@ class Work:
         if self._jobs.end_wished(self._id):
             self._why = "cancelled"
         partial, result = self._jobs.partial(self._id), self._jobs.result(self._id)
-        with self._opened(job) as pump, partial.open("wb", buffering=0) as file:
+        with self._opened(job) as pump, os.fdopen(_opened_file(partial), "wb", buffering=0) as file:
             self._pump = pump
             if self._why:
                 raise _ended_early()
@@ -196,6 +198,11 @@ def planned(site: Site, job: Job) -> Plan:
     request = Request(source, job.request)
     solution = site.planner.solve(source.definition, job.request, convention="flex")
     return Plan(request, solution, job.user, job.note)
+
+
+def _opened_file(path: Path) -> int:
+    """A new file that is not for everybody on the machine."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o660)
 
 
 def _ended_early() -> BusyError:
