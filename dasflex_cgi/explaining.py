@@ -29,7 +29,8 @@ def plan_answer(visit: Visit, source: Source, pairs: Pairs) -> Answer:
     text = plan.explain(how)
     visit.mark("plan")
     kind = JSON if how == "json" else TEXT
-    headers = (("Content-Type", kind), ("Vary", "Accept"), ("Cache-Control", "no-cache"))
+    kept = "private, no-store" if source.protected else "no-cache"
+    headers = (("Content-Type", kind), ("Vary", "Accept"), ("Cache-Control", kept))
     return Answer(200, headers, text.encode())
 
 

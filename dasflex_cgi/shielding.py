@@ -3,8 +3,8 @@
 
 Everybody may read an answer by a script of any page (`Access-Control-Allow-Origin: *`). That is safe for protected
 answers too: with `*` a browser sends neither cookies nor passwords that it knows of its own, so that a page gets what
-anybody gets who has the page's own knowledge, and nothing that the visitor may see. A CGI program imports this for one
-request, so that it imports nothing (tier T0).
+anybody gets who has the page's own knowledge, and nothing that the visitor may see. Nor does the address of the visitor
+open anything to it (`Claim.foreign`). A CGI program imports this for one request, so that it imports nothing (tier T0).
 """
 
 from __future__ import annotations

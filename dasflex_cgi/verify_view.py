@@ -160,7 +160,7 @@ def _of_source(site: Site, visit: Visit, runs: Runs, named: str, most: int) -> I
     pairs = [(name, text) for name, text in query_pairs(visit.asked.query) if name.lower() != "source" and text.strip()]
     source = site[named]
     visit.source = source.id
-    request = Request(source, tuple(joined_lists(pairs)))
+    request = Request(source, tuple(joined_lists(pairs)), claim=visit.claim)
     if not any(name.lower().startswith("format") for name, _text in pairs):
         request = request.as_suffix("d2s")
     asked, visit.asked = visit.asked, _plain(visit.asked)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from dasflex_core.claims import Claim
+from dasflex_core.claims import Claim, is_foreign
 
 if TYPE_CHECKING:
     from dasflex_cgi.exchange import Asked
@@ -32,7 +32,8 @@ class Visit:
         self.das2 = False
         self.source = ""
         self.error: DasflexError | None = None
-        self.claim = Claim(asked.client, asked.headers.get("authorization", ""), remote_user)
+        foreign = is_foreign(asked.headers.get("origin", ""), asked.headers.get("host", ""))
+        self.claim = Claim(asked.client, asked.headers.get("authorization", ""), remote_user, foreign=foreign)
         self.user = ""
         self.begun = time.time()
         self._clock = time.perf_counter()

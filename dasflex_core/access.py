@@ -75,13 +75,15 @@ class Wish:
 class Decision:
     """Whether a request may be answered.
 
-    A request that is `granted` for its bins only has their width in `width`: whoever plans sees to it that the bins
-    are made. Where it is not granted as it is, and would be with wider bins, `instead` is their width.
+    A request that is `granted` for its bins only has their width in `width`, and one that is for the end of its range
+    is `aged`: whoever plans sees to it that the bins are made, or the range is kept. Where it is not granted as it is,
+    and would be with wider bins, `instead` is their width.
     """
 
     granted: bool
     width: float | None = None
     instead: float | None = None
+    aged: bool = False
 
 
 _OPEN: Final = Decision(granted=True)
@@ -123,7 +125,7 @@ def decide(rules: Rules, who: Identity, wish: Wish, now: Time, source: str = "")
     if known and (who.user in rules.users or not rules.groups.isdisjoint(who.groups)):
         return _OPEN
     if wish.end is not None and any((wish.end.ns, wish.end.leap) <= (_before(now, each), 0) for each in rules.ages):
-        return _OPEN
+        return Decision(granted=True, aged=True)
     if rules.width is None:
         return Decision(granted=False)
     if wish.width is not None and rules.width <= wish.width < float("inf"):

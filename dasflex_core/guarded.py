@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dasflex_core.access import Identity
 from dasflex_core.errors import QueryError
 from dasflex_core.guarding import Guard, Leave
 from dasflex_core.solved import Plan
@@ -39,10 +40,10 @@ def guarded_plan(request: Request, claim: Claim, goal: StreamType | None) -> Pla
         solution = planner.solve(definition, request.pairs, convention=request.convention, goal=goal, admit=admit)
     except QueryError as error:
         if given and given[0].changes:  # there is no plan with wider bins
-            raise guard.refusal() from error
+            raise guard.refusal(Identity(given[0].user)) from error
         raise
     leave = given[0]
-    leave.check(solution, guard.refusal())
+    leave.check(solution, guard.refusal(Identity(leave.user)))
     if leave.note:
         solution = replace(solution, remarks=(leave.note, *solution.remarks))
     return Plan(request, solution, leave.user, leave.note)

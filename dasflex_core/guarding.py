@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Guard", "Leave", "is_trusted", "protected"]
 
 _WIDTH = "bin.time.max"
+_END = "read.time.max"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +35,26 @@ class Leave:
     """The leave to plan a request, for somebody whose name is `user` (blank: nobody has logged in).
 
     `changes` are parameters that stand in the place of what was asked; `width` is the narrowest bin of time, in
-    seconds, that the plan must make (None: any plan will do); `note` tells the client of a change.
+    seconds, that the plan must make (None: any plan will do), and `aged` says that it must keep the end of the range;
+    `note` tells the client of a change.
     """
 
     user: str = ""
     changes: Mapping[str, str] = field(default_factory=dict)
     width: float | None = None
     note: str = ""
+    aged: bool = False
 
-    def check(self, solution: Solution, refusal: AccessError | None) -> None:
-        """Raises the refusal where a plan does not make the bins for which leave was given."""
+    def check(self, solution: Solution, refusal: AccessError) -> None:
+        """Raises the refusal where a plan does not make the bins, or keep the range, for which leave was given.
+
+        A lenient convention drops what no stage consumes: then that leave was for something else.
+        """
         made = {name for step in solution.path.steps for name in step.consumes}
         width = _seconds(dict(solution.request).get(_WIDTH, ""))
-        if self.width is not None and refusal is not None and not (_WIDTH in made and width and width >= self.width):
+        if self.width is not None and not (_WIDTH in made and width and width >= self.width):
+            raise refusal
+        if self.aged and _END not in made:
             raise refusal
 
 
@@ -68,20 +76,22 @@ class Guard:
         if not closed or is_trusted(self.claim, site):
             return Leave()
         who = self.identity()
-        wish = Wish(_end(request.get("read.time.max", ""), now), _seconds(request.get(_WIDTH, "")))
+        wish = Wish(_end(request.get(_END, ""), now), _seconds(request.get(_WIDTH, "")))
+        aged = False
         widths: list[float] = []
         wanted: list[float] = []
         for each in closed:
             made = decide(rules_of(each.access.allow), who, wish, now, self.source.id)
             if not made.granted and made.instead is None:
                 raise self.refusal(who)
+            aged = aged or made.aged
             widths += [made.width or made.instead or 0.0] if made.width or made.instead else []
             wanted += [made.instead] if made.instead else []
         width = max(widths, default=None)
         if not wanted or width is None:
-            return Leave(who.user, width=width)
+            return Leave(who.user, width=width, aged=aged)
         note = f"These are averages of {width:g} s, which everybody may read; {self._more(who)}"
-        return Leave(who.user, {_WIDTH: f"{width:.17g}"}, width, note)
+        return Leave(who.user, {_WIDTH: f"{width:.17g}"}, width, note, aged)
 
     def identity(self) -> Identity:
         """Who asks. Raises as `identify`, with the realm of the source."""
@@ -137,9 +147,9 @@ def protected(source: Source) -> bool:
 
 
 def is_trusted(claim: Claim, site: Site) -> bool:
-    """Whether the address is one that is never asked for a password."""
+    """Whether the address is one that is never asked for a password, and nobody else asks in its name."""
     ranges = site.config.allow_test_from
-    if not ranges or not claim.address:
+    if not ranges or not claim.address or claim.foreign:
         return False
     from ipaddress import ip_address
 
