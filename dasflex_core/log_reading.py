@@ -29,13 +29,14 @@ __all__ = ["LogFile", "LogRow", "entries", "last_entries", "log_files", "read_en
 
 _NAME: Final = re.compile(r"([a-z0-9.-]+)_(\d{4}-\d\d-\d\d)\.log(?:\.(\d{1,4}))?(?:\.gz)?")
 _TIME: Final = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T[0-2]\d:[0-5]\d:[0-6]\d(?:\.\d{1,6})?Z")
+#: Characters of a moment, to the millisecond.
+_LENGTH: Final = 24
 #: Bytes that are read at a time; a longer line is no entry.
 _CHUNK: Final = 1 << 20
 #: Bytes of the end of a file that are looked at first.
 _END: Final = 1 << 17
 _MORE: Final = "    "
 _DETAIL: Final = "    | "
-_TAIL_WORDS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,30 +240,21 @@ def _row(line: str, client: str) -> LogRow | None:
 
 def _of_text(line: str, client: str) -> LogRow:
     """The row of a line of text. Raises `ValueError` for what is none."""
-    head, target, tail = _quoted(line)
-    time, request, method = head.split(" ")
-    numbers, agent, names = _quoted(tail)
-    status, count, seconds, how = numbers.split(" ")
-    user = source = ""
-    words = names.split()
-    if len(words) == _TAIL_WORDS:  # older entries have none
-        user, source = ("" if each == "-" else each for each in words)
-    if not _TIME.fullmatch(time) or how not in ("complete", "broken"):
+    if "\\" in line:
+        head, target, tail = _quoted(line)
+        numbers, agent, names = _quoted(tail)
+        target, agent = _plain(target), _plain(agent)
+    else:
+        head, target, numbers, agent, names = line.split('"')
+    time, request, method = head.split()
+    status, count, seconds, how = numbers.split()
+    user, source = names.split() or ("-", "-")  # older entries have none
+    if len(time) != _LENGTH or not _TIME.match(time) or how not in ("complete", "broken"):
         raise ValueError(line)
     return LogRow(
-        time,
-        client,
-        request,
-        method,
-        _plain(target),
-        int(status),
-        int(count),
-        float(seconds),
-        how == "complete",
-        _plain(agent),
-        user,
-        source,
-    )
+        time, client, request, method, target, int(status), int(count), float(seconds), how == "complete", agent,
+        "" if user == "-" else user, "" if source == "-" else source,
+    )  # fmt: skip
 
 
 def _quoted(line: str) -> tuple[str, str, str]:
