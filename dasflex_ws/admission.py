@@ -7,15 +7,15 @@ from collections import Counter
 from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from dasflex_core.claims import is_foreign
 from dasflex_core.errors import AccessError, BusyError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
-__all__ = ["Doors", "check_origin", "client_address"]
+__all__ = ["Doors", "check_origin", "client_address", "is_strange"]
 
 
 def client_address(peer: str, forwarded: str, proxies: Sequence[IPv4Network | IPv6Network]) -> str:
@@ -55,12 +55,22 @@ def check_origin(origin: str, host: str, allowed: str) -> None:
     `allowed` are origins with blanks or commas between them, `*` being any. Pages of the same host may always, and so
     may programs, which have no origin.
     """
-    listed = allowed.replace(",", " ").lower().split()
-    if not origin or "*" in listed or origin.lower().rstrip("/") in (each.rstrip("/") for each in listed):
-        return
-    if host and urlsplit(origin).netloc.lower() == host.strip().lower():
-        return
-    raise AccessError(f"Pages of {shown(origin)} may not connect to this server", kind="access.denied")
+    if is_strange(origin, host, allowed) and "*" not in _listed(allowed):
+        raise AccessError(f"Pages of {shown(origin)} may not connect to this server", kind="access.denied")
+
+
+def is_strange(origin: str, host: str, allowed: str) -> bool:
+    """Whether a page of another host connects which is not listed by its name.
+
+    A browser sends the passwords that it knows with it, and any page may connect where `*` is listed. So such a page
+    has nothing by what its visitor is, and needs a ticket for what is protected.
+    """
+    return is_foreign(origin, host) and origin.lower().rstrip("/") not in _listed(allowed)
+
+
+def _listed(allowed: str) -> list[str]:
+    """The origins of a list, and `*` where all are meant."""
+    return [each.rstrip("/") for each in allowed.replace(",", " ").lower().split()]
 
 
 class Doors:

@@ -24,7 +24,7 @@ from dasflex_core.run.records import new_request_id
 from dasflex_core.statuses import public_text
 from dasflex_core.telling import asked_type, own_type
 from dasflex_core.tickets import check, site_key
-from dasflex_ws.admission import check_origin, client_address
+from dasflex_ws.admission import check_origin, client_address, is_strange
 from dasflex_ws.answering import answer
 from dasflex_ws.asking import asked_of, request_of, source_of
 from dasflex_ws.channel import Channel
@@ -155,11 +155,17 @@ class Connection:
         source = site[identifier]
         self._wanted = self._wanted or own_type(source.definition)
         user = check(site_key(site.config.runtime), asked.ticket, source.id, time.time()) if asked.ticket else ""
-        named = user_of_proxy(self._peer, greeting.headers, site.config)
-        claim = Claim(self._client, greeting.headers.get("authorization", ""), named, user)
-        plan = request_of(source, asked, claim).plan()
+        plan = request_of(source, asked, self._claim(greeting, user)).plan()
         plan.afford()
         return plan
+
+    def _claim(self, greeting: Greeting, user: str) -> Claim:
+        """Who asks: the user of a ticket, or whoever logs in by what is not sent in the name of another."""
+        headers, config = greeting.headers, self._site.config
+        if is_strange(headers.get("origin", ""), headers.get("host", ""), config.websocket_origins):
+            return Claim(self._client, ticket_user=user, foreign=True)
+        named = user_of_proxy(self._peer, headers, config)
+        return Claim(self._client, headers.get("authorization", ""), named, user)
 
     async def _show(self, plan: Plan) -> None:
         """Shows what a plan gives: a seat at the live hub, or a run of its own, is had before the upgrade."""
@@ -170,7 +176,7 @@ class Connection:
             return
         absence = f"{plan.request.source.id} has no data in this range"
         async with pump_of(
-            plan, limiter=self._serving.limiter, guardian=self._serving.guardian, absence=absence
+            plan, self._client, limiter=self._serving.limiter, guardian=self._serving.guardian, absence=absence
         ) as pump:
             self._id = pump.record.id
             self._finite = True
