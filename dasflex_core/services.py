@@ -56,7 +56,7 @@ WantedBy=multi-user.target
 
 def units(config: Config, programs: Path) -> Mapping[str, str]:
     """The unit of the HTTP server and that of the WebSocket daemon, by their names; `programs` is where these are."""
-    places = dict.fromkeys((config.log_path, config.runtime, config.file.parent, config.cache_root))
+    places = dict.fromkeys((config.log_path, config.runtime, config.file.parent, config.cache_root, config.jobs_path))
     writable = " ".join(_quoted(f"-{each}") for each in places)
     setting = _quoted(str(config.file)).replace("$", "$$")  # as an argument, but not as a program
     web = f"{_quoted(str(programs / 'dasflex'))} serve --port 8080 --no-websocket --config {setting}"
