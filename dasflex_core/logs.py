@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.config import Config
 
-__all__ = ["LogEntry", "RequestLog", "log_name"]
+__all__ = ["AGEING_PERIOD", "AGEING_STAMP", "LogEntry", "RequestLog", "ageing_due", "log_name"]
 
 #: Characters that are kept of each text: a hostile client may write a million.
 _TARGET: Final = 2_000
@@ -41,6 +41,9 @@ _ATOMIC: Final = 4_096
 #: How a file is opened: what is no plain file is not waited for.
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MODE: Final = 0o640
+#: The file, below LOG_PATH, whose date is that of the last ageing, and the seconds between two.
+AGEING_STAMP: Final = ".aged"
+AGEING_PERIOD: Final = 3_600.0
 #: How often a lock is asked for, and the seconds between: nobody who holds one may hold up a request.
 _TRIES: Final = 20
 _PAUSE: Final = 0.01
@@ -230,6 +233,17 @@ def _lock(file: int) -> bool:
         else:
             return True
     return False
+
+
+def ageing_due(directory: str) -> bool:
+    """Whether it is time to remove what is old from a directory of logs (`dasflex_core.log_ageing`)."""
+    try:
+        last = os.stat(f"{directory}/{AGEING_STAMP}", follow_symlinks=False).st_mtime  # noqa: PTH116  it is light
+    except FileNotFoundError:
+        return True
+    except OSError:  # there are no logs
+        return False
+    return not last <= time.time() < last + AGEING_PERIOD  # a clock that was set back is no reason to wait for years
 
 
 def log_name(client: str, when: float) -> str:
