@@ -13,6 +13,7 @@ _TEXT: Final = {"type": "string"}
 _TEXTS: Final = {"type": "array", "items": _TEXT}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _SECONDS: Final = {"type": "number", "minimum": 0}
+_WHEN: Final = {"type": "string", "format": "date-time"}
 _REQUEST: Final = {"type": "object", "additionalProperties": _TEXT, "description": "Parameters by their names"}
 
 
@@ -63,6 +64,29 @@ SCHEMAS: Final[dict[str, Node]] = {
     ),
     "Asked": _object(
         "The request behind an answer", answer=_TEXT, source=_TEXT, request=_REQUEST, convention=_TEXT, url=_TEXT
+    ),
+    "Job": _object(
+        "What became of a request that is answered later",
+        job={"type": "string", "pattern": "^[0-9a-z]{22}$"},
+        state={"enum": ["waiting", "running", "complete", "failed", "cancelled"]},
+        source=_TEXT,
+        request=_REQUEST,
+        answer=_TEXT,
+        note=_TEXT,
+        asked=_WHEN,
+        started={**_WHEN, "type": ["string", "null"]},
+        ended={**_WHEN, "type": ["string", "null"]},
+        bytes=_COUNT,
+        records={"type": ["integer", "null"]},
+        fraction={"type": ["number", "null"], "minimum": 0, "maximum": 1},
+        sha256=_TEXT,
+        error={"oneOf": [{"type": "null"}, _object("Why it failed", kind=_TEXT, message=_TEXT)]},
+        url=_TEXT,
+        result={"type": ["string", "null"]},
+        media_type=_TEXT,
+        file_name=_TEXT,
+        kept_until={**_WHEN, "type": ["string", "null"]},
+        record={"type": ["string", "null"]},
     ),
     "Ticket": _object(
         "A ticket to the WebSocket of a source",

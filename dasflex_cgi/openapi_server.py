@@ -60,6 +60,7 @@ def paths(registry: Registry) -> Node:
         **_sources(registry),
         **(_hapi() if any(each.path.strip("/") == "hapi" for each in registry.mounts()) else {}),
         **_catalog(),
+        **_jobs(registry),
         **_server(),
     }
 
@@ -185,6 +186,25 @@ def _catalog() -> Node:
     }
 
 
+def _jobs(registry: Registry) -> Node:
+    """Requests that are answered later."""
+    here = [_in_path("id", {"schema": _string(pattern="^[0-9a-z]{22}$")})]
+    failed = _failed("401", "403", "404", "409", "410", "500", "503")
+    told = _object("Job")
+    told["200"]["content"] |= {kind: {"schema": _string()} for kind in (*_TEXT, *_PAGE)}
+    media = sorted({each.media_type.partition(";")[0] for each in registry.stream_types} | {*_TEXT})
+    part = {
+        "206": {"description": "A part of the data", "content": {kind: {} for kind in media}},
+        "416": {"description": "There is no such part", "content": {kind: {} for kind in media}},
+    }
+    item = _get("data", "What became of a job", told, failed, params=here)
+    about = "End a job, and remove its result"
+    gone = {"204": {"description": "It is removed"}}
+    end = {"delete": {"tags": ["data"], "summary": about, "parameters": here, "responses": {**gone, **failed}}}
+    data = _get("data", "The data of a job", _said("The data", media, {}), part, _SAME, failed, params=here)
+    return {"/jobs/{id}": {**item, **end}, "/jobs/{id}/result": data}
+
+
 def _server() -> Node:
     """What the server says of itself."""
     kept = _in_path("id", {"schema": _string(pattern="^[0-9a-z]{16,22}$")})
@@ -271,8 +291,12 @@ def _failed(*statuses: str) -> Node:
     """Failures: a line of text, or a page for browsers."""
     why = {
         "400": "Something is wrong with the request",
+        "401": "A log-in is needed",
         "403": "The source is closed to this client",
         "404": "There is no such thing",
+        "409": "It is not there yet: come again later",
+        "410": "It was removed",
+        "503": "The server is busy: come again later",
         "500": "The server is not set up for this request",
     }
     content = {kind: {"schema": _string()} for kind in (*_TEXT, *_PAGE)}

@@ -58,9 +58,23 @@ _WHY: Final = {
     "403": "The source is closed to this client",
     "404": "There is no such source",
     "413": "The answer would cost more than the site allows",
+    "429": "This client asks for too much at once: come again later",
     "500": "The reader of the source failed before it gave any data, or the server is not set up for this",
     "503": "The server is busy: come again later",
     "504": "The reader of the source gave nothing for too long",
+}
+#: What is answered to `Prefer: respond-async` (RFC 7240).
+_LATER: Final[Node] = {
+    "description": "By the header `Prefer: respond-async`: the data will be the result of the job at `Location`",
+    "headers": {
+        "Location": {"schema": {"type": "string", "format": "uri"}},
+        "Retry-After": {"schema": {"type": "string"}},
+        "Preference-Applied": {"schema": {"type": "string"}},
+    },
+    "content": {
+        "application/json": {"schema": {"$ref": "#/components/schemas/Job"}},
+        "text/plain": _PAGE["text/plain"],
+    },
 }
 
 
@@ -70,7 +84,7 @@ def failures(registry: Registry, statuses: Iterable[str]) -> Node:
     line = {"text/plain": _PAGE["text/plain"]}
     return {
         status: {"description": _WHY[status], "content": line if status == "401" else {**_PAGE, **told}}
-        | ({"headers": {"Retry-After": {"schema": {"type": "string"}}}} if status == "503" else {})
+        | ({"headers": {"Retry-After": {"schema": {"type": "string"}}}} if status in ("429", "503") else {})
         | ({"headers": {"WWW-Authenticate": {"schema": {"type": "string"}}}} if status == "401" else {})
         for status in statuses
     }
@@ -83,8 +97,9 @@ def answers_of(registry: Registry, media: Iterable[str], *, closed: bool = False
         content["text/plain"] = {"schema": {"type": "string"}}  # what people can read is shown to browsers as that
     return {
         "200": {"description": "The data", "content": content},
+        "202": _LATER,
         "304": {"description": "The data are those that the client has"},
-        **failures(registry, ("400", *(("401", "403") if closed else ()), "404", "413", "500", "503", "504")),
+        **failures(registry, ("400", *(("401", "403") if closed else ()), "404", "413", "429", "500", "503", "504")),
     }
 
 

@@ -91,17 +91,24 @@ def test_every_route_and_every_file_that_is_served_is_described(front, examples)
     assert paths["/"]["get"]["parameters"][0]["schema"]["enum"] == [*SERVERS]
 
 
-def test_every_operation_is_a_route(front, bare):
+def test_every_operation_is_a_route(front, bare, wait_until):
     query = "read.time.min=1979-03-01T12:27&read.time.max=1979-03-01T12:27:01"
     run = get(front, f"/source/examples/waveform/flex?{query}")[1]
     answer = json.loads(get(front, f"/source/examples/waveform/plan?{query}&format=json")[2])["answer"]
+    job = json.loads(get(front, f"/source/examples/waveform/flex?{query}", prefer="respond-async")[2])["job"]
+    assert wait_until(lambda: json.loads(get(front, f"/jobs/{job}")[2])["state"] == "complete", 20)
     bare.add("live", "headers()\nrecords(2)\n", LIVE)
     install(bare.root)
     live = Front(dasflex_core.open(bare.root), lambda _text: None)
     for path, item in described(front)["paths"].items():
         params = item.get("get", {}).get("parameters", ())
         named = {each["name"]: each.get("example", "csv") for each in params if each.get("in") == "path"}
-        named |= {"/request/{id}": {"id": run["X-Request-Id"]}, "/answer/{id}": {"id": answer}}.get(path, {})
+        named |= {
+            "/request/{id}": {"id": run["X-Request-Id"]},
+            "/answer/{id}": {"id": answer},
+            "/jobs/{id}": {"id": job},
+            "/jobs/{id}/result": {"id": job},
+        }.get(path, {})
         who = front
         if "flexrt" in path:
             who, named = live, {"id": "live"}
