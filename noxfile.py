@@ -55,10 +55,18 @@ def scripts(kind: str, session: nox.Session) -> list[Path]:
 
 @nox.session(python=OLDEST)
 def lint(session: nox.Session) -> None:
-    """Style: every rule of ruff that pyproject.toml does not except, and the one format."""
+    """Style: every rule of ruff that pyproject.toml does not except, and the one format. Security: bandit, pip-audit.
+
+    Whether faults of what is installed are known is asked of PyPI or OSV. Where neither can be asked, that is said, and
+    the session goes on; with AUDIT_REQUIRED in the environment it fails.
+    """
     session.install("-q", *group("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    bandit = ("bandit", "-q", "-c", "pyproject.toml", "-r")
+    session.run(*bandit, "dasflex_core", "dasflex_cgi", "dasflex_ws", "plugins", "noxfile.py", ".ci")
+    session.run(*bandit, "examples", "-s", "B311")  # random numbers for a demonstration, as S311 of pyproject.toml
+    session.run("python", ".ci/audit.py")
 
 
 @nox.session(python=OLDEST)

@@ -43,6 +43,7 @@ def run(variables: Mapping[str, str], config: str, output: Output) -> int:
     gc.disable()  # until the first byte nothing is garbage
     for name in _ONE_THREAD:
         os.environ.setdefault(name, "1")
+    os.environ.pop("HTTP_PROXY", None)  # a client's header, which programs take for the server's (CVE-2016-5385)
     _end_by_signal()
     try:
         site = _opened(config)
@@ -54,12 +55,23 @@ def run(variables: Mapping[str, str], config: str, output: Output) -> int:
         return _run_mounted(*mounted, site)
     from dasflex_cgi.answering import Front
 
-    front = Front(site, _note)
+    front = Front(site, _note, lasting=False)
     try:
         asked = _asked(variables, output)
         return _send(front.answer(asked), asked, output)
     finally:
         front.end()
+        _age_logs(site)
+
+
+def _age_logs(site: Site) -> None:
+    """Lets old logs be removed, if it is time to: by a process of its own, since Apache waits for the end of this."""
+    from dasflex_core.logs import ageing_due
+
+    if ageing_due(str(site.config.log_path)):
+        from dasflex_cgi.tending import age_apart
+
+        age_apart(site.config)
 
 
 def _opened(config: str) -> Site:
@@ -132,7 +144,7 @@ def _mounted(site: Site, path: str) -> tuple[str, str] | None:
 
 def _run_mounted(prefix: str, place: str, site: Site) -> int:
     """Answers by the application of a plugin (PEP 3333), which is mounted at a path."""
-    from wsgiref.handlers import CGIHandler, read_environ
+    from wsgiref.handlers import BaseCGIHandler, read_environ
 
     from dasflex_core.loading import load
 
@@ -141,8 +153,10 @@ def _run_mounted(prefix: str, place: str, site: Site) -> int:
     environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
     environ["PATH_INFO"] = environ.get("PATH_INFO", "")[len(prefix) :]
     environ["CONTENT_LENGTH"] = "0"  # no body is read here, whatever its length is said to be
-    handler = CGIHandler()
-    handler.os_environ = handler.base_env = environ
+    out = sys.stdout.buffer
+    handler = BaseCGIHandler(sys.stdin.buffer, out, sys.stderr, environ, multithread=False, multiprocess=True)
+    handler.os_environ = environ
+    handler.wsgi_run_once = True
     handler.run(application)
     sys.stdout.flush()
     return 0

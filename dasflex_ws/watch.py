@@ -94,10 +94,22 @@ def addresses(site: Site, source: str) -> list[str]:
 
     config = site.config
     scheme = "wss" if config.websocket_ssl else "ws"
-    host = f"[{config.websocket_iface}]" if ":" in config.websocket_iface else config.websocket_iface
-    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "localhost"}.get(host, host)  # noqa: S104  where it listens
+    host = _reached(config.websocket_iface)
     listens = f"{scheme}://{host}:{config.websocket_port}/dasws/{source.lower()}/flexRT"
     return [*dict.fromkeys([listens, socket_url(config, source)])]
+
+
+def _reached(interface: str) -> str:
+    """The host by which something on this machine is reached that listens at an interface, or at all of them."""
+    from ipaddress import ip_address
+
+    try:
+        address = ip_address(interface)
+    except ValueError:
+        return interface or "localhost"
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return str(address) if address.version == 4 else f"[{address}]"
 
 
 def _places(site: Site, request: Request, url: str | None) -> list[Address]:

@@ -30,10 +30,10 @@ SHELLS = {
 
 
 def python_files() -> list[Path]:
-    """Every Python file that is ours: the packages, the tests, the examples, the documentation, and `noxfile.py`."""
+    """Every Python file that is ours: the packages, the tests, the examples, the documentation, `noxfile.py` and `.ci`."""
     folders = [ROOT / "docs", ROOT / "examples", ROOT / "plugins", ROOT / "tests", *ROOT.glob("dasflex_*")]
     found = [path for folder in folders for path in folder.rglob("*.py") if not GENERATED.intersection(path.parts)]
-    return sorted([ROOT / "noxfile.py", *found])
+    return sorted([ROOT / "noxfile.py", ROOT / ".ci" / "audit.py", *found])
 
 
 def named(path: Path) -> str:

@@ -30,7 +30,7 @@ from dasflex_core.catalog.quantities import (
     span,
 )
 from dasflex_core.errors import ConfigError
-from dasflex_core.plan.template_syntax import Insert, parse_word
+from dasflex_core.plan.template_syntax import Insert, is_of_request, parse_word
 from dasflex_core.plan.templates import parse_template
 from dasflex_core.streamtype import StreamType
 from dasflex_core.values import dataclass
@@ -210,7 +210,10 @@ def _variables(value: object) -> Pairs:
 
 
 def _variable_names(value: object) -> tuple[str, ...]:
-    return tuple(_variable(name) for name in _texts(value))
+    names = tuple(_variable(name) for name in _texts(value))
+    for name in filter(is_of_request, names):
+        raise UnfitError(f"{name} is the client's, not the server's: a CGI request sets it; use another")
+    return names
 
 
 def _variable(name: str) -> str:

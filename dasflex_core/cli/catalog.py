@@ -128,10 +128,10 @@ def _fetched(server: str, ending: str) -> tuple[bytes, str]:
         raise ConfigError("a catalog is fetched by http or https only", kind="config.bad-value")
     base = server.partition("?")[0].removesuffix(plain).rstrip("/")
     address = f"{base}/{wanted}"
-    from urllib.request import urlopen
+    from dasflex_core.fetching import fetch
 
-    with urlopen(address, timeout=_PATIENCE) as answer:  # noqa: S310  the scheme was looked at
-        data: bytes = answer.read(_LONGEST + 1)
+    with fetch(address, _PATIENCE) as answer:
+        data = answer.read(_LONGEST + 1)
     if len(data) > _LONGEST:
         raise ConfigError(f"{address} is too long for a catalog", kind="config.unreadable")
     return data, address

@@ -111,12 +111,14 @@ class Das2Server:
         from http.client import HTTPException
         from urllib.error import HTTPError
         from urllib.parse import quote, urlencode
-        from urllib.request import Request, urlopen
+        from urllib.request import Request
+
+        from dasflex_core.fetching import fetch
 
         address = f"{self.address}?{urlencode(query, quote_via=quote, safe='/:')}"
         request = Request(address, headers={"User-Agent": "dasflex"})  # noqa: S310  the scheme was looked at
         try:
-            opened = urlopen(request, timeout=self.patience)  # noqa: S310  the scheme was looked at
+            opened = fetch(request, self.patience)
         except HTTPError as error:
             with error:
                 raise _failure(error.code, _plain(error.read(_LONGEST)), self.address) from error

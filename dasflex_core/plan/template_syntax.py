@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from dasflex_core.errors import Place
 
-__all__ = ["ENVIRONMENT", "PYTHON", "Argument", "Command", "Insert", "SubParam", "Word", "parse_commands", "parse_word"]
+__all__ = ["ENVIRONMENT", "PYTHON", "Argument", "Command", "Insert", "SubParam", "Word", "is_of_request"]
+__all__ += ["parse_commands", "parse_word"]
 
 #: The insert that stands for the interpreter which runs dasflex.
 PYTHON = "python"
@@ -122,6 +123,11 @@ Word: TypeAlias = "tuple[str | Insert | None, ...]"
 Argument: TypeAlias = "Word"
 #: A program and its arguments.
 Command: TypeAlias = "tuple[Argument, ...]"
+
+
+def is_of_request(variable: str) -> bool:
+    """Whether a variable of the environment is set by a request, where that comes by CGI."""
+    return _FROM_REQUEST.fullmatch(variable) is not None
 
 
 def parse_commands(text: str, place: Place | None = None) -> tuple[Command, ...]:
@@ -326,7 +332,7 @@ class _Parser:
             variable = name.removeprefix(ENVIRONMENT)
             if not _VARIABLE.fullmatch(variable):
                 self.fail(start, f"{variable!r} is no name of a variable; one is letters, digits and _")
-            if _FROM_REQUEST.fullmatch(variable):
+            if is_of_request(variable):
                 self.fail(start, f"{variable} is the client's, not the server's: a CGI request sets it; use another")
         elif name != PYTHON and not _PARAMETER.fullmatch(name):
             known = "a parameter such as read.time.min, env.NAME or python"

@@ -66,9 +66,9 @@ def _opened(stream: str) -> Iterator[IO[bytes]]:
         if stream == "-":
             yield sys.stdin.buffer
         elif stream.lower().startswith(_ADDRESSES):
-            from urllib.request import urlopen
+            from dasflex_core.fetching import fetch
 
-            with urlopen(stream, timeout=_SILENCE) as answer:  # noqa: S310  the scheme was checked
+            with fetch(stream, _SILENCE) as answer:
                 yield answer
         else:
             with open(stream, "rb") as file:  # noqa: PTH123  a word of the command line, such as /dev/fd/3

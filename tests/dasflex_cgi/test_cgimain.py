@@ -24,6 +24,7 @@ NODE = b'{"type": "Catalog"}\n'
 
 #: A plugin that says what it was asked.
 ODD = """
+import os
 from dasflex_core.hookspecs import Mount, hookimpl
 
 @hookimpl
@@ -34,7 +35,7 @@ def make(site):
     def application(environ, start_response):
         start_response("200 OK", [("Content-Type", "text/plain"), ("X-Odd", "yes")])
         names = ("SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "CONTENT_LENGTH")
-        told = "|".join(environ[name] for name in names)
+        told = "|".join(environ[name] for name in names) + environ.get("HTTP_PROXY", "") + os.environ.get("HTTP_PROXY", "")
         return [f"{environ['REQUEST_METHOD']} {told}".encode("latin-1")]
     return application
 """
@@ -432,6 +433,11 @@ class TestMounted:
         assert "Traceback" not in told
         assert headers["X-Odd"] == "yes"
         assert body.decode() == "GET /stream/odd|/é|a=1|0"
+
+    def test_no_client_names_the_proxy_of_what_it_fetches(self, bare, plugin):
+        """The header `Proxy` would be the variable HTTP_PROXY, which many programs obey."""
+        sent = variables(bare.root, "/odd/x", HTTP_PROXY="http://192.0.2.1", **plugin)
+        assert answered(sent)[2] == b"GET /stream/odd|/x||0"
 
     def test_other_paths_are_not_its_own(self, bare, plugin):
         status, headers, *_ = answered(variables(bare.root, "/oddity", **plugin))

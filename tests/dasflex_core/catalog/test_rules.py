@@ -56,6 +56,7 @@ MUTATIONS = [
     ("rate malformed", '"10 packet/s of 4 kB"', '"10 packets" #!', "reader[0].rate", '"10 packet/s of 4 kB"', BAD, True),
     ("variable set wrong", '{ TZ = "UTC"', '{ "T Z" = "UTC"', "reader[0].set_env", "is no name of a variable", BAD, True),
     ("variable passed wrong", '"LANG"]', '"LA-NG"] #!', "reader[0].pass_env", "is no name of a variable", BAD, True),
+    ("variable of the client passed", '"LANG"]', '"HTTP_PROXY"] #!', "reader[0].pass_env", "is the client's, not the server's", BAD, False),
     ("readers of one name", "live    = true\ncommand", 'name = "archive" #!\ncommand', "reader[1].name", "is the name of another reader", BAD, False),
     ("option not mentioned", "[options.noise]", "[options.moise] #!\n[options.noise]", "options.moise", "no command mentions #[read.moise]", BAD, False),
     ("parameter that is no option", "#[read.noise # -n #]", "#[read.noise # -n #] #[read.moise # -m #]", "reader[0].command", "neither a canonical parameter nor an option; add [options.moise]. Did you mean read.noise", BAD, False),

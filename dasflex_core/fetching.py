@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is fetched from elsewhere comes by HTTP: no address, and no redirection, leads to a file or another protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+    from urllib.request import Request
+
+__all__ = ["SCHEMES", "fetch"]
+
+#: How an address begins that can be fetched, in lower case.
+SCHEMES: Final = ("http://", "https://")
+
+
+def fetch(address: str | Request, seconds: float) -> HTTPResponse:
+    """The answer to an address, or to a request, that begins within so many seconds.
+
+    `urlopen` of the standard library also opens `file:` and `ftp:`, to which an answer of a server could redirect it.
+    This has no way to. Raises `urllib.error.HTTPError` for an answer that is none, and `OSError`.
+    """
+    from urllib import request
+
+    opener = request.OpenerDirector()
+    ways = (
+        request.ProxyHandler,
+        request.UnknownHandler,
+        request.HTTPHandler,
+        request.HTTPSHandler,
+        request.HTTPDefaultErrorHandler,
+        request.HTTPRedirectHandler,
+        request.HTTPErrorProcessor,
+    )
+    for way in ways:
+        opener.add_handler(way())
+    answer: HTTPResponse = opener.open(address, timeout=seconds)
+    return answer
