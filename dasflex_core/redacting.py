@@ -38,7 +38,9 @@ def without_secrets(target: str) -> str:
 def _harmless(pair: str) -> str:
     """A parameter as it was sent, without the value of a secret one."""
     name, equals, value = pair.partition("=")
-    return f"{name}=..." if equals and (_is_secret(name) or _holds_secret(value)) else pair
+    if not equals:
+        return "..." if _holds_secret(name) else pair
+    return f"{name}=..." if _is_secret(name) or _holds_secret(value) else pair
 
 
 def _is_secret(name: str) -> bool:

@@ -28,13 +28,13 @@ def password(credentials: Credentials, config: Config) -> Identity | None:
     """The user, if the password is theirs. Raises `BusyError` after too many that were not."""
     user, secret, now = credentials.user, credentials.secret, time.time()
     hashed = hash_of(user, config)
-    if hashed and passed.is_remembered(user, secret, hashed, config, now):
+    if passed.is_remembered(user, secret, hashed, config, now) and hashed:  # in this order for unknown users, too
         return Identity(user)
     failures.check(user, credentials.address, config, now)
     if not _is_right(user, secret, hashed):
         failures.failed(user, credentials.address, config, now)
         return None
-    failures.succeeded(user, config)
+    failures.succeeded(user, credentials.address, config)
     passed.remember(user, secret, _upgraded(user, secret, hashed, config), config, now)
     return Identity(user)
 
