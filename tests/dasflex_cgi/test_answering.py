@@ -223,7 +223,7 @@ class TestLog:
         ask(front, "/nowhere")
         lines = self.logs(bare.root).splitlines()
         assert f'{headers["X-Request-Id"]} GET "/source/good/flex?{DAY}" 200 {size} ' in lines[0]
-        assert lines[0].endswith('complete "curl/8"')
+        assert lines[0].endswith('complete "curl/8" - good')
         assert '"/nowhere" 404' in lines[1]
         assert len(lines) == 3
 
