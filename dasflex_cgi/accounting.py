@@ -35,6 +35,8 @@ def entry_of(visit: Visit, status: int, sent: int, *, complete: bool) -> LogEntr
         kind=error.kind if error else "",
         message=error.message if error else "",
         detail=error.detail if error else "",
+        user=visit.user,
+        source=visit.source,
     )
 
 

@@ -53,14 +53,17 @@ _SPARE: Final = (
 
 
 class Front:
-    """A site over HTTP, for any edge. `note` takes a line for the administrator."""
+    """A site over HTTP, for any edge. `note` takes a line for the administrator.
 
-    def __init__(self, site: Site, note: Callable[[str], None]) -> None:
+    Where the process is `lasting`, it ages the logs beside its requests; else whoever ends it does that.
+    """
+
+    def __init__(self, site: Site, note: Callable[[str], None], *, lasting: bool = True) -> None:
         self.site = site
         self._note = note
         self._runs = Runs()
         self._verifying = BoundedSemaphore(_VERIFIED_AT_ONCE)
-        self._log = RequestLog(site.config.log_path, note)
+        self._log = RequestLog.of(site.config, note, _ageing(site, note) if lasting else None)
 
     def answer(self, asked: Asked) -> Answer:
         """The answer to a request. Raises nothing: what fails is an answer, too."""
@@ -266,6 +269,13 @@ class Front:
             ended(0 if nothing else len(answer.body), True)
             return answer.body
         return Accounted(answer.body, visit, ended)
+
+
+def _ageing(site: Site, note: Callable[[str], None]) -> Callable[[], None]:
+    """What is called behind each entry of the log, and ages the logs where it is time to."""
+    from dasflex_core.log_ageing import LogKeeper
+
+    return LogKeeper.of(site.config, note).look
 
 
 def _openapi(site: Site, asked: Asked) -> Answer:

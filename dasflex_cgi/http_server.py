@@ -16,6 +16,7 @@ from urllib.parse import quote_from_bytes
 from dasflex_cgi.exchange import PEER
 from dasflex_cgi.websocket import asks_for_websocket, may_ask
 from dasflex_core.errors import DasflexError
+from dasflex_core.run.records import new_request_id
 
 if TYPE_CHECKING:
     import socket
@@ -49,13 +50,13 @@ _PRINTABLE: Final = bytes(range(0x20, 0x7F))
 _NO_DAEMON: Final = b"There are no WebSockets at the moment; try again in a while\n"
 _REFUSAL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
-    b"Retry-After: 5\r\nConnection: close\r\n\r\n" % len(_NO_DAEMON)
+    b"X-Request-Id: %b\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
 )
 _LOGGER: Final = logging.getLogger("waitress")
 
 
 class Unread(NamedTuple):
-    """A request that could not be read, so that it never reaches the application: whose, its first line, and why.
+    """A request that never reaches the application: whose, its first line, why, and the id that the client was told.
 
     What is no printable ASCII in the line is escaped by `%`.
     """
@@ -64,6 +65,8 @@ class Unread(NamedTuple):
     line: str
     status: int
     why: str
+    request: str
+    kind: str = "query"
 
 
 class HttpServer:
@@ -219,7 +222,7 @@ def _channel(
     channel.send_continue = send_continue
     channel.held = bool
     if daemon is not None:
-        doorman = _Doorman(channel, daemon, waiting)
+        doorman = _Doorman(channel, daemon, waiting, unread)
         channel.received, channel.held = doorman.received, doorman.holds
     return channel
 
@@ -235,8 +238,10 @@ class _Doorman:
         channel: Any,  # noqa: ANN401  waitress has no types
         daemon: WebSocketDaemon,
         waiting: set[_Doorman],
+        unread: Callable[[Unread], None],
     ) -> None:
         self._channel = channel
+        self._unread = unread
         self._daemon = daemon
         self._waiting = waiting
         self._go_on: Callable[[bytes], object] = channel.received
@@ -279,8 +284,11 @@ class _Doorman:
         """Lets the daemon have the connection; where there is none, the client is told to come again."""
         channel = self._channel
         if not self._daemon.take(channel.socket, received):
+            request = new_request_id()
             with suppress(OSError):
-                channel.socket.send(_REFUSAL + _NO_DAEMON)
+                channel.socket.send(_REFUSAL % (len(_NO_DAEMON), request.encode("ascii")) + _NO_DAEMON)
+            line = received.partition(b"\r\n")[0]
+            self._unread(Unread(*_whose(channel, line), 503, "There is no WebSocket daemon", request, "busy.stopped"))
         channel.handle_close()
 
 
@@ -329,11 +337,19 @@ def _refusal(unread: Callable[[Unread], None], channel: Any, request: Any) -> ob
     """The answering of a request that could not be read."""
     from waitress.task import ErrorTask
 
+    identifier = new_request_id()
     if request.error.code < 500:  # else it was read, and has failed since
-        line: bytes = getattr(request, "first_line", b"")
-        client = channel.addr[0] if isinstance(channel.addr, tuple) else ""
-        unread(Unread(client, quote_from_bytes(line, _PRINTABLE), request.error.code, request.error.body))
-    return ErrorTask(channel, request)
+        why = f"This is no request of HTTP: {request.error.body}"
+        whose = _whose(channel, getattr(request, "first_line", b""))
+        unread(Unread(*whose, request.error.code, why, identifier))
+    task = ErrorTask(channel, request)
+    task.response_headers.append(("X-Request-Id", identifier))
+    return task
+
+
+def _whose(channel: Any, line: bytes) -> tuple[str, str]:  # noqa: ANN401  waitress has no types
+    """The address of a client, and the first line of its request."""
+    return channel.addr[0] if isinstance(channel.addr, tuple) else "", quote_from_bytes(line, _PRINTABLE)
 
 
 def _spelt(head: bytes, written: dict[str, str]) -> bytes:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from dasflex_cgi.cgi_form import asked_from, head_of, without_body
 from dasflex_cgi.exchange import TEXT, Answer
+from dasflex_core.run.records import new_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -252,7 +253,7 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
 
 def _refusal(text: str) -> bytes:
     """The answer to what is no request."""
-    answer = Answer(400, (("Content-Type", TEXT),), f"{text}\n".encode())
+    answer = Answer(400, (("Content-Type", TEXT), ("X-Request-Id", new_request_id())), f"{text}\n".encode())
     return head_of(answer) + f"{text}\n".encode()
 
 

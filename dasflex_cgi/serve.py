@@ -101,20 +101,19 @@ def serve(  # noqa: PLR0913  click gives each option
 def _log_unread(current: Current, unread: Unread) -> None:
     """Logs a request that could not be read, which has no other trace."""
     from dasflex_core.logs import LogEntry, RequestLog
-    from dasflex_core.run.records import new_request_id
 
     method, _, rest = unread.line.partition(" ")
     entry = LogEntry(
         time=time.time(),
         client=unread.client,
-        request=new_request_id(),
+        request=unread.request,
         method=method,
         target=rest.rpartition(" ")[0] or rest,
         status=unread.status,
-        kind="query",
-        message=f"This is no request of HTTP: {unread.why}",
+        kind=unread.kind,
+        message=unread.why,
     )
-    RequestLog(current.site.config.log_path, _note).write(entry)
+    RequestLog.of(current.site.config, _note).write(entry)
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -75,6 +75,8 @@ class Connection:
         self._id = new_request_id()
         self._greeting: Greeting | None = None
         self._wanted: StreamType | None = None
+        self._user = ""
+        self._source = ""
         self._channel: Channel | None = None
         self._preparing = trio.CancelScope()
         self._watching = trio.CancelScope()
@@ -144,6 +146,7 @@ class Connection:
         ):
             plan = await trio.to_thread.run_sync(self._planned, greeting, abandon_on_cancel=True)
             self._wanted = plan.solution.produces
+            self._user = plan.user
             await self._show(plan)
 
     def _planned(self, greeting: Greeting) -> Plan:
@@ -153,6 +156,7 @@ class Connection:
         asked = asked_of(greeting.query)
         self._wanted = asked_type(asked.pairs)
         source = site[identifier]
+        self._source = source.id
         self._wanted = self._wanted or own_type(source.definition)
         user = check(site_key(site.config.runtime), asked.ticket, source.id, time.time()) if asked.ticket else ""
         plan = request_of(source, asked, self._claim(greeting, user)).plan()
@@ -214,12 +218,12 @@ class Connection:
         if error.kind.partition(".")[0] in ("source", "config", "error"):
             target = self._greeting.path if self._greeting else ""
             _LOGGER.warning("%s: %s: %s %s", target, error.kind, error.message, error.detail)
-        await self._reply(refusal(self._site.registry, error, self._wanted, self._id), error)
+        await self._reply(refusal(self._site.registry, error, self._wanted), error)
 
     async def _reply(self, reply: Reply, error: DasflexError | None = None) -> None:
         """Sends an answer of HTTP instead of an upgrade."""
         self._serving.metrics.refusal(reply.kind)
-        data, complete = reply.encoded(), False
+        data, complete = reply.known_as(self._id).encoded(), False
         try:
             with trio.move_on_after(_REPLY):
                 await self._stream.send_all(data)
@@ -373,6 +377,8 @@ class Connection:
             kind=error.kind if error else "",
             message=error.message if error else "",
             detail=error.detail if error else "",
+            user=self._user,
+            source=self._source,
         )
         self._serving.log.write(entry)
 

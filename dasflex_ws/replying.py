@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,10 @@ class Reply:
     target: str = ""
     kind: str = "http"
 
+    def known_as(self, request: str) -> Reply:
+        """The same answer with the id of its request."""
+        return replace(self, headers=(*self.headers, ("X-Request-Id", request)))
+
     def encoded(self) -> bytes:
         """The answer as it is sent (RFC 9112, 4)."""
         lines = [
@@ -58,13 +63,13 @@ def plain(status: int, text: str, *headers: tuple[str, str], method: str = "", t
     return Reply(status, f"{text}\n".encode(), headers=headers, head=method == "HEAD", method=method, target=target)
 
 
-def refusal(registry: Registry, error: DasflexError, wanted: StreamType | None, request: str) -> Reply:
+def refusal(registry: Registry, error: DasflexError, wanted: StreamType | None) -> Reply:
     """The answer to a request that failed before its WebSocket: a das exception of the type that was asked.
 
-    Where that type has none, it is one of the newest type that has. `request` is the id of the request.
+    Where that type has none, it is one of the newest type that has.
     """
     status, text = status_of(error), public_text(error)
-    headers = [("X-Request-Id", request)]
+    headers: list[tuple[str, str]] = []
     if status == 401:
         headers.append(("WWW-Authenticate", f'Basic realm="{realm_of(error)}"'))
     if isinstance(error, BusyError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from dasflex_core.log_ageing import LogKeeper
 from dasflex_core.logs import RequestLog
 from dasflex_ws.admission import Doors
 from dasflex_ws.connection import Connection
@@ -63,7 +64,7 @@ class Serving:
     @site.setter
     def site(self, site: Site) -> None:
         self._site = site
-        self.log = RequestLog(site.config.log_path, _LOGGER.warning)
+        self.log = RequestLog.of(site.config, _LOGGER.warning, LogKeeper.of(site.config, _LOGGER.warning).look)
 
     def take(self, stream: trio.SocketStream, begun: bytes = b"") -> None:
         """Serves a connection that was accepted elsewhere, from which some bytes were read already."""
