@@ -12,6 +12,7 @@ import os
 import re
 from calendar import timegm
 from collections import deque
+from io import BytesIO, FileIO
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import error as ZlibError  # noqa: N812  it is an exception
@@ -22,10 +23,19 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from gzip import GzipFile
-    from io import FileIO
     from pathlib import Path
 
-__all__ = ["LogFile", "LogRow", "entries", "last_entries", "log_files", "read_entries", "rows"]
+__all__ = [
+    "LogFile",
+    "LogRow",
+    "entries",
+    "entries_before",
+    "entry_of",
+    "last_entries",
+    "log_files",
+    "read_entries",
+    "rows",
+]
 
 _NAME: Final = re.compile(r"([a-z0-9.-]+)_(\d{4}-\d\d-\d\d)\.log(?:\.(\d{1,4}))?(?:\.gz)?")
 _TIME: Final = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T[0-2]\d:[0-5]\d:[0-6]\d(?:\.\d{1,6})?Z")
@@ -35,6 +45,12 @@ _LENGTH: Final = 24
 _CHUNK: Final = 1 << 20
 #: Bytes of the end of a file that are looked at first.
 _END: Final = 1 << 17
+#: Bytes of a compressed file that are looked at from its end on; lines behind an entry that are kept.
+_UNPACKED: Final = 1 << 26
+_SAID: Final = 100
+#: Where a line says which request it is of, as text and as JSON, and bytes in which it has done so.
+_PLACES: Final = (25, 49)
+_HEAD: Final = 128
 _MORE: Final = "    "
 _DETAIL: Final = "    | "
 
@@ -105,6 +121,44 @@ def rows(file: LogFile) -> Iterator[LogRow]:
             row = _row(line, client)
             if row is not None:
                 yield row
+
+
+def entries_before(file: LogFile, end: int | None = None) -> Iterator[tuple[int, LogEntry]]:
+    """The entries that begin in front of a byte of a file (None: all), the latest first, each with where it begins.
+
+    What is not asked for is not read, so that the last page of a large file costs no more than that of a small one. Of
+    a compressed file only the last 64 MiB are looked at.
+    """
+    with contextlib.suppress(OSError, EOFError, ZlibError), _opened(file.path) as opened:
+        said: deque[str] = deque(maxlen=_SAID)
+        for begin, raw in _lines_before(opened, end):
+            line = raw.decode("utf-8", "replace")
+            if line.startswith(_MORE):
+                said.appendleft(line)
+                continue
+            row = _row(line, file.client)
+            if row is not None:
+                yield begin, _told(row, line, said)
+            said.clear()
+
+
+def entry_of(file: LogFile, request: str) -> LogEntry | None:
+    """The entry of a request in a file; None where there is none. The file is searched, not read."""
+    wanted = request.encode()
+    with contextlib.suppress(OSError, EOFError, ZlibError), _opened(file.path) as opened:
+        at, rest = 0, b""
+        while chunk := opened.read(_CHUNK):
+            data = rest + chunk
+            found = data.find(wanted)
+            while found >= 0:
+                begin = data.rfind(b"\n", max(0, found - _HEAD), found) + 1
+                if found - begin in _PLACES:
+                    opened.seek(at - len(rest) + begin)
+                    return next(_entries(_lines(opened), file.client), None)
+                found = data.find(wanted, found + 1)
+            at += len(chunk)
+            rest = data[-2 * _HEAD :]
+    return None
 
 
 def last_entries(file: LogFile, count: int) -> list[LogEntry]:
@@ -197,7 +251,55 @@ def _entries(lines: Iterable[str], client: str) -> Iterator[LogEntry]:
         yield _entry(row, *_of_lines(said))
 
 
-def _of_lines(said: list[str]) -> tuple[str, str, str]:
+def _lines_before(file: FileIO | GzipFile, end: int | None) -> Iterator[tuple[int, bytes]]:
+    """The lines that begin in front of a byte of a file, the last first, each with where it begins.
+
+    What is too long for a line is cut.
+    """
+    first, source = (0, file) if isinstance(file, FileIO) else _unpacked(file)
+    at = source.seek(0, os.SEEK_END)
+    at = at if end is None else min(at, max(0, end - first))
+    rest = b""
+    while at > 0:
+        begin = max(0, at - _END)
+        source.seek(begin)
+        block = source.read(at - begin)
+        if len(block) < at - begin:
+            return  # it was cut meanwhile
+        data = block + rest
+        cut = data.find(b"\n") + 1 if begin or first else 0
+        if cut or not (begin or first):
+            place = first + begin + len(data)
+            for line in reversed(data[cut:].split(b"\n")):
+                place -= len(line)
+                if line:
+                    yield place, line
+                place -= 1
+        rest = data[: cut or None] if cut or begin else b""
+        rest = rest[-_CHUNK:]
+        at = begin
+
+
+def _unpacked(file: GzipFile) -> tuple[int, BytesIO]:
+    """The last bytes of a compressed file, and where the first of them is."""
+    kept: deque[bytes] = deque(maxlen=_UNPACKED // _CHUNK)
+    size = 0
+    while chunk := file.read(_CHUNK):
+        kept.append(chunk)
+        size += len(chunk)
+    data = b"".join(kept)
+    return size - len(data), BytesIO(data)
+
+
+def _told(row: LogRow, line: str, said: Iterable[str]) -> LogEntry:
+    """The entry of a row, of the line that it was made of, and of the lines behind that."""
+    if line.startswith("{"):
+        known = _object(line)
+        return _entry(row, *(_text(known, name) for name in ("kind", "message", "detail")))
+    return _entry(row, *_of_lines(said))
+
+
+def _of_lines(said: Iterable[str]) -> tuple[str, str, str]:
     """Kind, message and detail of the lines behind that of an entry."""
     kind = message = ""
     details: list[str] = []
