@@ -159,6 +159,7 @@ class Jobs:
                     return None
                 time.sleep(_STEP)  # somebody may only have looked whether it is held
             else:
+                os.ftruncate(descriptor, 0)  # who held it before is nobody to kill any more
                 return descriptor
         return None
 
@@ -177,7 +178,6 @@ class Jobs:
 
     def sign(self, lock: int) -> None:
         """Writes who holds a lock into its file."""
-        os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
     def kill(self, identifier: str) -> None:

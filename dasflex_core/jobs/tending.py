@@ -39,20 +39,15 @@ _STEP: Final = 0.02
 TAKEN: Final = 3
 #: What a web server says of a request in the environment of a CGI program (RFC 3875, and Apache): the job's program
 #: has nothing to do with it, and passwords are among it.
-_OF_REQUEST: Final = (
-    "HTTP_",
-    "REDIRECT_",
-    "REMOTE_",
-    "REQUEST_",
-    "CONTENT_",
-    "SERVER_",
-    "SCRIPT_",
-    "SSL_",
-    "DOCUMENT_",
-)
-_MORE: Final = (
-    *("AUTH_TYPE", "CONTEXT_DOCUMENT_ROOT", "CONTEXT_PREFIX", "GATEWAY_INTERFACE", "HTTPS", "PATH_INFO"),
-    *("PATH_TRANSLATED", "QUERY_STRING", "UNIQUE_ID", VARIABLE),
+_OF_REQUEST: Final = ("HTTP_", "REDIRECT_", "SSL_")
+_MORE: Final = frozenset(
+    (
+        *("AUTH_TYPE", "CONTENT_LENGTH", "CONTENT_TYPE", "CONTEXT_DOCUMENT_ROOT", "CONTEXT_PREFIX", "DOCUMENT_ROOT"),
+        *("GATEWAY_INTERFACE", "HTTPS", "PATH_INFO", "PATH_TRANSLATED", "QUERY_STRING", "REMOTE_ADDR", "REMOTE_HOST"),
+        *("REMOTE_IDENT", "REMOTE_PORT", "REMOTE_USER", "REQUEST_METHOD", "REQUEST_SCHEME", "REQUEST_URI"),
+        *("SCRIPT_FILENAME", "SCRIPT_NAME", "SCRIPT_URI", "SCRIPT_URL", "SERVER_ADDR", "SERVER_ADMIN", "SERVER_NAME"),
+        *("SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SIGNATURE", "SERVER_SOFTWARE", "UNIQUE_ID", VARIABLE),
+    )
 )
 
 
@@ -70,10 +65,11 @@ def tend_within(config: Config, jobs: Jobs) -> None:
     prune(config, jobs)
     running, waiting = 0, []
     for each in jobs.active():
-        status = jobs.status(each)
         if jobs.is_held(each):
             running += 1
-        elif status.over or not (jobs.folder(each) / "job.json").exists():
+            continue
+        status = jobs.status(each)  # read behind the lock: nobody will change it any more
+        if status.over or not (jobs.folder(each) / "job.json").exists():
             (jobs.directory / "active" / each).unlink(missing_ok=True)
         elif jobs.end_wished(each):
             _end(jobs, each, status)
@@ -101,7 +97,7 @@ def prune(config: Config, jobs: Jobs) -> list[str]:
             break  # and so are all that follow
         status = jobs.status(each)
         ended = status.ended or status.updated or made_at(each)
-        if ended > now - days * _DAY or jobs.is_held(each):
+        if ended > now - days * _DAY or (not status.over and jobs.is_held(each)):
             continue
         if not status.removed and (jobs.folder(each) / "job.json").exists():
             jobs.remove(each, replace(status, state=status.state if status.over else "failed", removed=now))

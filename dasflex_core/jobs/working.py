@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dasflex_core.site import Site
     from dasflex_core.solved import Plan
 
-__all__ = ["Work"]
+__all__ = ["Work", "planned"]
 
 #: Why a run is ended before it is done; blank: it is not.
 Why = Literal["", "stopped", "cancelled", "full"]

@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import dasflex_core
 from dasflex_core.cli import main
 from dasflex_core.errors import BusyError, NotFoundError, QueryError
 from dasflex_core.jobs.asking import ask
-from dasflex_core.jobs.model import Job, Status
+from dasflex_core.jobs.model import Job, Status, from_plain, to_plain
 from dasflex_core.jobs.tending import cancel, prune, tend
-from dasflex_core.jobs.working import Work
+from dasflex_core.jobs.working import Work, planned
+from dasflex_core.roots import make_root
 from dasflex_core.run.records import new_request_id
 
 DAY = 86_400
@@ -57,7 +59,20 @@ def test_averages_are_averages_in_a_job_as_well(plan, jobs, until):
     assert (made.file_name[-4:], made.text) == (".csv", True)
 
 
-def test_a_thousand_that_ask_for_the_same_at_once_get_one_job(plan, jobs):
+def test_what_a_job_keeps_of_a_request_gives_the_same_answer_for_every_example(tmp_path):
+    make_root(tmp_path / "root", "Examples")
+    site = dasflex_core.open(tmp_path / "root")
+    plans = [one.plan() for name in site if not site[name].protected for one in site[name].examples]
+    plans += [one.plan().request.ask(format_type="csv").plan() for one in site["Examples/Waveform"].examples]
+    for each in plans:
+        kept = Job(id="0" * 22, source=each.solution.source, request=each.canonical, answer="", made=0.0)
+        again = planned(site, from_plain(Job, json.loads(json.dumps(to_plain(kept)))))
+        assert again.solution.answer == each.solution.answer
+        assert again.solution.produces == each.solution.produces
+    assert len(plans) > 8
+
+
+def test_a_dozen_that_ask_for_the_same_at_once_get_one_job(plan, jobs):
     plans = [plan(read_word="sleep") for _each in range(12)]
     with ThreadPoolExecutor(4) as pool:
         made = {each.id for each in pool.map(lambda one: ask(one, "192.0.2.1"), plans)}
