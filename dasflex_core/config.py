@@ -110,6 +110,9 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         LIMIT_READER_CPU=ConfigKey("The most seconds of CPU time of a reader", "", "amount"),
         LIMIT_READER_OUTPUT=ConfigKey("The most gigabytes that a reader may write", "", "amount"),
         LIMIT_READER_MEMORY=ConfigKey("The most gigabytes of memory of a reader and its children", "", "amount"),
+        LIMIT_AT_ONCE=ConfigKey("The most requests of data that the server is at work for at once", "64", "count"),
+        LIMIT_AT_ONCE_EACH=ConfigKey("The most of them from one client address", "16", "count"),
+        LIMIT_WAIT=ConfigKey("Seconds that a request waits for its turn before it is refused", "5", "amount"),
         LIMIT_VERIFY_MEGABYTES=ConfigKey(
             "The most megabytes of a stream that is given to the verifier", "16", "amount"
         ),
@@ -237,6 +240,9 @@ class Config:
     limit_reader_cpu: float
     limit_reader_output: float
     limit_reader_memory: float
+    limit_at_once: int
+    limit_at_once_each: int
+    limit_wait: float
     limit_verify_megabytes: float
     prefer_stages: str
     jobs_path: Path

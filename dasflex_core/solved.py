@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from dasflex_core.errors import NotFoundError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.plan.planner import Solution
     from dasflex_core.run import Guardian, Pump, PumpSettings, RequestRecord
+    from dasflex_core.run.turns import Crowd
     from dasflex_core.site import Request
 
 __all__ = ["Plan"]
@@ -93,7 +95,13 @@ class Plan:
         check_price(self)
 
     def open(
-        self, *, amend: bool = False, absence: str = "", plain: bool = False, guardian: Guardian | None = None
+        self,
+        *,
+        amend: bool = False,
+        absence: str = "",
+        plain: bool = False,
+        guardian: Guardian | None = None,
+        crowd: Crowd | None = None,
     ) -> Pump:
         """The plan as a run that has not begun: a context manager with `start()`, `chunks()`, `items()`, `record`.
 
@@ -102,13 +110,14 @@ class Plan:
 
         With `amend`, which is for clients that ask again where data are narrower than the request, a stream header says
         the range and the resolution of the request, where its format can and the reader does not. `absence` is what a
-        stream says where no data were found, for clients that take one without data for a fault.
+        stream says where no data were found, for clients that take one without data for a fault. The run begins when it
+        has its place in the `crowd`, whose `BusyError` is raised where there is none.
         """
         from dasflex_core.run import Pump, new_request_id
 
         identifier = new_request_id()
         settings = self.settings(identifier, amend=amend, absence=absence, plain=plain, guardian=guardian)
-        return Pump(self.solution.nodes, replace(settings, hold=self.hold), self.about(identifier))
+        return Pump(self.solution.nodes, replace(settings, hold=partial(self._held, crowd)), self.about(identifier))
 
     def hold(self) -> Callable[[], None]:
         """Holds the instrument that the plan follows, if that admits one reader, until what it gives is called.
@@ -128,6 +137,21 @@ class Plan:
         from dasflex_core.run.holding import Lock
 
         return Lock(source.site.config.runtime, base.id).release
+
+    def _held(self, crowd: Crowd | None) -> Callable[[], None]:
+        """The place in a crowd and the instrument, both held until what this gives is called. Raises `BusyError`."""
+        leave = crowd.wait() if crowd is not None else _nothing
+        try:
+            release = self.hold()
+        except BaseException:
+            leave()
+            raise
+
+        def end() -> None:
+            leave()
+            release()
+
+        return end
 
     def settings(
         self,
@@ -178,6 +202,10 @@ class Plan:
             request=solution.request,
             plan=solution.plan,
             answer=solution.answer,
+            user=self.user,
+            convention=solution.convention,
+            format=str(solution.produces),
+            stages=tuple(each.name for each in solution.nodes),
         )
 
     @property

@@ -18,6 +18,7 @@ from dasflex_core.errors import DasflexError, SourceError
 from dasflex_core.run import Pump, new_request_id
 from dasflex_core.run.fed import FedRun, can_be_fed
 from dasflex_core.run.shape import gives_items
+from dasflex_ws.turns import turn_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -147,13 +148,16 @@ async def pumping(
 
 @asynccontextmanager
 async def pump_of(
-    plan: Plan, *, limiter: trio.CapacityLimiter, guardian: Guardian, absence: str = ""
+    plan: Plan, client: str | None = None, *, limiter: trio.CapacityLimiter, guardian: Guardian, absence: str = ""
 ) -> AsyncIterator[TrioPump]:
-    """A run of a plan, which has not begun."""
+    """A run of a plan, which has not begun. One for a `client`, by its address, has its turn among all of the server.
+
+    Raises `BusyError` where that does not come.
+    """
     identifier = new_request_id()
     settings = plan.settings(identifier, absence=absence, plain=True, guardian=guardian)
     about = await trio.to_thread.run_sync(plan.about, identifier)  # it writes a file
-    async with pumping(plan.solution.nodes, settings, about, limiter=limiter) as pump:
+    async with turn_of(plan, client), pumping(plan.solution.nodes, settings, about, limiter=limiter) as pump:
         yield pump
 
 
