@@ -71,6 +71,7 @@ def serve(  # noqa: PLR0913  click gives each option
     from dasflex_cgi.http_server import HttpServer
     from dasflex_cgi.stopping import Stopping
     from dasflex_cgi.websocket import WebSocketDaemon
+    from dasflex_core.file_modes import too_open
 
     new = is_new(config)
     current = Current(lambda: dasflex_core.open(config), _note)
@@ -85,7 +86,7 @@ def serve(  # noqa: PLR0913  click gives each option
     body = max(1 << 20, megabytes(site.config.limit_verify_megabytes))
     http = HttpServer(served, listener, workers, lambda unread: _log_unread(current, unread), daemon, body)
     scgi = _scgi(site, served) if warm else None
-    for remark in (*site.config.remarks, *site.remarks):
+    for remark in (*site.config.remarks, *site.remarks, *too_open(site.config)):
         _note(f"note: {remark}")
     if port not in (0, number):
         _note(f"note: port {port} is in use")

@@ -32,22 +32,42 @@ KillMode=mixed
 TimeoutStopSec=30
 Restart=on-failure
 
-# What may be used, by the server and its readers together.
+# What may be used, by the server and its readers together. No core dump can hold a password.
 LimitNOFILE={files}
+LimitCORE=0
 TasksMax=4096
 MemoryMax=4G
+OOMPolicy=continue
 
 # Nothing but these can be written, and /tmp is the server's own. A reader that writes elsewhere needs its place here.
 ProtectSystem=strict
 ReadWritePaths={places}
 PrivateTmp=yes
 ProtectHome=read-only
+UMask=0027
+
+# No devices but /dev/null and its kin, no rights of root, no other users' processes. Readers inherit all of it.
+# A reader that needs a device, or a sandbox of its own for each reader, is the reason to take a line out.
+PrivateDevices=yes
 NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+RestrictSUIDSGID=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
+LockPersonality=yes
+KeyringMode=private
+ProtectProc=invisible
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
+ProtectKernelLogs=yes
 ProtectControlGroups=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
+ProtectClock=yes
+ProtectHostname=yes
 
 [Install]
 WantedBy=multi-user.target

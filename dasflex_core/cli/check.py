@@ -39,15 +39,16 @@ def check(
 ) -> None:
     """Validate definitions, solve their requests, run their examples.
 
-    Without an argument, all definitions of the site are checked. What is wrong is told with file and line, and the
-    exit code is then 1. A warning is worth a look and changes no exit code: so is what the stream of an example is
-    other than declared. Examples run for 30 seconds at most.
+    Without an argument, all definitions of the site are checked, and whether its files are too open. What is wrong is
+    told with file and line, and the exit code is then 1. A warning is worth a look and changes no exit code: so is what
+    the stream of an example is other than declared. Examples run for 30 seconds at most.
 
     With --learn or --can nothing is checked: they print what there is to know.
     """
     import dasflex_core
     from dasflex_core.catalog.documents import describes_directory
     from dasflex_core.cli.checking import Checker
+    from dasflex_core.file_modes import too_open
 
     site = dasflex_core.open(root)
     checker = Checker(site, run=not no_run)
@@ -60,6 +61,9 @@ def check(
     wrong = warned = 0
     for odd in site.config.remarks:
         click.echo(odd)
+    for odd in () if what else too_open(site.config):
+        click.echo(odd.replace(": ", ": warning: ", 1))
+        warned += 1
     for path in paths:
         for remark in checker.check(path):
             click.echo(str(remark))
