@@ -108,12 +108,14 @@ def test_a_site_without_it_shows_the_page_without_a_plot(examples, monkeypatch, 
     assert b'id="ask"' in page
 
 
-def test_a_source_that_may_not_be_read_has_no_form_and_no_plot(examples):
+def test_the_scripts_of_a_protected_source_know_that_a_log_in_comes_first(examples):
     asked = Asked(method="GET", path="/", headers=BROWSER)
     page = pages.source(open_site(examples.root), asked, "Examples/Auth").body
-    assert b'id="ask"' not in page
-    assert b'id="plot"' not in page
-    assert b"Fill the form" not in page
+    assert b"&#34;entered&#34;: false" in page
+    assert b'<a id="log-in" href="/source/examples/auth.html?log-in">' in page
+    open_to_all = pages.source(open_site(examples.root), asked, "Examples/Random").body
+    assert b"&#34;entered&#34;: true" in open_to_all
+    assert b"log-in" not in open_to_all.replace(b'data-log-in=""', b"")
 
 
 def test_a_wheel_without_its_file_is_no_library(monkeypatch, tmp_path):

@@ -214,7 +214,7 @@ def test_the_list_of_nodes_has_a_line_for_each_with_its_address(root, files):
 
 def test_the_list_of_das2_clients_has_each_directory_before_what_is_in_it(root):
     lines = (root / "public" / "das2list.txt").read_text(encoding="ascii").splitlines()
-    assert lines[:2] == ["Examples/|Examples", "Examples/Auth|Random numbers for members of a group"]
+    assert lines[:2] == ["Examples/|Examples", "Examples/Auth|Random numbers for one user"]
     assert lines.index("Lab/") < lines.index("Lab/Orbit|A data set of orbits")
     assert not [line for line in lines if line.startswith("Hidden")]
 
