@@ -55,12 +55,10 @@ def peers(config: Config, note: Callable[[str], None]) -> Iterator[tuple[str, st
 
 def record(site: Site, identifier: str) -> Answer:
     """What became of a request. Raises `NotFoundError`."""
-    from dataclasses import asdict
-
-    from dasflex_core.run.records import read_record
+    from dasflex_core.run.records import read_record, shown_to_clients
 
     found = read_record(identifier, str(site.config.requests))
-    return Answer(200, (("Content-Type", JSON), *NOT_DATA), _json({**asdict(found), "request": dict(found.request)}))
+    return Answer(200, (("Content-Type", JSON), *NOT_DATA), _json(shown_to_clients(found)))
 
 
 def asked_before(site: Site, asked: Asked, identifier: str) -> Answer:

@@ -61,6 +61,9 @@ SCHEMAS: Final[dict[str, Node]] = {
         sha256=_TEXT,
         error_kind=_TEXT,
         error=_TEXT,
+        convention=_TEXT,
+        format=_TEXT,
+        read=_COUNT,
     ),
     "Asked": _object(
         "The request behind an answer", answer=_TEXT, source=_TEXT, request=_REQUEST, convention=_TEXT, url=_TEXT

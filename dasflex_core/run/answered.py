@@ -2,7 +2,7 @@
 """What stands behind an answer id: the request that gives the answer, in a small file of JSON since it was first run.
 
 An answer id is what a figure caption cites, so that nothing here is ever removed. Whoever asks the same again, however
-often, leaves no more.
+often, leaves no more. Keys and passwords are not kept: whoever asks again has their own.
 """
 
 from __future__ import annotations
@@ -56,9 +56,11 @@ def note_answer(
     import json
     from pathlib import Path
 
+    from dasflex_core.redacting import masked_pairs
     from dasflex_core.run.filing import replaced
 
-    shown = {"id": answer, "source": source, "pairs": list(pairs), "convention": convention, "first": iso_time(time())}
+    told = list(masked_pairs(pairs))
+    shown = {"id": answer, "source": source, "pairs": told, "convention": convention, "first": iso_time(time())}
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
         replaced(Path(path), json.dumps(shown, ensure_ascii=False).encode("utf-8", "replace"))

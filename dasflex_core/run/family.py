@@ -96,6 +96,7 @@ class Family:
         self._guardian = guardian
         self._own: Guardian | None = None
         self._programs: list[subprocess.Popen[bytes]] = []
+        self._names: list[str] = []
         self._begun = False  # before the first program is on the list: Ctrl-C may come in between
         self._lock = Lock()
         self._ended = False
@@ -104,6 +105,11 @@ class Family:
     def ended(self) -> bool:
         """Whether `end` was called: nothing may be started any more, and what ran was killed."""
         return self._ended
+
+    @property
+    def programs(self) -> list[tuple[str, subprocess.Popen[bytes]]]:
+        """The programs that were started, each with the name of its stage."""
+        return list(zip(self._names, self._programs, strict=False))
 
     def start(
         self,
@@ -142,6 +148,7 @@ class Family:
                 raise _start_error(error, name, argv, directory, environ.get("PATH", "")) from error
             watcher.watch(self.token, program.pid)
             self._programs.append(program)
+            self._names.append(name)
             return program
 
     def leave(self, programs: Sequence[subprocess.Popen[bytes]]) -> None:

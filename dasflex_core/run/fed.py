@@ -17,6 +17,7 @@ from dasflex_core.run.context import Run
 from dasflex_core.run.opening import Opener
 from dasflex_core.run.outlet import Outlet
 from dasflex_core.run.processes import Process
+from dasflex_core.run.programs import programs_of, read_of
 from dasflex_core.run.settings import PumpSettings
 from dasflex_core.run.shape import check_shape, gives_items, makes_records, wrong
 from dasflex_core.run.slot import Slot
@@ -181,4 +182,10 @@ class FedRun:
     def _settle(self, failure: BaseException | None, *, complete: bool = False) -> None:
         """Completes the record."""
         counted = [meter for node, meter in zip(self._nodes, self._opener.meters, strict=True) if gives_items(node)]
-        self._account.settle(failure, counted[-1].records if counted else None, complete=complete)
+        self._account.settle(
+            failure,
+            counted[-1].records if counted else None,
+            complete=complete,
+            programs=lambda: programs_of(self._run.family, self.record.request),
+            read=read_of(self._nodes, self._opener.meters),
+        )

@@ -11,6 +11,7 @@ from dasflex_core.run.context import Run
 from dasflex_core.run.delivery import Delivery
 from dasflex_core.run.opening import Opener
 from dasflex_core.run.outlet import Outlet
+from dasflex_core.run.programs import programs_of, read_of
 from dasflex_core.run.remarking import remarked_items
 from dasflex_core.run.settings import PumpSettings
 from dasflex_core.run.shape import check_shape, gives_items, makes_records
@@ -182,7 +183,13 @@ class Pump:
 
     def _settle(self, failure: BaseException | None, *, complete: bool = False) -> None:
         """Completes the record."""
-        self._account.settle(failure, self._records(), complete=complete)
+        self._account.settle(
+            failure,
+            self._records(),
+            complete=complete,
+            programs=lambda: programs_of(self._run.family, self.record.request),
+            read=read_of(self._nodes, self._opener.meters),
+        )
 
     def _records(self) -> int | None:
         """How many records came out of the last node that gives items."""

@@ -12,15 +12,40 @@ from time import time
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import ConfigError, NotFoundError
+from dasflex_core.redacting import masked_pairs, secrets_in, without
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["RequestRecord", "iso_time", "new_request_id", "read_record", "write_record"]
+__all__ = [
+    "ProgramRecord",
+    "RequestRecord",
+    "iso_time",
+    "new_request_id",
+    "read_record",
+    "shown_to_clients",
+    "write_record",
+]
 
 _DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID: Final = re.compile(r"[0-9a-z]{22}")
+#: What only the administrator may see: who asked, and by what commands it was answered.
+_HIDDEN: Final = ("user", "programs", "stages")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramRecord:
+    """A program of a run: the stage that it belongs to, its command without secrets, and how it ended.
+
+    `status` is its exit status; None where a `signal`, such as SIGTERM, has ended it, or where it was still running
+    when the record was written: then the server was about to end it.
+    """
+
+    stage: str
+    command: tuple[str, ...]
+    status: int | None = None
+    signal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +57,10 @@ class RequestRecord:
     (blank where it was not hashed, since the stream was faster than the hash); `records` counts those of the last
     items in the plan, None where bytes were passed through. `error_kind` and `error` are a failure's kind and text;
     both are blank where the client left early.
+
+    `user` is who had logged in, `convention` how the parameters were named, and `format` the stream type that was
+    delivered. `stages` are the nodes of the plan, `programs` what was started for them, and `read` the bytes that came
+    from readers. What is secret among parameters and arguments is not written.
     """
 
     id: str
@@ -48,6 +77,12 @@ class RequestRecord:
     sha256: str = ""
     error_kind: str = ""
     error: str = ""
+    user: str = ""
+    convention: str = ""
+    format: str = ""
+    stages: tuple[str, ...] = ()
+    programs: tuple[ProgramRecord, ...] = ()
+    read: int = 0
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -78,14 +113,29 @@ def write_record(record: RequestRecord, directory: str, note: Callable[[str], No
 
     from dasflex_core.run.filing import replaced
 
-    shown = {each.name: getattr(record, each.name) for each in fields(record)}
-    text = json.dumps(shown | {"request": dict(record.request)}, ensure_ascii=False, indent=1)
+    shown = _plain(record) | {
+        "request": dict(masked_pairs(record.request)),
+        "programs": [_plain(each) for each in record.programs],
+        "error": without(secrets_in(record.request), record.error),
+    }
+    text = json.dumps(shown, ensure_ascii=False, indent=1)
     try:
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        replaced(folder / f"{record.id}.json", text.encode())
+        replaced(folder / f"{record.id}.json", text.encode("utf-8", "replace"))
     except OSError as error:
         note(f"the record of request {record.id} cannot be written: {error}")
+
+
+def _plain(value: RequestRecord | ProgramRecord) -> dict[str, object]:
+    """The fields of a record."""
+    return {each.name: getattr(value, each.name) for each in fields(value)}
+
+
+def shown_to_clients(record: RequestRecord) -> dict[str, object]:
+    """What anybody may know of a request who knows its id: neither commands nor users."""
+    shown = _plain(record) | {"request": dict(record.request)}
+    return {name: value for name, value in shown.items() if name not in _HIDDEN}
 
 
 def read_record(identifier: str, directory: str) -> RequestRecord:
@@ -104,6 +154,8 @@ def read_record(identifier: str, directory: str) -> RequestRecord:
         raise missing
     try:
         shown = json.loads((Path(directory) / f"{named}.json").read_bytes())
-        return RequestRecord(**{**shown, "request": tuple(shown["request"].items())})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        programs = [ProgramRecord(**{**each, "command": tuple(each["command"])}) for each in shown.get("programs", ())]
+        told = {"request": tuple(shown["request"].items()), "programs": tuple(programs)}
+        return RequestRecord(**{**shown, **told, "stages": tuple(shown.get("stages", ()))})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise missing from error
