@@ -11,8 +11,11 @@ from dasflex_core.errors import DasflexError
 from dasflex_core.run.records import RequestRecord, iso_time, new_request_id, write_record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dasflex_core.run.context import Piece
     from dasflex_core.run.digest import Digest
+    from dasflex_core.run.records import ProgramRecord
     from dasflex_core.run.settings import PumpSettings
 
 __all__ = ["Account"]
@@ -41,8 +44,20 @@ class Account:
                 self._digest = Digest()
             self._digest.update(piece)
 
-    def settle(self, failure: BaseException | None, records: int | None, *, complete: bool = False) -> None:
-        """Completes the record and writes it, once. `records` is how many came out of the last node with items."""
+    def settle(
+        self,
+        failure: BaseException | None,
+        records: int | None,
+        *,
+        complete: bool = False,
+        programs: Callable[[], tuple[ProgramRecord, ...]] = tuple,
+        read: int = 0,
+    ) -> None:
+        """Completes the record and writes it, once.
+
+        `records` is how many came out of the last node with items, `read` how many bytes came from readers; `programs`
+        gives what was started.
+        """
         if self._settled:
             return
         self._settled = True
@@ -56,6 +71,8 @@ class Account:
             complete=complete,
             bytes=self.delivered,
             records=records,
+            programs=programs(),
+            read=read,
             sha256=self._digest.finish() if self._digest is not None else "",
             error_kind=failure.kind if isinstance(failure, DasflexError) else "error" if failure else "",
             error=failure.message if isinstance(failure, DasflexError) else type(failure).__name__ if failure else "",
