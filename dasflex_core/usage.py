@@ -136,7 +136,7 @@ def source_of(target: str) -> str:
     ('a/b', 'a/b', '')
     """
     path, _, query = target.partition("?")
-    if "dataset=" in query or "id=" in query:
+    if "=" in query and ("dataset=" in query.lower() or "id=" in query):
         named = {name.lower(): value for name, value in parse_qsl(query.replace(";", "&")) if value}
         if "server" in named or "/hapi/" in path:
             return (named.get("dataset") or named.get("id") or "").strip("/").lower()
@@ -155,32 +155,48 @@ def _counted(
 ) -> tuple[dict[tuple[str, ...], _Count], bool]:
     """What one address has asked on one day, by keys, and whether it was seen to be a robot."""
     counted: dict[tuple[str, ...], _Count] = {}
-    same = tuple(known.get(each, "") for each in by)
-    varying = [(place, told) for place, each in enumerate(by) if (told := GROUPINGS[each]) is not None]
+    told = tuple(how for each in by if (how := GROUPINGS[each]) is not None)
+    cells: dict[tuple[str, ...], list[int]] = {}
     robots = False
     for row in _all_rows(files):
-        key = same
-        if varying:
-            words = list(same)
-            for place, told in varying:
-                words[place] = told(row)
-            key = tuple(words)
-        count = counted.get(key)
-        if count is None:
-            count = counted[key] = _Count()
-        kind = agents.get(row.agent)
-        if kind is None:
-            if len(agents) >= _REMEMBERED:
-                agents.clear()
-            kind = agents[row.agent] = is_robot(row.agent)
-        count.requests[kind] += 1
-        count.bytes[kind] += row.bytes
+        words = (row.agent, *[each(row) for each in told])
+        cell = cells.get(words)
+        if cell is None:
+            if len(cells) >= _REMEMBERED:
+                _add_up(cells, counted, by, known, agents)
+                cells.clear()
+            cell = cells[words] = [0, 0, 0]
+        cell[0] += 1
+        cell[1] += row.bytes
         if row.status >= _ERROR or not row.complete:
-            count.errors[kind] += 1
-        count.addresses[kind].add(row.client)
+            cell[2] += 1
         if "robots.txt" in row.target and row.target.partition("?")[0].endswith("/robots.txt"):
             robots = True
+    _add_up(cells, counted, by, known, agents)
     return counted, robots
+
+
+def _add_up(
+    cells: Mapping[tuple[str, ...], list[int]],
+    counted: dict[tuple[str, ...], _Count],
+    by: Sequence[str],
+    known: Mapping[str, str],
+    agents: dict[str, bool],
+) -> None:
+    """Adds requests, bytes and errors, by user agent and the words that were told of each, to the counts by keys."""
+    for (agent, *words), (requests, amount, errors) in cells.items():
+        if agent not in agents:
+            if len(agents) >= _REMEMBERED:
+                agents.clear()
+            agents[agent] = is_robot(agent)
+        rest = iter(words)
+        key = tuple(known[each] if each in known else next(rest) for each in by)
+        kind = int(agents[agent])
+        count = counted.setdefault(key, _Count())
+        count.requests[kind] += requests
+        count.bytes[kind] += amount
+        count.errors[kind] += errors
+        count.addresses[kind].add(known["address"])
 
 
 def _all_rows(files: Iterable[LogFile]) -> Iterator[LogRow]:
