@@ -96,6 +96,7 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         DATASRC_INC=ConfigKey("The directory of files that imported definitions may include", "include", "path"),
         BIN_PATH=ConfigKey("Directories in front of PATH for reader programs", "", "paths"),
         LIB_PATH=ConfigKey("Directories in front of LD_LIBRARY_PATH for reader programs", "", "paths"),
+        SCRATCH_PATH=ConfigKey("The directory of temporary files of reader programs; blank: the system's", "", "path"),
         CACHE_ROOT=ConfigKey("The directory of cache blocks", "cache", "path"),
         MIME_FILE=ConfigKey("The file of media types", "etc/mime.json", "path"),
         PEERS_FILE=ConfigKey("The file of other servers", "etc/peers.json", "path"),
@@ -106,10 +107,13 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         "Limits",
         LIMIT_REQUEST_SECONDS=ConfigKey("The most seconds that a request may cost by its plan", "", "amount"),
         LIMIT_REQUEST_GIGABYTES=ConfigKey("The most gigabytes that a request may read by its plan", "", "amount"),
+        LIMIT_ANSWER_GIGABYTES=ConfigKey("The most gigabytes that an answer may have by its estimate", "", "amount"),
         LIMIT_READER_SILENCE=ConfigKey("Seconds after which a reader that writes nothing is ended", "300", "amount"),
         LIMIT_READER_CPU=ConfigKey("The most seconds of CPU time of a reader", "", "amount"),
         LIMIT_READER_OUTPUT=ConfigKey("The most gigabytes that a reader may write", "", "amount"),
         LIMIT_READER_MEMORY=ConfigKey("The most gigabytes of memory of a reader and its children", "", "amount"),
+        LIMIT_READER_PROCESSES=ConfigKey("The most processes that a reader and its children may be", "256", "count"),
+        LIMIT_READER_SCRATCH=ConfigKey("The most gigabytes of its temporary files, and of any file", "10", "amount"),
         LIMIT_AT_ONCE=ConfigKey("The most requests of data that the server is at work for at once", "64", "count"),
         LIMIT_AT_ONCE_EACH=ConfigKey("The most of them from one client address", "16", "count"),
         LIMIT_WAIT=ConfigKey("Seconds that a request waits for its turn before it is refused", "5", "amount"),
@@ -229,6 +233,7 @@ class Config:
     datasrc_inc: Path
     bin_path: tuple[Path, ...]
     lib_path: tuple[Path, ...]
+    scratch_path: Path | None
     cache_root: Path
     mime_file: Path
     peers_file: Path
@@ -236,10 +241,13 @@ class Config:
     enable_hapi_subsys: bool
     limit_request_seconds: float
     limit_request_gigabytes: float
+    limit_answer_gigabytes: float
     limit_reader_silence: float
     limit_reader_cpu: float
     limit_reader_output: float
     limit_reader_memory: float
+    limit_reader_processes: int
+    limit_reader_scratch: float
     limit_at_once: int
     limit_at_once_each: int
     limit_wait: float

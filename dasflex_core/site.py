@@ -101,6 +101,8 @@ class Site:
             cpu=config.limit_reader_cpu,
             output=int(config.limit_reader_output * 1e9),
             memory=int(config.limit_reader_memory * 1e9),
+            scratch=int(config.limit_reader_scratch * 1e9),
+            processes=config.limit_reader_processes,
         )
 
     def __getitem__(self, source_id: str) -> Source:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from dasflex_core.plan.planner import Solution
+    from dasflex_core.prices import Estimate
     from dasflex_core.run import Guardian, Pump, PumpSettings, RequestRecord
     from dasflex_core.run.turns import Crowd
     from dasflex_core.site import Request
@@ -88,11 +89,22 @@ class Plan:
         text = "_".join(_fit_for_files(word) for word in words)
         return f"{text[:120]}.{self.suffix}"
 
-    def afford(self) -> None:
-        """Raises `QueryError` (`query.too-large`) where the plan costs more than the configuration allows."""
-        from dasflex_core.affording import check_price
+    def estimate(self) -> Estimate:
+        """What running the plan is expected to cost and to give, and what that rests on. Nothing is run."""
+        from dasflex_core.estimate import estimate
 
-        check_price(self)
+        return estimate(self)
+
+    def afford(self) -> None:
+        """Raises `TooLargeError` (`query.too-large`) where the plan costs more than the configuration allows.
+
+        Where that sets no limit, nothing is estimated.
+        """
+        config = self.request.source.site.config
+        if config.limit_request_seconds or config.limit_request_gigabytes or config.limit_answer_gigabytes:
+            from dasflex_core.affording import check_price
+
+            check_price(self)
 
     def open(
         self,
@@ -174,6 +186,7 @@ class Plan:
             bin_path=tuple(str(each) for each in config.bin_path),
             library_path=tuple(str(each) for each in config.lib_path),
             environ=self.request.source.site.planner.environ,
+            scratch=str(config.scratch_path or ""),
             records=str(config.requests),
             log=ReaderLog(config.requests, identifier),
             note=_noted,
@@ -182,7 +195,14 @@ class Plan:
             absence=absence,
             plain=plain,
             guardian=guardian,
+            measure=self._measure,
         )
+
+    def _measure(self, given: int, records: int | None, read: int, seconds: float) -> None:
+        """Keeps what a complete run gave and cost, for the estimates of others."""
+        from dasflex_core.estimate import note_run
+
+        note_run(self, given, records, read, seconds, _noted)
 
     def _remarks(self) -> tuple[str, ...]:
         """What the client is told in the stream itself."""

@@ -20,12 +20,17 @@ NodeKind = Literal["process", "classic", "producer", "stage", "spool", "file", "
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one process may use; 0 is no limit. `silence` and `cpu` in seconds, `output` and `memory` in bytes."""
+    """What one process may use, with all that it starts; 0 is no limit.
+
+    `silence` and `cpu` are in seconds; `output`, `memory` and `scratch` (temporary files, and any other file) in bytes.
+    """
 
     silence: float = 300.0
     cpu: float = 0.0
     output: int = 0
     memory: int = 0
+    scratch: int = 0
+    processes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -435,4 +435,6 @@ def _limits(site: Limits, own: SourceLimits) -> Limits:
         cpu=site.cpu if own.cpu is None else own.cpu,
         output=site.output if own.output is None else own.output,
         memory=site.memory,
+        scratch=site.scratch,
+        processes=site.processes,
     )

@@ -21,8 +21,10 @@ PASSED: Final = ("HOME", "LANG", "LOGNAME", "TMPDIR", "TZ", "USER")
 SYSTEM: Final = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
-def environment(command: Command, settings: PumpSettings, token: str) -> dict[str, str]:
+def environment(command: Command, settings: PumpSettings, token: str, scratch: str = "") -> dict[str, str]:
     """The variables for the programs of a command; `token` marks them as belonging to one run.
+
+    `TMPDIR` is `scratch`, the directory of the run for temporary files, where there is one.
 
     `PATH` is the server's BIN_PATH, the directory of the interpreter and the system's directories; `LC_ALL` is
     `C.UTF-8`, so that no program writes decimal commas. Then come what the command passes on from the server's
@@ -36,6 +38,8 @@ def environment(command: Command, settings: PumpSettings, token: str) -> dict[st
         "LC_ALL": "C.UTF-8",
         "PATH": os.pathsep.join((*settings.bin_path, interpreter, *SYSTEM)),
     }
+    if scratch:
+        made["TMPDIR"] = scratch
     if settings.library_path:
         made["LD_LIBRARY_PATH"] = os.pathsep.join(settings.library_path)
     made |= {name: server[name] for name in command.pass_env if name in server}

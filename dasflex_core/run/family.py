@@ -59,6 +59,11 @@ class Guardian:
         """Adds a program, which leads a session of its own, to a run."""
         self._tell(f"+{token} {pid}\n")
 
+    def keep(self, token: str, directory: str) -> None:
+        """Adds the directory of a run, which is to be removed with all that is in it."""
+        if "\n" not in directory:
+            self._tell(f"*{token} {directory}\n")
+
     def forget(self, token: str, pid: int = 0) -> None:
         """Says that the run is over or, with its number, that one of its programs has ended and was reaped."""
         self._tell(f"-{token} {pid}\n" if pid else f"-{token}\n")
@@ -83,7 +88,7 @@ class Guardian:
     def _tell(self, line: str) -> None:
         """Writes one line, whole, since it is short (pipe(7), PIPE_BUF)."""
         with contextlib.suppress(BrokenPipeError):  # somebody killed it: runs go on unguarded
-            os.write(self._writing, line.encode("ascii"))
+            os.write(self._writing, os.fsencode(line))
 
 
 class Family:
@@ -97,6 +102,7 @@ class Family:
         self._own: Guardian | None = None
         self._programs: list[subprocess.Popen[bytes]] = []
         self._names: list[str] = []
+        self._scratch = ""
         self._begun = False  # before the first program is on the list: Ctrl-C may come in between
         self._lock = Lock()
         self._ended = False
@@ -130,9 +136,7 @@ class Family:
         with self._lock:
             if self._ended:
                 raise cancelled()
-            watcher = self._guardian or self._own
-            if watcher is None:
-                watcher = self._own = Guardian(self._python, self._grace)
+            watcher = self._watcher()
             self._begun = True
             try:
                 program = subprocess.Popen(
@@ -150,6 +154,36 @@ class Family:
             self._programs.append(program)
             self._names.append(name)
             return program
+
+    def scratch(self, base: str) -> str:
+        """The directory for the temporary files of the programs, below `base`: made when it is first asked for.
+
+        Whatever is in it is removed when the run ends. Raises `OSError` where it cannot be made.
+        """
+        with self._lock:
+            if not self._scratch and not self._ended:
+                path = os.path.join(base, f"dasflex-{self.token}")  # noqa: PTH118  pathlib is for what is read more often
+                os.mkdir(path, 0o700)  # noqa: PTH102
+                self._scratch = path
+                self._watcher().keep(self.token, path)
+            return self._scratch
+
+    def _watcher(self) -> Guardian:
+        """The guardian, started if there is none yet."""
+        if self._guardian is not None:
+            return self._guardian
+        if self._own is None:
+            self._own = Guardian(self._python, self._grace)
+        return self._own
+
+    def members(self) -> set[int]:
+        """The processes of the run: its programs, and all that these have started and that can be known by a mark."""
+        sessions = {program.pid for program in self._programs if program.returncode is None}
+        return guardian.members((self.token,), sessions)
+
+    def freeze(self) -> None:
+        """Stops all processes of the run, which are to be ended then."""
+        guardian.freeze((self.token,), {program.pid for program in self._programs if program.returncode is None})
 
     def leave(self, programs: Sequence[subprocess.Popen[bytes]]) -> None:
         """Reaps programs that have ended by themselves, after a signal to what they left in their groups.
@@ -179,10 +213,22 @@ class Family:
             self._ended = True
             if self._begun:
                 self._end({program.pid for program in self._programs if program.returncode is None}, (self.token,))
+            self._remove_scratch()
             if self._own is not None:
                 self._own.close()
             elif self._guardian is not None:
                 self._guardian.forget(self.token)
+
+    def _remove_scratch(self) -> None:
+        """Removes the temporary files."""
+        if not self._scratch:
+            return
+        try:
+            os.rmdir(self._scratch)  # noqa: PTH106  most programs leave nothing
+        except OSError:
+            from shutil import rmtree
+
+            rmtree(self._scratch, ignore_errors=True)
 
     def _end(self, sessions: set[int], tokens: tuple[str, ...]) -> None:
         """Ends the processes with these marks, and reaps the programs among them."""

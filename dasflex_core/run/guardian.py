@@ -6,9 +6,10 @@ the session of each program that was started, and the run's token in the environ
 children inherit.
 
 As a program (`python -I -S guardian.py GRACE`) it reads lines from standard input: `+TOKEN PID` for a program that
-leads a session of its own, `-TOKEN PID` for one that has ended, and `-TOKEN` for a run that is over. Nobody but the
-process that started it holds the other end of that pipe, so the end of the input says that this process is gone,
-however it went: then all runs that are not over are ended. It imports nothing of dasflex, which keeps its start short.
+leads a session of its own, `-TOKEN PID` for one that has ended, `*TOKEN DIRECTORY` for where the programs of a run keep
+temporary files, and `-TOKEN` for a run that is over. Nobody but the process that started it holds the other end of that
+pipe, so the end of the input says that this process is gone, however it went: then all runs that are not over are
+ended, and their files removed. It imports nothing of dasflex, which keeps its start short.
 """
 
 from __future__ import annotations
@@ -84,20 +85,42 @@ def end(tokens: Collection[str], sessions: Collection[int], grace: float) -> set
     while found and monotonic() < deadline:
         sleep(_STEP)
         found = {pid for pid in found if _alive(pid)}
+    if found:
+        freeze(tokens, sessions)
     deadline = monotonic() + _PATIENCE
     while (found := _signal(_surely(tokens, sessions), signal.SIGKILL)) and monotonic() < deadline:
         sleep(_STEP)
     return found
 
 
-def resident(sessions: Collection[int]) -> int:
-    """The bytes of memory in which the processes of these sessions reside; what two of them share counts twice."""
+def freeze(tokens: Collection[str], sessions: Collection[int]) -> None:
+    """Stops the processes of these runs, so that none starts others while they are being ended.
+
+    What multiplies is stopped faster than it grows only if it is not asked first: SIGSTOP cannot be caught.
+    """
+    stopped: set[int] = set()
+    deadline = monotonic() + _PATIENCE
+    while (found := members(tokens, sessions) - stopped) and monotonic() < deadline:
+        _signal(found, signal.SIGSTOP)
+        stopped |= found
+
+
+def resident(pids: Collection[int]) -> int:
+    """The bytes of memory in which these processes reside; what two of them share counts twice."""
     page = os.sysconf("SC_PAGE_SIZE")
     total = 0
-    for pid in members((), sessions):
+    for pid in pids:
         fields = _read(f"{pid}/statm").split()
         total += int(fields[1]) * page if len(fields) > 1 else 0
     return total
+
+
+def worked(pids: Collection[int]) -> float:
+    """The seconds of CPU time that these processes have used, and those of their children whose end they have seen."""
+    ticks = 0
+    for pid in pids:
+        ticks += sum(int(each) for each in _stat(pid)[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _read(name: str) -> bytes:
@@ -141,28 +164,37 @@ def _signal(pids: Iterable[int], number: int) -> set[int]:
     return reached
 
 
-def _listen() -> dict[str, set[int]]:
-    """What there is to end when the input ends: the sessions of each run that is not over."""
+def _listen() -> tuple[dict[str, set[int]], dict[str, str]]:
+    """What there is to end when the input ends: the sessions of each run that is not over, and its directory."""
     runs: dict[str, set[int]] = {}
+    directories: dict[str, str] = {}
     held = b""
     while chunk := os.read(0, 4096):
         *lines, held = (held + chunk).split(b"\n")
         for line in lines:
-            token, _blank, pid = line[1:].decode("ascii").partition(" ")
+            token, _blank, pid = os.fsdecode(line[1:]).partition(" ")
             if line[:1] == b"+":
                 runs.setdefault(token, set()).add(int(pid))
+            elif line[:1] == b"*":
+                directories[token] = pid
             elif pid:
                 runs.get(token, set()).discard(int(pid))
             else:
                 runs.pop(token, None)
-    return runs
+                directories.pop(token, None)
+    return runs, directories
 
 
 def main() -> None:
     """Waits until the process that started this one is gone, and ends what it left."""
-    runs = _listen()
+    runs, directories = _listen()
     if runs:
         end(runs, {pid for pids in runs.values() for pid in pids}, float(sys.argv[1]))
+    if directories:
+        from shutil import rmtree
+
+        for each in directories.values():
+            rmtree(each, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import math
 import os
 import select
 import signal
-from threading import Event, Thread
+from threading import Event
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,8 @@ from dasflex_core.run.environment import environment
 from dasflex_core.run.family import cancelled
 from dasflex_core.run.feeding import Feeder
 from dasflex_core.run.messages import Messages
-from dasflex_core.run.settings import CHUNK, LOOK
+from dasflex_core.run.settings import CHUNK
+from dasflex_core.run.watching import confine, watch
 
 if TYPE_CHECKING:
     import subprocess
@@ -35,6 +36,7 @@ _LAST_WORDS: Final = 0.5
 #: How an end by a signal is told: by the system, and by a shell whose child it was.
 _PIPE_CLOSED: Final = (-signal.SIGPIPE, 128 + signal.SIGPIPE)
 _CPU_SPENT: Final = (-signal.SIGXCPU, 128 + signal.SIGXCPU)
+_FILE_FULL: Final = (-signal.SIGXFSZ, 128 + signal.SIGXFSZ)
 
 
 class Process:
@@ -62,8 +64,7 @@ class Process:
         self._look = settings.look
         with contextlib.ExitStack() as pipes:
             self._start(command, settings, feed, pipes)
-        if self.limits.memory:
-            Thread(target=self._watch_memory, name="dasflex-memory", daemon=True).start()
+        watch(family, self.limits, self._scratch, self._done, self._exceeded)
 
     def chunks(self) -> Iterator[bytes]:
         """What the last program writes, in chunks of up to 256 KiB, as they come.
@@ -126,7 +127,8 @@ class Process:
         self, command: Command, settings: PumpSettings, feed: Iterator[bytes] | None, pipes: contextlib.ExitStack
     ) -> None:
         """Starts the programs from the first to the last, each reading what the one before it writes."""
-        variables = environment(command, settings, self._family.token)
+        self._scratch = _scratch(self._family, settings)
+        variables = environment(command, settings, self._family.token, self._scratch)
         reading, feeding = _pipe(pipes) if feed is not None else (_null(pipes), -1)
         complaints, complaining = _pipe(pipes)
         for argv in command.argvs:
@@ -141,6 +143,7 @@ class Process:
                 stderr=complaining,
             )
             self._programs.append(program)
+            confine(program.pid, self.limits)
             self._limit_cpu(program.pid)
             reading = following
         # From here on the ends that this process works with are its own to close; the others close with `pipes`.
@@ -210,14 +213,10 @@ class Process:
             text = f"The stage {self.name} was ended, since it wrote nothing for {self.limits.silence:g} s"
             self._failure = SourceError(text, kind="source.silent")
 
-    def _watch_memory(self) -> None:
-        """Looks at the memory of the programs and their children once a second, in a thread of its own."""
-        sessions = {program.pid for program in self._programs}
-        while not self._done.wait(LOOK):
-            if guardian.resident(sessions) > self.limits.memory:
-                self._failure = self._over(f"used more than {self.limits.memory:,} bytes of memory")
-                self._family.stop(self._programs)
-                return
+    def _exceeded(self, what: str) -> None:
+        """Ends the programs, which have used more than they may: from the thread that watches them."""
+        self._failure = self._over(what)
+        self._family.stop(self._programs)
 
     def _over(self, what: str) -> SourceError:
         """The error for a limit that was reached."""
@@ -269,6 +268,9 @@ class Process:
         if self.limits.cpu and status in _CPU_SPENT:
             over = self._over(f"used more than {self.limits.cpu:g} s of CPU time")
             return SourceError(over.message, kind=over.kind, detail=detail)
+        if self.limits.scratch and status in _FILE_FULL:
+            over = self._over(f"wrote a file of more than {self.limits.scratch:,} bytes")
+            return SourceError(over.message, kind=over.kind, detail=detail)
         how = f"was ended by signal {-status}" if status < 0 else f"failed with exit status {status}"
         when = "after part of its output" if self.written else "before any output"
         return SourceError(f"The stage {self.name} {how} {when}", kind="source.exit", detail=detail)
@@ -280,6 +282,16 @@ def _runs(program: subprocess.Popen[bytes]) -> bool:
         return not os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
     except ChildProcessError:  # it was reaped as the run was ended
         return False
+
+
+def _scratch(family: Family, settings: PumpSettings) -> str:
+    """The directory for temporary files of the run; blank where none can be made, of which the log is told."""
+    base = settings.scratch or settings.environ.get("TMPDIR") or "/tmp"  # noqa: S108  the run has its own below it
+    try:
+        return family.scratch(base)
+    except OSError as error:
+        settings.note(f"programs have no directory for temporary files below {base}: {error.strerror}")
+        return ""
 
 
 def _null(pipes: contextlib.ExitStack) -> int:
