@@ -91,12 +91,23 @@ def serve(  # noqa: PLR0913  click gives each option
     if port not in (0, number):
         _note(f"note: port {port} is in use")
     _say(site, f"http://{f'[{host}]' if ':' in host else host}:{number}/")
+    _go_on_with_jobs(site)
     try:
         stopping.run(http, scgi, current, daemon)
     finally:
         end_metrics()
         if daemon is not None:
             daemon.close()
+
+
+def _go_on_with_jobs(site: Site) -> None:
+    """Begins the jobs anew that ended with the machine or with the service."""
+    from dasflex_core.jobs.tending import tend
+
+    try:
+        tend(site.config)
+    except (DasflexError, OSError) as error:
+        _note(f"jobs are not begun again: {error}")
 
 
 def _log_unread(current: Current, unread: Unread) -> None:

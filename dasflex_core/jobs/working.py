@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -16,6 +17,7 @@ from dasflex_core.jobs.model import Status
 from dasflex_core.statuses import public_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from dasflex_core.config import Config
@@ -80,8 +82,8 @@ class Work:
         job = self._jobs.find(self._id)
         if self._jobs.end_wished(self._id):
             self._why = "cancelled"
-        partial, result = self._jobs.partial(self._id), self._jobs.result(self._id)
-        with self._opened(job) as pump, os.fdopen(_opened_file(partial), "wb", buffering=0) as file:
+        unfinished, result = self._jobs.partial(self._id), self._jobs.result(self._id)
+        with self._opened(job) as pump, os.fdopen(_opened_file(unfinished), "wb", buffering=0) as file:
             self._pump = pump
             if self._why:
                 raise _ended_early()
@@ -93,7 +95,7 @@ class Work:
             os.fsync(file.fileno())
             if self._why:  # nothing came that it could have broken
                 raise _ended_early()
-        partial.replace(result)
+        unfinished.replace(result)
         return pump.record.sha256
 
     def _opened(self, job: Job) -> Pump:
@@ -104,9 +106,26 @@ class Work:
         plan, identifier = planned(open_site(self._config.file), job), new_request_id()
         self._status = replace(self._status, run=identifier)
         settings = plan.settings(identifier, absence=f"{job.source} has no data in this range", plain=True)
-        settings = replace(settings, hold=plan.hold, pulse=0.0, first_byte=0.0)  # nobody waits for the first byte
+        hold = partial(self._turn, plan)
+        settings = replace(settings, hold=hold, pulse=0.0, first_byte=0.0)  # nobody waits for the first byte
         self._total = plan.solution.size * 1e9
         return Pump(plan.solution.nodes, settings, plan.about(identifier))
+
+    def _turn(self, plan: Plan) -> Callable[[], None]:
+        """The job's place among the requests that run at once, held until what this gives is called.
+
+        It waits for as long as there is none. Its client's other requests are not fewer because of it.
+        """
+        from dasflex_core.run.turns import crowd_of
+
+        crowd = crowd_of(plan, "")
+        while True:
+            try:
+                return crowd.enter()
+            except BusyError:
+                if self._why:
+                    raise
+            time.sleep(_LOOK)
 
     # -- beside the run
 

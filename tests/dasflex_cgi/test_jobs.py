@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -111,29 +111,36 @@ def done(wait_until):
 
 
 @pytest.fixture
-def ended(bare):
-    """Lets nothing of a root go on behind a test."""
+def bare(bare, wait_until):
+    """A root without sources, of which nothing goes on behind a test."""
     yield bare
     jobs = kept(bare)
     for each in jobs.active():
         jobs.wish_end(each)
-        with contextlib.suppress(OSError, ValueError):
-            os.kill(int((jobs.folder(each) / "lock").read_text()), signal.SIGKILL)
+    for each in jobs.active():
+        assert wait_until(lambda each=each: not jobs.is_held(each)), each
 
 
 @pytest.fixture
-def served(ended, serving):
+def served(bare, serving):
     """Starts a server for a root."""
-    return lambda: serving("--config", ended.config, "--port", "0").base
+    return lambda: serving("--config", bare.config, "--port", "0").base
 
 
-@pytest.fixture(params=["serve", "cgi"])
-def base(request, ended, served):
-    """The address of a server: `dasflex serve`, and CGI under Apache."""
+@pytest.fixture(params=["serve", "cgi", "scgi"])
+def base(request, bare, served):
+    """The address of a server: `dasflex serve`, CGI under Apache, and that with the server behind it."""
     if request.param == "serve":
         return served
     apache = request.getfixturevalue("apache")
-    return lambda: apache(ended.root).cgi
+
+    def start():
+        if request.param == "scgi":
+            served()
+            assert (bare.root / "run" / "dasflex.sock").exists()
+        return apache(bare.root).cgi
+
+    return start
 
 
 def test_a_job_is_accepted_done_and_fetched_as_a_file(bare, base, done):
@@ -249,17 +256,24 @@ def test_a_job_whose_program_was_killed_twice_has_failed(bare, served, done, wai
     assert not (kept(bare).folder(job.rpartition("/")[2]) / "result.part").exists()
 
 
-def test_a_job_waits_again_when_its_program_is_told_to_end_as_by_a_machine_that_stops(bare, served, wait_until):
+def test_a_job_waits_again_when_its_program_is_told_to_end_as_by_a_machine_that_stops(bare, serving, wait_until):
     bare.add("sleeping", SLEEPING)
-    job = later(f"{served()}source/sleeping/flex?{DAY}")
-    assert wait_until(lambda: len(bare.processes("sleeping")) > 1)
-    pid = worker(bare, job)
-    os.kill(pid, signal.SIGTERM)
-    assert wait_until(lambda: not Path(f"/proc/{pid}").exists())
-    assert not bare.processes("sleeping")
-    status = kept(bare).status(job.rpartition("/")[2])
-    assert (status.state, status.tries) == ("waiting", 0)
-    assert wait_until(lambda: fetch(job).facts["state"] == "running")
+    server = serving("--config", bare.config, "--port", "0")
+    job = later(f"{server.base}source/sleeping/flex?{DAY}")
+    identifier = job.rpartition("/")[2]
+    for way in ("asked for", "served again"):
+        assert wait_until(lambda: len(bare.processes("sleeping")) > 1), way
+        pid = worker(bare, job)
+        os.kill(pid, signal.SIGTERM)
+        assert wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists())
+        assert not bare.processes("sleeping")
+        status = kept(bare).status(identifier)
+        assert (status.state, status.tries) == ("waiting", 0)
+        if way == "asked for":
+            assert wait_until(lambda: fetch(job).facts["state"] == "running")
+    server.stop()
+    serving("--config", bare.config, "--port", "0")
+    assert wait_until(lambda: kept(bare).status(identifier).state == "running")
 
 
 def test_a_job_goes_on_and_its_result_stays_when_the_server_ends(bare, serving, done, wait_until):
@@ -316,6 +330,17 @@ class TestLimits:
         later(url, X_Forwarded_For="192.0.2.7")
         refused = fetch(url, Prefer="respond-async", X_Forwarded_For="192.0.2.8")
         assert (refused.status, refused.headers["retry-after"]) == (503, "60")
+
+    def test_programs_that_know_nothing_of_one_another_count_together(self, bare, apache):
+        bare.add("sleeping", SLEEPING)
+        configured(bare, LIMIT_JOBS_EACH="4")
+        url = f"{apache(bare.root).cgi}source/sleeping/flex?{DAY}&read.word="
+        with ThreadPoolExecutor(8) as pool:
+            got = [*pool.map(lambda each: fetch(f"{url}{each}", Prefer="respond-async").status, range(10))]
+        assert sorted(got) == [202] * 4 + [429] * 6
+        assert len(kept(bare).active()) == 4
+        states = [kept(bare).status(each).state for each in kept(bare).active()]
+        assert sorted(states) == ["running", "running", "waiting", "waiting"]
 
     def test_a_job_has_a_price_of_its_own(self, bare, served, done):
         bare.add("rated", QUICK, RATED.format(name="rated"))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -148,6 +149,17 @@ def test_a_place_that_cannot_be_written_is_the_administrators_fault(tmp_path):
         Jobs(tmp_path / "file" / "jobs").add(job())
     with pytest.raises(ConfigError, match="cannot be written"), Jobs(tmp_path / "file" / "jobs").gate():
         pass
+
+
+def test_a_disk_that_is_full_is_a_limit(store, monkeypatch):
+    def full(*_any):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr("dasflex_core.jobs.store.replaced", full)
+    with pytest.raises(BusyError, match="no room") as caught:
+        store.add(job())
+    assert caught.value.kind == "busy.limit"
+    assert store.active() == []
 
 
 def test_a_directory_that_is_not_there_has_no_jobs(store):

@@ -115,6 +115,24 @@ def environ(process):
         return b""
 
 
+def test_a_job_takes_its_turn_among_the_requests_that_run_at_once(plan, jobs, config, until):
+    with config.file.open("a", encoding="utf-8") as file:
+        file.write('LIMIT_AT_ONCE = "1"\n')
+    first = ask(plan(read_word="sleep"), "")
+    assert until(lambda: jobs.status(first.id).run and jobs.partial(first.id).stat().st_size)
+    second, third = (
+        ask(limited(plan(), limit_jobs_running=3), ""),
+        ask(limited(plan(read_word="b"), limit_jobs_running=3), ""),
+    )
+    assert until(lambda: jobs.status(third.id).run and jobs.status(second.id).run)
+    time.sleep(0.4)
+    assert not jobs.partial(second.id).stat().st_size
+    assert cancel(jobs, third.id, remove=False).state == "cancelled"
+    assert jobs.status(second.id).state == "running"
+    cancel(jobs, first.id, remove=False)
+    assert until(lambda: jobs.status(second.id).state == "complete")
+
+
 def test_a_job_that_waits_can_be_cancelled_and_never_begins(plan, jobs, config):
     first = ask(limited(plan(read_word="sleep"), limit_jobs_running=1), "")
     second = ask(limited(plan(), limit_jobs_running=1), "")
