@@ -14,6 +14,8 @@ import click
 
 from dasflex_core.cli.verbs import Verb
 from dasflex_core.errors import ConfigError, DasflexError
+from dasflex_core.noting import say as _note
+from dasflex_core.noting import tell_in_json, with_log_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +48,8 @@ _PORTS_TRIED: Final = 20
               help="Whether to run the WebSocket daemon as well.")  # fmt: skip
 @click.option("--metrics-port", type=click.IntRange(0, 65535), metavar="PORT",
               help="Metrics for Prometheus at this port of 127.0.0.1; 0 is any. Default: none.")  # fmt: skip
+@click.option("--log-format", "log_format", type=click.Choice(("text", "json")), metavar="FORM",
+              help="The form of logs and messages: text, or json. Default: LOG_FORMAT.")  # fmt: skip
 @click.option("--config", type=click.Path(exists=True), metavar="FILE",
               help="The dasflex.conf of a root. Default: DASFLEX_CONFIG, else your own root.")  # fmt: skip
 def serve(  # noqa: PLR0913  click gives each option
@@ -57,6 +61,7 @@ def serve(  # noqa: PLR0913  click gives each option
     warm: bool,
     websocket: bool,
     metrics_port: int | None,
+    log_format: str | None,
     config: str | None,
 ) -> None:
     """Serve a root over HTTP.
@@ -74,15 +79,17 @@ def serve(  # noqa: PLR0913  click gives each option
     from dasflex_core.file_modes import too_open
 
     new = is_new(config)
-    current = Current(lambda: dasflex_core.open(config), _note)
+    current = Current(lambda: with_log_format(dasflex_core.open(config), log_format), _note)
     site = current.site
+    if site.config.log_format == "json":
+        tell_in_json()
     if new:
         _note(add_first_user(site.config))
     listener = listening(host, port)
     number = listener.getsockname()[1]
     served, end_metrics = (current, _nothing) if metrics_port is None else _metered(current, metrics_port)
     stopping = Stopping(grace)
-    daemon = WebSocketDaemon(site.config.file, _note) if websocket else None
+    daemon = WebSocketDaemon(site.config.file, _note, log_format) if websocket else None
     body = max(1 << 20, megabytes(site.config.limit_verify_megabytes))
     http = HttpServer(served, listener, workers, lambda unread: _log_unread(current, unread), daemon, body)
     scgi = _scgi(site, served) if warm else None
@@ -182,11 +189,6 @@ def _say(site: Site, base: str) -> None:
         click.echo(f"  {each}")
     click.echo()
     sys.stdout.flush()
-
-
-def _note(text: str) -> None:
-    """Tells the administrator: the server's log is its standard error."""
-    click.echo(f"dasflex: {text}", err=True)
 
 
 def _scgi(site: Site, front: Answering) -> ScgiServer | None:

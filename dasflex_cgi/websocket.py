@@ -64,16 +64,19 @@ def asks_for_websocket(received: bytes) -> bool:
 class WebSocketDaemon:
     """The daemon of a root, which is started again when it ends; `note` takes a line for the administrator.
 
+    Its logs have the form that is given, else that of its configuration.
+
     Its methods may be called by any thread.
     """
 
-    def __init__(self, config: Path, note: Callable[[str], None]) -> None:
+    def __init__(self, config: Path, note: Callable[[str], None], log_format: str | None = None) -> None:
         self._note = note
         self._ours, self._its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setblocking(False)
         end = str(self._its.fileno())
         asked = ("--config", str(config), "--level", "warning", "--handed-over", end)
-        self._command = (sys.executable, "-P", "-m", "dasflex_ws", *asked)
+        form = ("--log-format", log_format) if log_format is not None else ()
+        self._command = (sys.executable, "-P", "-m", "dasflex_ws", *asked, *form)
         self._process: subprocess.Popen[bytes] | None = None
         self._over = threading.Event()
         self._lock = threading.Lock()

@@ -15,6 +15,7 @@ import click
 from dasflex_core.cli.exit_codes import FAILED, exit_code
 from dasflex_core.cli.verbs import Verb
 from dasflex_core.errors import ConfigError, DasflexError
+from dasflex_core.noting import say, tell_in_json, with_log_format
 from dasflex_ws.options import Options
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ _LOGGER: Final = logging.getLogger(__name__)
               help="The dasflex.conf of a root. Default: DASFLEX_CONFIG, else your own root.")  # fmt: skip
 @click.option("-l", "--level", type=click.Choice(_LEVELS, case_sensitive=False), default="info", show_default=True,
               metavar="LEVEL", help=f"What is logged: {', '.join(_LEVELS)}.")  # fmt: skip
+@click.option("--log-format", "log_format", type=click.Choice(("text", "json")), metavar="FORM",
+              help="The form of the logs: text, or json. Default: LOG_FORMAT.")  # fmt: skip
 @click.option("-s", "--ssl", "tls", is_flag=True, help="Speak TLS. Default: WEBSOCKET_SSL.")
 @click.option("--cert", type=click.Path(path_type=Path), metavar="FILE",
               help="The certificate for that. Default: WEBSOCKET_CERT.")  # fmt: skip
@@ -65,6 +68,7 @@ def websocd(  # noqa: PLR0913  click gives each option
     pid_file: Path | None,
     config: str | None,
     level: str,
+    log_format: str | None,
     tls: bool,
     cert: Path | None,
     key: Path | None,
@@ -88,8 +92,9 @@ def websocd(  # noqa: PLR0913  click gives each option
         key=key and key.absolute(),
         pid_file=pid_file,
         handed_over=handed_over,
+        log_format=log_format,
     )
-    site = dasflex_core.open(config)
+    site = with_log_format(dasflex_core.open(config), log_format)
     if check:
         from dasflex_ws.checking import findings
 
@@ -97,7 +102,10 @@ def websocd(  # noqa: PLR0913  click gives each option
         for each in found:
             click.echo(each)
         context.exit(FAILED if any(each.wrong for each in found) else 0)
-    _log_to_standard_error(level)
+    if site.config.log_format == "json":
+        tell_in_json(level.upper())
+    else:
+        _log_to_standard_error(level)
     Beginning(site, options).run()
 
 
@@ -160,7 +168,7 @@ class Beginning:
         except ConfigError as error:
             if self._options.handed_over is None:
                 raise
-            _tell(f"note: {error.message}")
+            say(f"note: {error.message}")
             return []
 
     def _status_listening(self) -> list[socket.socket]:
@@ -172,7 +180,7 @@ class Beginning:
         if port is None:
             return []
         found = listening(LOOPBACK, port)
-        _tell(f"note: metrics are at http://{LOOPBACK}:{found[0].getsockname()[1]}/metrics")
+        say(f"note: metrics are at http://{LOOPBACK}:{found[0].getsockname()[1]}/metrics")
         return found
 
     def _go_into_background(self, pid_file: Path) -> None:
@@ -180,7 +188,7 @@ class Beginning:
         from dasflex_ws.daemonizing import PidFile, into_background
 
         self._pid_file = PidFile(pid_file)
-        self._background = into_background(self._log, _tell)
+        self._background = into_background(self._log, say)
         self._pid_file.write()
 
     @property
@@ -225,7 +233,7 @@ class Beginning:
         """The site as it is now. Raises `DasflexError`."""
         import dasflex_core
 
-        return dasflex_core.open(self._site.config.file)
+        return with_log_format(dasflex_core.open(self._site.config.file), self._options.log_format)
 
     def _serves(self, where: str) -> None:
         """Says that connections are accepted."""
@@ -248,11 +256,6 @@ class Beginning:
         """Takes the pid file away."""
         if self._pid_file is not None:
             self._pid_file.remove()
-
-
-def _tell(text: str) -> None:
-    """Tells the administrator who has started it."""
-    click.echo(f"dasflex: {text}", err=True)
 
 
 def main() -> None:

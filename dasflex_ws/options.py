@@ -31,6 +31,7 @@ class Options:
     key: Path | None = None
     pid_file: Path | None = None
     handed_over: int | None = None
+    log_format: str | None = None
 
     def place(self, config: Config) -> tuple[str, int]:
         """The host and the port to listen at."""
