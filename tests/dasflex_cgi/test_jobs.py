@@ -127,20 +127,13 @@ def served(bare, serving):
     return lambda: serving("--config", bare.config, "--port", "0").base
 
 
-@pytest.fixture(params=["serve", "cgi", "scgi"])
+@pytest.fixture(params=["serve", "cgi"])
 def base(request, bare, served):
-    """The address of a server: `dasflex serve`, CGI under Apache, and that with the server behind it."""
+    """The address of a server: `dasflex serve`, and CGI under Apache."""
     if request.param == "serve":
         return served
     apache = request.getfixturevalue("apache")
-
-    def start():
-        if request.param == "scgi":
-            served()
-            assert (bare.root / "run" / "dasflex.sock").exists()
-        return apache(bare.root).cgi
-
-    return start
+    return lambda: apache(bare.root).cgi
 
 
 def test_a_job_is_accepted_done_and_fetched_as_a_file(bare, base, done):
@@ -196,6 +189,29 @@ def test_a_cancelled_job_leaves_no_process_and_no_file(bare, base, wait_until):
     assert wait_until(lambda: not Path(f"/proc/{pid}").exists())
     assert fetch(job).status == 410
     assert sorted(each.name for each in kept(bare).folder(job.rpartition("/")[2]).iterdir()) == ["lock", "status.json"]
+
+
+def test_a_request_that_a_cgi_program_hands_over_to_a_server_is_a_job_too(bare, serving, wait_until):
+    bare.add("sleeping", SLEEPING)
+    server = serving("--config", bare.config, "--port", "0", DASFLEX_MARK="of-the-server")
+
+    def cgi(method, path, **variables):
+        asked = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_HOST": "example.org", "REMOTE_ADDR": "192.0.2.7"}
+        environment = {"DASFLEX_CONFIG": bare.config, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+        environment |= {**asked, **variables}
+        program = [sys.executable, "-c", "from dasflex_cgi.cgimain import main; main()"]
+        done = subprocess.run(program, env=environment, capture_output=True, check=True)
+        return dict(line.split(": ", 1) for line in done.stdout.decode().partition("\r\n\r\n")[0].splitlines())
+
+    got = cgi("GET", "/source/sleeping/flex", QUERY_STRING=DAY, HTTP_PREFER="respond-async")
+    assert (got["Status"], got["Preference-Applied"]) == ("202 Accepted", "respond-async")
+    path = got["Location"].removeprefix("http://example.org")
+    assert b"DASFLEX_MARK=of-the-server" in Path(f"/proc/{worker(bare, path)}/environ").read_bytes()
+    assert wait_until(lambda: len(bare.processes("sleeping")) > 1)
+    assert cgi("GET", f"{path}/result")["Status"] == "409 Conflict"
+    assert cgi("DELETE", path)["Status"] == "204 No Content"
+    assert not bare.processes("sleeping")
+    assert fetch(f"{server.base}{path[1:]}").status == 410
 
 
 def test_the_same_request_of_the_same_client_is_the_same_job_until_it_has_ended(bare, served, done):
