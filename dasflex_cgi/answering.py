@@ -63,7 +63,7 @@ class Front:
         self._note = note
         self._runs = Runs()
         self._verifying = BoundedSemaphore(_VERIFIED_AT_ONCE)
-        self._log = RequestLog.of(site.config, note, _ageing(site, note) if lasting else None)
+        self.log = RequestLog.of(site.config, note, _ageing(site, note) if lasting else None)
 
     def answer(self, asked: Asked) -> Answer:
         """The answer to a request. Raises nothing: what fails is an answer, too."""
@@ -263,7 +263,7 @@ class Front:
         nothing = visit.asked.method == "HEAD" or answer.status == 304
 
         def ended(sent: int, complete: bool) -> None:  # noqa: FBT001  two facts of an end, in the order of the log
-            self._log.write(entry_of(visit, answer.status, sent, complete=complete or nothing))
+            self.log.write(entry_of(visit, answer.status, sent, complete=complete or nothing))
 
         if isinstance(answer.body, bytes):
             ended(0 if nothing else len(answer.body), True)

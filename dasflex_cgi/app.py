@@ -18,8 +18,10 @@ from werkzeug.wrappers import Response
 
 from dasflex_cgi.answering import Front
 from dasflex_cgi.exchange import PEER, TEXT, Asked, is_host
+from dasflex_cgi.mounted import Mounted
 from dasflex_core.errors import ConfigError, DasflexError
 from dasflex_core.loading import load
+from dasflex_core.run.records import new_request_id
 from dasflex_core.site import open_site
 from dasflex_core.statuses import public_text
 
@@ -48,7 +50,7 @@ class Application:
     def __init__(self, site: Site, note: Callable[[str], None] = _to_stderr) -> None:
         self.site = site
         self.front = Front(site, note)
-        self._mounts = _mounts(site, note)
+        self._mounts = {path: Mounted(each, self.front.log, _client) for path, each in _mounts(site, note).items()}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answers one request."""
@@ -177,7 +179,8 @@ class _Late:
         except (DasflexError, OSError) as error:
             _to_stderr(str(error))
             text = public_text(ConfigError("")) + "\n"
-            return Response(text, 500, content_type=TEXT)(environ, start_response)
+            headers = {"X-Request-Id": new_request_id()}
+            return Response(text, 500, headers, content_type=TEXT)(environ, start_response)
         return self._opened(environ, start_response)
 
 

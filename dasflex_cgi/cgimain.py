@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from time import time
 
 from dasflex_cgi.static import root_of, serve
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from dasflex_cgi.static import Served
 
-__all__ = ["Output", "answer", "main", "run"]
+__all__ = ["Output", "answer", "main", "request_id", "run"]
 
 _REASONS: Final = {200: "OK", 206: "Partial Content", 304: "Not Modified", 416: "Range Not Satisfiable"}
 _STDOUT: Final = 1
@@ -108,10 +109,16 @@ def _file(root: str, variables: Mapping[str, str]) -> Served | None:
     return serve(root, get("REQUEST_METHOD", "GET"), get("PATH_INFO", ""), headers)
 
 
+def request_id() -> str:
+    """A new id of a request, as `dasflex_core.run.records` makes them, which takes too long to import for a file."""
+    number = (int(time() * 1000) << 65) | (int.from_bytes(os.urandom(9), "big") >> 7)
+    return "".join(["0123456789abcdefghjkmnpqrstvwxyz"[number >> shift & 31] for shift in range(105, -1, -5)])
+
+
 def _send(served: Served, output: Output) -> None:
     """Sends a file; a short one in a single piece with its head."""
     lines = [f"Status: {served.status} {_REASONS[served.status]}"]
-    lines += [f"{name}: {value}" for name, value in served.headers]
+    lines += [f"{name}: {value}" for name, value in (*served.headers, ("X-Request-Id", request_id()))]
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")
     try:
         output.write(head + next(served, b""))

@@ -48,8 +48,15 @@ def run(variables: Mapping[str, str], config: str, output: Output) -> int:
     try:
         site = _opened(config)
     except (DasflexError, OSError) as error:
+        from dasflex_core.run.records import new_request_id
+
         _note(f"{config or 'DASFLEX_CONFIG'}: {error}")
-        return _send(Answer(500, (("Content-Type", TEXT),), _NOT_SET_UP.encode()), _asked(variables, output), output)
+        headers = (("Content-Type", TEXT), ("X-Request-Id", new_request_id()))
+        return _send(Answer(500, headers, _NOT_SET_UP.encode()), _asked(variables, output), output)
+    if site.config.log_format == "json":
+        from dasflex_core.noting import tell_in_json
+
+        tell_in_json()
     mounted = _mounted(site, variables.get("PATH_INFO", ""))
     if mounted is not None:
         return _run_mounted(*mounted, site)
@@ -146,9 +153,11 @@ def _run_mounted(prefix: str, place: str, site: Site) -> int:
     """Answers by the application of a plugin (PEP 3333), which is mounted at a path."""
     from wsgiref.handlers import BaseCGIHandler, read_environ
 
+    from dasflex_cgi.mounted import Mounted
     from dasflex_core.loading import load
+    from dasflex_core.logs import RequestLog
 
-    application: WSGIApplication = load(place)(site)
+    application: WSGIApplication = Mounted(load(place)(site), RequestLog.of(site.config, _note), _client)
     environ = read_environ()
     environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
     environ["PATH_INFO"] = environ.get("PATH_INFO", "")[len(prefix) :]
@@ -160,6 +169,11 @@ def _run_mounted(prefix: str, place: str, site: Site) -> int:
     handler.run(application)
     sys.stdout.flush()
     return 0
+
+
+def _client(environ: Mapping[str, str]) -> str:
+    """The address of a client."""
+    return environ.get("REMOTE_ADDR", "")
 
 
 def _end_by_signal() -> None:
@@ -174,4 +188,9 @@ def _end_by_signal() -> None:
 
 def _note(text: str) -> None:
     """Tells the administrator: what a CGI program writes there is in Apache's log of errors."""
+    if "dasflex_core.noting" in sys.modules:  # it was asked for JSON
+        from dasflex_core.noting import say
+
+        say(text)
+        return
     print(f"dasflex: {text}", file=sys.stderr, flush=True)  # noqa: T201  Apache's log is the standard error

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from dasflex_cgi.exchange import TEXT, Answer, Wrapped
 from dasflex_core.errors import ConfigError, DasflexError
+from dasflex_core.run.records import new_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -126,7 +127,7 @@ class _Edition:
                 from traceback import format_exc
 
                 self._note(f"{asked.method} {asked.path}: {format_exc()}")
-                return Answer(500, (("Content-Type", TEXT),), _FAULT)
+                return Answer(500, (("Content-Type", TEXT), ("X-Request-Id", new_request_id())), _FAULT)
         return self.application.front.answer(asked)
 
     def end(self) -> None:
