@@ -52,11 +52,12 @@ class Account:
         complete: bool = False,
         programs: Callable[[], tuple[ProgramRecord, ...]] = tuple,
         read: int = 0,
+        worked: float | None = None,
     ) -> None:
         """Completes the record and writes it, once.
 
         `records` is how many came out of the last node with items, `read` how many bytes came from readers; `programs`
-        gives what was started.
+        gives what was started. `worked` is the seconds in which the run was at work, where they were measured.
         """
         if self._settled:
             return
@@ -79,3 +80,5 @@ class Account:
         )
         if self._settings.records:
             write_record(self.record, self._settings.records, self._settings.note)
+        if complete and worked is not None and self._settings.measure is not None:
+            self._settings.measure(self.delivered, records, read, worked)

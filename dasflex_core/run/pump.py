@@ -189,6 +189,7 @@ class Pump:
             complete=complete,
             programs=lambda: programs_of(self._run.family, self.record.request),
             read=read_of(self._nodes, self._opener.meters),
+            worked=self._opener.meters[-1].seconds,
         )
 
     def _records(self) -> int | None:

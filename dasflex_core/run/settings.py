@@ -68,6 +68,8 @@ class PumpSettings:
     parameters, where the format can and the reader does not. `absence` is what the stream says where no data were found
     (blank: nothing). A `plain` answer has no packets that a reader compressed, which some clients cannot read. `hold`
     is called when the run begins, and what it gives at its end: an instrument may admit one reader at a time.
+    `measure` is told of a complete run: the bytes and the records (None: not counted) that it gave, the bytes that came
+    from the reader, and the seconds of work, without those in which the client took its time.
     """
 
     framer: Callable[[StreamType], Framer | None] = _no_framer
@@ -93,6 +95,7 @@ class PumpSettings:
     amend: tuple[tuple[str, str], ...] = ()
     plain: bool = False
     hold: Callable[[], Callable[[], None]] | None = None
+    measure: Callable[[int, int | None, int, float], None] | None = None
 
     @property
     def look(self) -> float:
