@@ -40,7 +40,8 @@ class Convention:
     `translate` is `module:name` of a function `(pairs, definition) -> list of canonical pairs`, which raises
     `QueryError`. `lenient` drops, with a `log:info` comment, what no stage can consume. `goal` is the stream type
     (`das/2`) of a request that names none; blank: the reader's own. `reads` are kinds of stream that its clients take
-    as they are, so that a source of these gives its own.
+    as they are, so that a source of these gives its own. `spells` are canonical parameters with the names that it has
+    for them, in lower case, by which its clients are told what they may ask.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Convention:
     lenient: bool = False
     goal: str = ""
     reads: tuple[str, ...] = ()
+    spells: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dasflex_core.prices import Estimate, Excess, Suggestion
+
 
 #: Characters of a text that quotes a stream.
 _MESSAGE = 1_000
@@ -56,6 +58,31 @@ class QueryError(DasflexError, ValueError):
     """
 
     default_kind = "query"
+
+
+class TooLargeError(QueryError):
+    """The request costs more than the site allows: kind `query.too-large`.
+
+    `estimate` is what it would cost, `limits` those that it is beyond, and `suggestions` requests near to it that the
+    same client would be granted.
+    """
+
+    default_kind = "query.too-large"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str = "",
+        detail: str = "",
+        estimate: Estimate | None = None,
+        limits: tuple[Excess, ...] = (),
+        suggestions: tuple[Suggestion, ...] = (),
+    ) -> None:
+        super().__init__(message, kind=kind, detail=detail)
+        self.estimate = estimate
+        self.limits = limits
+        self.suggestions = suggestions
 
 
 class NotFoundError(DasflexError, LookupError):

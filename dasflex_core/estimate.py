@@ -18,7 +18,7 @@ from dasflex_core.plan.binding import view_chain
 from dasflex_core.plan.identity import answer_id
 from dasflex_core.prices import Basis, Estimate
 from dasflex_core.streamtype import ARRAYS
-from dasflex_core.times import FOREVER, Time, format_time, parse_range, parse_time
+from dasflex_core.times import FOREVER, Time, parse_range, parse_time
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
@@ -70,14 +70,6 @@ class Extent:
         if self.begin is None or self.end is None or self.end == FOREVER:
             return None
         return max(0.0, (self.end.ns - self.begin.ns) / 1e9)
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """Both ends as text; blank where one is not known."""
-        return (
-            "" if self.begin is None else format_time(self.begin),
-            "" if self.end in (None, FOREVER) else format_time(self.end),
-        )
 
 
 def extent_of(plan: Plan) -> Extent:

@@ -112,6 +112,7 @@ _SHAPED: Final[Mapping[str, Callable[[Any], object]]] = {
     "params": _params,
     "values": _pairs,
     "reads": tuple,
+    "spells": _pairs,
     "cost": lambda kept: Cost(*kept),
     "keys": tuple,
     "schemes": tuple,

@@ -167,6 +167,12 @@ DAS2_CONVENTION = Convention(
     lenient=True,
     goal="das/2",
     reads=("qstream",),
+    spells=(
+        ("read.time.min", "start_time"),
+        ("read.time.max", "end_time"),
+        ("bin.time.max", "resolution"),
+        ("read.time.inter", "interval"),
+    ),
 )
 
 #: What a definition says of das1 data, in the words of DSDF files (the das utilities, das1 helpers).
