@@ -170,6 +170,7 @@ class _Piped:
         self._heavy = any(gives_items(each) or each.kind != "stage" for each in nodes[1:])
         self._program: Process | None = None
         self._drained = False
+        self._silent = False
 
     @property
     def record(self) -> RequestRecord:
@@ -208,12 +209,15 @@ class _Piped:
         await trio.lowlevel.checkpoint()  # from here to the stages nothing is cancelled that holds bytes
         chunk = program.take()
         if chunk is None:
-            with trio.move_on_after(program.await_bytes()) as waiting:
+            patience = program.look() if self._silent else program.await_bytes()
+            self._silent = True  # the clock runs on until something comes
+            with trio.move_on_after(patience) as waiting:
                 await trio.lowlevel.wait_readable(program.fileno())
             if waiting.cancelled_caught:
                 program.look()
                 return await self._worked(partial(self._run.feed, b""))
             chunk = program.take()
+        self._silent = False
         if chunk or chunk is None:  # None: it was woken for nothing
             return await self._worked(partial(self._run.feed, chunk or b""))
         return await self._last(program)

@@ -127,8 +127,9 @@ def test_what_fails_later_is_raised_behind_what_came_before():
     run(work)
 
 
-def test_a_silent_reader_is_ended_by_its_limit():
-    nodes = (reader("import time; print('data', flush=True); time.sleep(60)", silence=0.3),)
+@pytest.mark.parametrize("silence", [0.3, 1.3], ids=["shorter than a look", "longer than a look"])
+def test_a_silent_reader_is_ended_by_its_limit(silence):
+    nodes = (reader("import time; print('data', flush=True); time.sleep(60)", silence=silence),)
 
     async def work():
         async with pumping(nodes, PumpSettings(), limiter=trio.CapacityLimiter(1)) as pump:
