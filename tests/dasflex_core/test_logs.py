@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 import re
+import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import unquote_plus
 
@@ -163,3 +168,139 @@ def test_a_small_program_can_afford_it():
     )
     assert not {"logging", "pathlib", "json", "fcntl", "datetime", "numpy", "urllib.parse"} & set(done.stdout.split())
     assert Path(__file__).exists()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("reads", [False, True])
+def test_a_fifo_in_the_place_of_a_log_holds_nobody_up(tmp_path, form, reads):
+    told = []
+    fifo = tmp_path / log_name("192.0.2.7", NOON)
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK) if reads else -1
+    try:
+        RequestLog(tmp_path, told.append, form=form).write(entry())
+        assert len(told) == 1
+        assert not reads or os.read(reader, 10) == b""
+    finally:
+        if reads:
+            os.close(reader)
+
+
+@pytest.mark.parametrize("what", ["directory", "device"])
+def test_what_is_no_plain_file_is_not_written(tmp_path, what):
+    told = []
+    place = tmp_path / log_name("192.0.2.7", NOON)
+    if what == "directory":
+        place.mkdir()
+    else:
+        try:
+            os.mknod(place, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        except PermissionError:
+            pytest.skip("only root makes devices")
+    RequestLog(tmp_path, told.append).write(entry())
+    assert len(told) == 1
+
+
+def test_a_file_that_is_full_is_begun_anew_and_the_one_before_is_kept(tmp_path):
+    log = RequestLog(tmp_path, pytest.fail, most=2_000)
+    for each in range(100):
+        log.write(entry(request=f"r{each}", target="/" + "x" * 400))
+    name = log_name("192.0.2.7", NOON)
+    assert sorted(each.name for each in tmp_path.iterdir()) == [name, f"{name}.1"]
+    assert all(each.stat().st_size < 2_600 for each in tmp_path.iterdir())
+    lines = (tmp_path / f"{name}.1").read_text() + (tmp_path / name).read_text()
+    assert [line.split()[1] for line in lines.splitlines()] == [f"r{each}" for each in range(100)][-lines.count("\n") :]
+
+
+def test_several_processes_that_begin_a_file_anew_lose_nothing_of_the_last_two(tmp_path):
+    text = """
+import sys
+from dasflex_core.logs import LogEntry, RequestLog
+log = RequestLog(sys.argv[1], sys.exit, most=30_000)
+for each in range(300):
+    log.write(LogEntry(time=0.0, client="::1", request=f"{sys.argv[2]}-{each}", method="GET", target="/", status=200))
+"""
+    running = [subprocess.Popen((sys.executable, "-c", text, str(tmp_path), str(each))) for each in range(4)]
+    assert [each.wait(60) for each in running] == [0] * 4
+    assert len([*tmp_path.iterdir()]) == 2
+    assert all(LINE.fullmatch(line) for each in tmp_path.iterdir() for line in each.read_text().splitlines())
+    assert all(each.stat().st_size < 32_000 for each in tmp_path.iterdir())
+
+
+def test_a_long_process_goes_to_the_file_of_the_new_day(tmp_path):
+    log = RequestLog(tmp_path, pytest.fail)
+    log.write(entry())
+    log.write(entry(time=NOON + 43_200))
+    assert sorted(each.name[-14:] for each in tmp_path.iterdir()) == ["2026-11-22.log", "2026-11-23.log"]
+
+
+def test_a_file_that_was_moved_away_is_begun_anew(tmp_path):
+    log = RequestLog(tmp_path, pytest.fail)
+    log.write(entry())
+    [file] = tmp_path.iterdir()
+    file.rename(tmp_path / "elsewhere")
+    log.write(entry())
+    assert file.read_text() == (tmp_path / "elsewhere").read_text()
+
+
+def test_json_has_one_object_a_line_with_what_the_text_says(tmp_path):
+    log = RequestLog(tmp_path, pytest.fail, form="json")
+    log.write(entry(bytes=12, user="jane", source="A/b", target="/x?token=SECRET&y", agent="a\nb"))
+    log.write(entry(complete=False, kind="source.exit", message="It failed", detail="tape\nbroke"))
+    first, second = map(json.loads, (tmp_path / log_name("192.0.2.7", NOON)).read_text().splitlines())
+    assert first == {
+        "time": "2026-11-22T12:00:00.250Z", "request": "r1", "client": "192.0.2.7", "user": "jane", "source": "A/b",
+        "method": "GET", "target": "/x?token=...&y", "status": 200, "bytes": 12, "seconds": 0.0, "complete": True,
+        "agent": "a\nb",
+    }  # fmt: skip
+    assert (second["complete"], second["kind"], second["detail"]) == (False, "source.exit", "tape\nbroke")
+
+
+@given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+def test_whatever_clients_write_is_one_line_of_json(target, agent, user, detail):
+    text = entry(target=target, agent=agent, user=user, kind="query", message=detail, detail=detail).json()
+    assert text.endswith("\n")
+    assert text.isascii()
+    assert len(text.splitlines()) == 1
+    assert json.loads(text)["status"] == 200
+
+
+@pytest.mark.parametrize(
+    ("user", "word"), [("", "-"), ("jane@example.edu", "jane@example.edu"), ("a b", "a_b"), ('"\n\u2028', "___")]
+)
+def test_a_user_is_one_word(user, word):
+    assert entry(user=user).text().endswith(f'"" {word} -\n')
+
+
+def test_a_disk_that_is_really_full_is_told_once_and_the_next_entry_is_whole(tmp_path):
+    """The system refuses to let any file grow: what a full disk does, for anybody who may run this test."""
+    text = """
+import resource, sys
+from dasflex_core.logs import LogEntry, RequestLog
+from dasflex_core.log_reading import read_entries
+from pathlib import Path
+told = []
+log = RequestLog(sys.argv[1], told.append)
+one = lambda name: LogEntry(time=0.0, client="::1", request=name, method="GET", target="/" + "x" * 300, status=200)
+log.write(one("first"))
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
+log.write(one("second"))
+log.write(one("third"))
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+log.write(one("fourth"))
+print(len(told), *(each.request for each in read_entries(Path(sys.argv[1]))))
+"""
+    done = subprocess.run((sys.executable, "-c", text, str(tmp_path)), capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "first", "fourth"]
+
+
+def test_a_lock_that_somebody_holds_delays_an_entry_a_little(tmp_path):
+    log = RequestLog(tmp_path, pytest.fail)
+    log.write(entry())
+    [file] = tmp_path.iterdir()
+    with file.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        begun = time.perf_counter()
+        log.write(entry(message="x" * 900, detail=("y" * 900 + "\n") * 8))
+        assert time.perf_counter() - begun < 1
+    assert file.read_text().count("\n") > 2
