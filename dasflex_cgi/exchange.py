@@ -113,7 +113,7 @@ class Asked:
     query: str = ""
     origin: str = ""
     base: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # which may hold a password
     client: str = ""
     peer: str = ""
     remote_user: str = field(default="", repr=False)

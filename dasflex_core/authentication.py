@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from contextlib import suppress
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from dasflex_core.config import Config
     from dasflex_core.registry import Registry
 
-__all__ = ["Credentials", "credentials_of", "identify"]
+__all__ = ["Credentials", "credentials_of", "identify", "one_form"]
 
 #: A longer header is none that anybody was given.
 _LONGEST: Final = 4_096
@@ -51,6 +52,7 @@ def identify(claim: Claim, registry: Registry, config: Config) -> Identity:
     given = credentials_of(claim)
     if given is None:
         return NOBODY
+    _leave_no_dump()
     from dasflex_core.loading import load
 
     for each in registry.authenticators:
@@ -65,7 +67,7 @@ def identify(claim: Claim, registry: Registry, config: Config) -> Identity:
 def credentials_of(claim: Claim) -> Credentials | None:
     """What a claim would prove; None without anything. Raises `AccessError` for a header that nobody understands."""
     if claim.remote_user:
-        return Credentials("remote-user", claim.remote_user, address=claim.address)
+        return Credentials("remote-user", one_form(claim.remote_user), address=claim.address)
     if not claim.authorization.strip():
         return None
     scheme, _, rest = claim.authorization.strip().partition(" ")
@@ -80,7 +82,28 @@ def credentials_of(claim: Claim) -> Credentials | None:
         raise AccessError(_WRONG, kind="access.log-in") from error
     if not colon:
         raise AccessError(_WRONG, kind="access.log-in")
-    return Credentials("basic", user, password, claim.address)
+    return Credentials("basic", one_form(user), password, claim.address)
+
+
+def one_form(user: str) -> str:
+    r"""The name of a user in one form, however a keyboard or a system writes its accents (NFC; RFC 8265, 3.4.1).
+
+    >>> one_form("Zoe\u0308") == "Zo\u00eb"
+    True
+    """
+    if user.isascii():
+        return user
+    from unicodedata import normalize
+
+    return normalize("NFC", user)
+
+
+def _leave_no_dump() -> None:
+    """A process that was given a secret writes no file of its memory where it crashes (core(5))."""
+    import resource
+
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _with_groups(found: Identity, config: Config) -> Identity:

@@ -47,7 +47,7 @@ class Greeting:
     target: str
     path: str
     query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # which may hold a password
     rest: bytes = b""
 
     @property

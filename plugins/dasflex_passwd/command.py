@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from dasflex_core.authentication import one_form
 from dasflex_core.cli.verbs import Verb, VerbGroup, root_option
 from dasflex_core.errors import QueryError, shown
 from dasflex_passwd import group_file, tokens, users
@@ -94,8 +95,8 @@ def _delete(config: Config, user: str) -> None:
     """Deletes a user. Raises `QueryError` where there is none."""
     if not users.delete_user(config, user):
         raise QueryError(f"There is no user {shown(user)} in {config.user_passwd}", kind="query.bad-value")
-    tokens.revoke_all(config, user)
-    group_file.remove_everywhere(config, user)
+    tokens.revoke_all(config, one_form(user))
+    group_file.remove_everywhere(config, one_form(user))
     click.echo(f"Deleted the user {user}", err=True)
 
 
@@ -123,7 +124,7 @@ def token(
     if user is None or not users.is_name(user):
         raise QueryError("Name the user that the token is for", kind="query.missing-parameter")
     now = time.time()
-    click.echo(tokens.issue(config, user, scope=scope, expires=_end(expires, now), name=name, now=now))
+    click.echo(tokens.issue(config, one_form(user), scope=scope, expires=_end(expires, now), name=name, now=now))
 
 
 @verbs.command("tokens", cls=Verb)

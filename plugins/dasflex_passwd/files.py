@@ -6,7 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import ConfigError
@@ -44,12 +44,17 @@ def changed(file: Path, change: Callable[[list[str]], list[str]]) -> None:
         raise ConfigError(f"{file} cannot be written: {error.strerror}", kind="config.unreadable") from error
 
 
-def private(file: Path, text: str) -> None:
-    """Writes a file that its owner only may read, whole from its first moment on. Raises `OSError`."""
+def private(file: Path, text: str, like: os.stat_result | None = None) -> None:
+    """Writes a file that its owner only may read, or who may read another, whole from its first moment on.
+
+    Raises `OSError`.
+    """
     new = file.with_name(f".{file.name}.{secrets.token_hex(6)}.new")
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            if like is not None:
+                _open_like(descriptor, like)
             out.write(text)
             out.flush()
             os.fsync(descriptor)
@@ -58,10 +63,26 @@ def private(file: Path, text: str) -> None:
         new.unlink(missing_ok=True)
 
 
+def _open_like(descriptor: int, like: os.stat_result) -> None:
+    """Gives an open file the owner and the mode of another, as far as it may, without the rights of others.
+
+    The group keeps its rights only where it is the same one. Raises `OSError`.
+    """
+    if os.geteuid() == 0:
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+    else:
+        with suppress(PermissionError):
+            os.fchown(descriptor, -1, like.st_gid)
+    same = os.fstat(descriptor).st_gid == like.st_gid
+    os.fchmod(descriptor, like.st_mode & (0o660 if same else _MODE))
+
+
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
     """The right to change a file, by a lock beside it: the file itself is replaced. Raises `OSError`."""
-    descriptor = os.open(file.with_name(f".{file.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+    descriptor = os.open(
+        file.with_name(f".{file.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE
+    )
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -73,11 +94,7 @@ def _replace(file: Path, text: str) -> None:
     """Replaces a file, and gives the new one the owner and mode of the old. Raises `OSError`."""
     target = file.resolve()
     try:
-        old = target.stat()
+        like = target.stat()
     except FileNotFoundError:
-        private(target, text)
-        return
-    private(target, text)
-    target.chmod(old.st_mode & 0o660)
-    if os.geteuid() == 0:
-        os.chown(target, old.st_uid, old.st_gid)
+        like = None
+    private(target, text, like)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dasflex_core.authentication import one_form
 from dasflex_core.errors import QueryError, shown
 from dasflex_passwd.files import changed, lines_of
 from dasflex_passwd.users import is_name
@@ -29,7 +30,7 @@ def groups(config: Config) -> Mapping[str, tuple[str, ...]]:
 
 def add_members(config: Config, group: str, users: Iterable[str]) -> None:
     """Adds users to a group, which is made if it is not there. Raises `QueryError` for names that cannot be."""
-    new = tuple(users)
+    new = tuple(map(one_form, users))
     for name in (group, *new):
         if not is_name(name):
             raise QueryError(f"{shown(name)} is no name for a user or a group", kind="query.bad-value")
@@ -46,7 +47,7 @@ def remove_members(config: Config, group: str, users: Iterable[str]) -> None:
     """Removes users from a group. Raises `QueryError` where there is no such group."""
     if group not in groups(config):
         raise QueryError(f"There is no group {shown(group)}", kind="query.bad-value")
-    _without(config, frozenset(users), group)
+    _without(config, frozenset(map(one_form, users)), group)
 
 
 def remove_everywhere(config: Config, user: str) -> None:

@@ -16,10 +16,12 @@ from dasflex_core.errors import ConfigError
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-__all__ = ["LONGEST", "is_current", "make", "understood", "verify", "waste"]
+__all__ = ["LONGEST", "is_current", "make", "prepared", "understood", "verify", "waste"]
 
 #: Bytes of the longest password: a longer one only costs time.
 LONGEST: Final = 1_024
+#: Bytes of the longest way to write one: more are not even looked at.
+_LONGEST_TYPED: Final = 4 * LONGEST
 _MEMORY: Final = 47_104  # KiB
 #: The beginnings of hashes of old files, each with the name of the algorithm in the library that verifies it.
 _OLD: Final = {
@@ -33,29 +35,48 @@ _OLD: Final = {
 
 
 def make(password: str) -> str:
-    """The hash of a password, with a new salt. Raises `ValueError` for one that is too long."""
-    if len(password.encode()) > LONGEST:
-        raise ValueError(f"a password has at most {LONGEST} bytes")
-    return _hasher().hash(password)
+    """The hash of a password, with a new salt. Raises `ValueError` for one that is too long or that nobody types."""
+    if any(ord(char) < 32 or 127 <= ord(char) < 160 or 0xD800 <= ord(char) < 0xE000 for char in password):
+        raise ValueError("A password has no control characters, and is text in UTF-8")
+    if len(prepared(password).encode()) > LONGEST:
+        raise ValueError(f"A password has at most {LONGEST} bytes")
+    return _hasher().hash(prepared(password))
+
+
+def prepared(password: str) -> str:
+    r"""A password in the one form in which keyboards and systems may write it differently (RFC 8265, 4.2.2).
+
+    Letters with their accents are one character each (NFC), and any blank is a plain one. Nothing else is changed:
+    letters that only look alike stay different.
+
+    >>> prepared("e\u0301\u00a0A") == "\u00e9 A"
+    True
+    """
+    if password.isascii():
+        return password
+    from unicodedata import category, normalize
+
+    return normalize("NFC", "".join(" " if category(char) == "Zs" else char for char in password))
 
 
 def verify(password: str, hashed: str) -> bool:
     """Whether a password is that of a hash. Raises `ConfigError` for a hash that is not safe, or none at all."""
-    if len(password.encode()) > LONGEST:
+    if len(password.encode("utf-8", "replace")) > _LONGEST_TYPED or len(prepared(password).encode()) > LONGEST:
         waste()
         return False
     if hashed.startswith("$argon2"):
         from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
         try:
-            return _hasher().verify(hashed, password)
+            return _hasher().verify(hashed, prepared(password))
         except VerifyMismatchError:
             return False
         except (InvalidHashError, VerificationError) as error:
             raise _unfit("is damaged") from error
     if not understood(hashed):
         raise _unfit("is of a kind that is not safe any more, such as that of DES")
-    return _verify_old(password, hashed)
+    forms = dict.fromkeys((password, prepared(password)))  # what made an old hash took bytes as they were typed
+    return any(_verify_old(each, hashed) for each in forms)
 
 
 def understood(hashed: str) -> bool:

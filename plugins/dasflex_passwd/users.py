@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dasflex_core.authentication import one_form
 from dasflex_core.errors import QueryError, shown
 from dasflex_passwd import hashing
 from dasflex_passwd.files import changed, lines_of
@@ -51,6 +52,7 @@ def add_user(config: Config, user: str, password: str) -> bool:
         hashed = hashing.make(password)
     except ValueError as error:
         raise QueryError(str(error), kind="query.bad-value") from error
+    user = one_form(user)
     known = user in users(config)
     _put(config, user, hashed)
     return not known
@@ -70,6 +72,7 @@ def replace_hash(config: Config, user: str, old: str, new: str) -> None:
 
 def delete_user(config: Config, user: str) -> bool:
     """Deletes a user: false where there is none."""
+    user = one_form(user)
     known = user in users(config)
     if known:
         changed(config.user_passwd, lambda lines: [line for line in lines if _entry(line)[0] != user])
