@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.errors import BusyError, NotFoundError, QueryError
+from dasflex_core.affording import refusal
+from dasflex_core.errors import BusyError, NotFoundError, TooLargeError
 from dasflex_core.jobs.model import Job
 from dasflex_core.jobs.store import Jobs
 from dasflex_core.jobs.tending import prune, tend_within
@@ -14,11 +16,18 @@ from dasflex_core.jobs.tending import prune, tend_within
 if TYPE_CHECKING:
     from dasflex_core.claims import Claim
     from dasflex_core.config import Config
+    from dasflex_core.prices import Estimate
     from dasflex_core.site import Site
     from dasflex_core.solved import Plan
 
 __all__ = ["ask", "check_leave"]
 
+#: The limits of jobs by those of requests, in whose place they stand.
+_KEYS: Final = {
+    "LIMIT_REQUEST_SECONDS": "LIMIT_JOB_SECONDS",
+    "LIMIT_REQUEST_GIGABYTES": "LIMIT_JOB_GIGABYTES",
+    "LIMIT_ANSWER_GIGABYTES": "LIMIT_JOBS_GIGABYTES",
+}
 #: Seconds after which one may ask again where there are too many jobs.
 _LATER: Final = 60
 
@@ -26,12 +35,11 @@ _LATER: Final = 60
 def ask(plan: Plan, address: str) -> Job:
     """The job that answers a plan for whoever asks from an address, and whose access was checked when it was planned.
 
-    It is the one that there is already, where the same asked for the same and that has not ended. Raises `QueryError`
-    (`query.too-large`) for what costs too much, `BusyError` where there are too many, and `ConfigError`.
+    It is the one that there is already, where the same asked for the same and that has not ended. Raises
+    `TooLargeError` for what costs too much, `BusyError` where there are too many, and `ConfigError`.
     """
     config = plan.request.source.site.config
-    _check_price(plan, config)
-    job = _job_of(plan, address)
+    job = _job_of(plan, address, _price(plan, config))
     jobs = Jobs(config.jobs_path)
     with jobs.gate():
         prune(config, jobs)
@@ -66,7 +74,7 @@ def check_leave(job: Job, site: Site, claim: Claim) -> None:
         raise guard.refusal(guard.identity())
 
 
-def _job_of(plan: Plan, address: str) -> Job:
+def _job_of(plan: Plan, address: str, price: Estimate) -> Job:
     """The job of a plan."""
     from dasflex_core.run.records import new_request_id
 
@@ -83,23 +91,31 @@ def _job_of(plan: Plan, address: str) -> Job:
         file_name=plan.file_name(),
         text=plan.type is not None and plan.type.text,
         note=plan.note,
-        seconds=solution.seconds,
-        gigabytes=solution.size,
+        seconds=price.seconds,
+        gigabytes=price.gigabytes or 0.0,
     )
 
 
-def _check_price(plan: Plan, config: Config) -> None:
-    """Raises `QueryError` where a plan costs more than a job may."""
-    over = [
-        f"{what} about {cost:,.3g} {unit}, where at most {most:,g} {unit} are allowed"
-        for what, cost, most, unit in (
-            ("take", plan.solution.seconds, config.limit_job_seconds, "s"),
-            ("read", plan.solution.size, config.limit_job_gigabytes, "GB"),
+def _price(plan: Plan, config: Config) -> Estimate:
+    """The price of a plan. Raises `TooLargeError` where it is more than a job may cost, with what would do."""
+    price = plan.estimate()
+    allowed = replace(
+        config,
+        limit_request_seconds=config.limit_job_seconds,
+        limit_request_gigabytes=config.limit_job_gigabytes,
+        limit_answer_gigabytes=config.limit_jobs_gigabytes,
+    )
+    source = plan.request.source
+    site = replace(source.site, config=allowed)
+    refused = refusal(replace(plan, request=replace(plan.request, source=replace(source, site=site))), price)
+    if refused is not None:
+        raise TooLargeError(
+            refused.message.replace("This request", "This job", 1),
+            estimate=price,
+            limits=tuple(replace(each, key=_KEYS.get(each.key, each.key)) for each in refused.limits),
+            suggestions=refused.suggestions,
         )
-        if most and cost > most
-    ]
-    if over:
-        raise QueryError(f"This job would {' and '.join(over)}; ask for less", kind="query.too-large")
+    return price
 
 
 def _check_number(jobs: Jobs, job: Job, config: Config) -> Job | None:

@@ -112,19 +112,34 @@ class Jobs:
             (self.directory / "active" / job.id).touch(_FILE)
 
     def put(self, identifier: str, status: Status) -> None:
-        """Replaces the status of a job; one that has ended is not active any more. Raises `OSError`."""
-        self._write(identifier, "status.json", to_plain(status))
-        if status.over:
+        """Replaces the status of a job; one that has ended is not active any more.
+
+        Raises `BusyError` or `ConfigError` where that cannot be written.
+        """
+        with _writing(self.folder(identifier)):
+            self._write(identifier, "status.json", to_plain(status))
+            if status.over:
+                self.leave(identifier)
+
+    def leave(self, identifier: str) -> None:
+        """Takes a job out of those that are active. Raises as `put`."""
+        with _writing(self.directory):
             (self.directory / "active" / identifier).unlink(missing_ok=True)
 
     def remove(self, identifier: str, status: Status) -> None:
-        """Removes all of a job but its status, which says so: `status` with the time. Raises `OSError`."""
-        for each in (self.result(identifier), self.partial(identifier)):
-            each.unlink(missing_ok=True)  # first of all: a full disk has then room for the rest
-        self.put(identifier, status)
-        for each in self.folder(identifier).iterdir():
-            if each.name not in ("status.json", "lock"):
-                each.unlink(missing_ok=True)
+        """Removes all of a job but its status, which says so: `status` with the time. Raises as `put`."""
+        with _writing(self.folder(identifier)):
+            self.drop_partial(identifier)  # first of all: a full disk has then room for the rest
+            self.result(identifier).unlink(missing_ok=True)
+            self.put(identifier, status)
+            for each in self.folder(identifier).iterdir():
+                if each.name not in ("status.json", "lock"):
+                    each.unlink(missing_ok=True)
+
+    def drop_partial(self, identifier: str) -> None:
+        """Removes what there is of a result that is not whole. Raises as `put`."""
+        with _writing(self.folder(identifier)):
+            self.partial(identifier).unlink(missing_ok=True)
 
     def forget(self, identifier: str) -> None:
         """Removes whatever is there of a job."""
@@ -146,7 +161,7 @@ class Jobs:
     def take(self, identifier: str, patience: float = 1.0) -> int | None:
         """The lock of a job, as a file descriptor that holds it; None where somebody else does.
 
-        Children that inherit the descriptor hold the lock, too.
+        Children that inherit the descriptor hold the lock, too. Raises `OSError`.
         """
         descriptor = self._lock_file(identifier)
         end = time.monotonic() + patience
@@ -164,8 +179,11 @@ class Jobs:
         return None
 
     def is_held(self, identifier: str) -> bool:
-        """Whether a program runs a job now."""
-        descriptor = self._lock_file(identifier)
+        """Whether a program runs a job now; one of another user, of which nothing can be told, may be."""
+        try:
+            descriptor = self._lock_file(identifier)
+        except PermissionError:
+            return True
         if descriptor is None:
             return False
         try:
@@ -239,11 +257,11 @@ class Jobs:
         replaced(self.folder(identifier) / name, (json.dumps(value, ensure_ascii=False) + "\n").encode())
 
     def _lock_file(self, identifier: str) -> int | None:
-        """The file of a lock, opened; None where the job has gone."""
+        """The file of a lock, opened; None where the job has gone. Raises `OSError`."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             return os.open(self.folder(identifier) / "lock", flags, _FILE)
-        except OSError:
+        except FileNotFoundError:
             return None
 
 

@@ -14,7 +14,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.errors import ConfigError
+from dasflex_core.errors import ConfigError, DasflexError
 from dasflex_core.jobs.store import Jobs, made_at
 from dasflex_core.run.guardian import VARIABLE
 from dasflex_core.statuses import public_text
@@ -68,21 +68,33 @@ def tend_within(config: Config, jobs: Jobs) -> None:
         if jobs.is_held(each):
             running += 1
             continue
-        status = jobs.status(each)  # read behind the lock: nobody will change it any more
-        if status.over or not (jobs.folder(each) / "job.json").exists():
-            (jobs.directory / "active" / each).unlink(missing_ok=True)
-        elif jobs.end_wished(each):
-            _end(jobs, each, status)
-        elif status.state == "waiting" or status.tries < _TRIES:
-            waiting.append(each)
-        else:
-            _fail(jobs, each, status, "busy.stopped", _KILLED)
+        try:
+            if _is_to_begin(jobs, each):
+                waiting.append(each)
+        except DasflexError as error:
+            _warn(each, error)
     most = config.limit_jobs_running
     for each in waiting:
         if most and running >= most:
             break
-        if _start(config, jobs, each):
-            running += 1
+        try:
+            running += _start(config, jobs, each)
+        except DasflexError as error:
+            _warn(each, error)
+
+
+def _is_to_begin(jobs: Jobs, identifier: str) -> bool:
+    """Whether a job waits that nobody works on; what is said of one that ended in another way is put right."""
+    status = jobs.status(identifier)  # read behind the lock: nobody will change it any more
+    if status.over or not (jobs.folder(identifier) / "job.json").exists():
+        jobs.leave(identifier)
+    elif jobs.end_wished(identifier):
+        _end(jobs, identifier, status)
+    elif status.state == "waiting" or status.tries < _TRIES:
+        return True
+    else:
+        _fail(jobs, identifier, status, "busy.stopped", _KILLED)
+    return False
 
 
 def prune(config: Config, jobs: Jobs) -> list[str]:
@@ -99,11 +111,14 @@ def prune(config: Config, jobs: Jobs) -> list[str]:
         ended = status.ended or status.updated or made_at(each)
         if ended > now - days * _DAY or (not status.over and jobs.is_held(each)):
             continue
-        if not status.removed and (jobs.folder(each) / "job.json").exists():
-            jobs.remove(each, replace(status, state=status.state if status.over else "failed", removed=now))
-            found.append(each)
-        elif now - status.removed > days * _DAY:
-            jobs.forget(each)
+        try:
+            if not status.removed and (jobs.folder(each) / "job.json").exists():
+                jobs.remove(each, replace(status, state=status.state if status.over else "failed", removed=now))
+                found.append(each)
+            elif now - status.removed > days * _DAY:
+                jobs.forget(each)
+        except DasflexError as error:
+            _warn(each, error)
     return found
 
 
@@ -139,7 +154,7 @@ def _wait(jobs: Jobs, identifier: str) -> None:
 
 def _end(jobs: Jobs, identifier: str, status: Status) -> None:
     """Notes that a job has ended that nobody works on."""
-    jobs.partial(identifier).unlink(missing_ok=True)
+    jobs.drop_partial(identifier)
     now = time.time()
     ended = replace(status, state="cancelled", bytes=0, ended=now, updated=now)
     jobs.put(identifier, replace(ended, kind="busy.stopped", error="The job was cancelled"))
@@ -147,7 +162,7 @@ def _end(jobs: Jobs, identifier: str, status: Status) -> None:
 
 def _fail(jobs: Jobs, identifier: str, status: Status, kind: str, text: str) -> None:
     """Notes that a job has failed that nobody works on."""
-    jobs.partial(identifier).unlink(missing_ok=True)
+    jobs.drop_partial(identifier)
     now = time.time()
     jobs.put(identifier, replace(status, state="failed", bytes=0, ended=now, updated=now, kind=kind, error=text))
 
@@ -192,6 +207,13 @@ def _code(command: tuple[str, ...], log: int) -> int | None:
                 return None
     except OSError:
         return None
+
+
+def _warn(identifier: str, error: DasflexError) -> None:
+    """Tells the administrator of a job that cannot be changed; the others can."""
+    import logging
+
+    logging.getLogger("dasflex").warning("the job %s: %s", identifier, error.detail or error.message)
 
 
 def _environment() -> dict[str, str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dasflex_core.config import Config
     from dasflex_core.jobs.model import Job
     from dasflex_core.jobs.store import Jobs
+    from dasflex_core.prices import Estimate
     from dasflex_core.run import Pump
     from dasflex_core.site import Site
     from dasflex_core.solved import Plan
@@ -50,7 +51,7 @@ class Work:
         self._jobs = jobs
         self._id = identifier
         self._written = 0
-        self._total = 0.0
+        self._expected: Estimate | None = None
         self._why: Why = ""
         self._over = Event()
         self._pump: Pump | None = None
@@ -108,7 +109,7 @@ class Work:
         settings = plan.settings(identifier, absence=f"{job.source} has no data in this range", plain=True)
         hold = partial(self._turn, plan)
         settings = replace(settings, hold=hold, pulse=0.0, first_byte=0.0)  # nobody waits for the first byte
-        self._total = plan.solution.size * 1e9
+        self._expected = plan.estimate()
         return Pump(plan.solution.nodes, settings, plan.about(identifier))
 
     def _turn(self, plan: Plan) -> Callable[[], None]:
@@ -153,14 +154,20 @@ class Work:
 
     def _so_far(self) -> Status:
         """The status of a job that runs."""
-        records, fraction = None, None
-        if self._pump is not None:
-            stats = self._pump.stats
-            counted = [each.records for each in stats if each.records]
-            records = counted[-1] if counted else None
-            if self._total:
-                fraction = min(stats[0].bytes / self._total, _NEARLY)
+        stats = self._pump.stats if self._pump is not None else ()
+        counted = [each.records for each in stats if each.records]
+        records = counted[-1] if counted else None
+        fraction = self._fraction(stats[0].bytes if stats else 0, records or 0)
         return replace(self._status, bytes=self._written, records=records, fraction=fraction, updated=time.time())
+
+    def _fraction(self, read: int, records: int) -> float | None:
+        """How much of what was expected is done: of what is read, else of what comes of it; None where nothing was."""
+        expected = self._expected
+        if expected is None:
+            return None
+        pairs = ((read, expected.read), (self._written, expected.bytes), (records, expected.records))
+        known = [count / most for count, most in pairs if most]
+        return min(next(filter(None, known), 0.0), _NEARLY) if known else None
 
     def _ended(self, sha256: str) -> Status:
         """The status of a job that is complete."""
@@ -173,7 +180,7 @@ class Work:
 
     def _failed(self, error: Exception) -> Status:
         """The status of a job that did not become complete, whose file is removed."""
-        self._jobs.partial(self._id).unlink(missing_ok=True)
+        self._jobs.drop_partial(self._id)
         now = time.time()
         status = replace(self._so_far(), bytes=0, ended=now, sha256="")
         if self._why == "stopped":
@@ -196,12 +203,12 @@ class Work:
         """Notes the status. A disk that is full must not end a run, whose end is noted again."""
         self._status = status
         for _try in range(10 if status.over else 1):
+            if not self._jobs.folder(self._id).exists():
+                return  # nobody asks any more
             try:
                 self._jobs.put(self._id, status)
-            except FileNotFoundError:
-                return  # its directory has gone: nobody asks any more
-            except OSError as error:
-                _say(f"the status cannot be written: {error}")
+            except DasflexError as error:
+                _say(f"the status cannot be written: {error.detail or error}")
                 if status.over:
                     time.sleep(_LOOK)
             else:

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 import dasflex_core
 from dasflex_core.cli import main
-from dasflex_core.errors import BusyError, NotFoundError, QueryError
+from dasflex_core.errors import BusyError, NotFoundError, TooLargeError
 from dasflex_core.jobs.asking import ask
 from dasflex_core.jobs.model import Job, Status, from_plain, to_plain
 from dasflex_core.jobs.tending import cancel, prune, tend
@@ -80,8 +80,9 @@ def test_a_dozen_that_ask_for_the_same_at_once_get_one_job(plan, jobs):
     assert jobs.active() == [*made]
 
 
-def test_a_job_knows_no_more_than_it_must(plan, jobs):
+def test_a_job_knows_no_more_than_it_must(plan, jobs, until):
     made = ask(plan(read_word="sleep"), "192.0.2.1")
+    assert until(lambda: jobs.partial(made.id).exists() and jobs.partial(made.id).stat().st_size)
     kept = json.loads((jobs.folder(made.id) / "job.json").read_bytes())
     assert set(kept) == {
         *("id", "source", "request", "answer", "made", "user", "address", "media_type", "file_name", "text", "note"),
@@ -91,7 +92,10 @@ def test_a_job_knows_no_more_than_it_must(plan, jobs):
     assert os.getsid(pid) != os.getsid(0)
     opened = {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
     files = {each for each in opened if each.startswith("/") and not each.startswith(("/dev/null", "/proc"))}
-    assert all(each.startswith(str(jobs.folder(made.id))) or "/log/requests/" in each for each in files), files
+    assert all(
+        each.startswith(str(jobs.folder(made.id))) or each.endswith("/run/turns") or "/log/requests/" in each
+        for each in files
+    ), files
 
 
 def test_what_is_cancelled_ends_with_all_it_had_started(plan, jobs, until, config):
@@ -240,18 +244,21 @@ class TestLimits:
         assert caught.value.kind == "busy.limit"
 
     def test_a_price_is_what_a_job_may_cost(self, plan, jobs):
-        cost = plan().solution.seconds
-        with pytest.raises(QueryError, match=r"where at most .* s are allowed") as caught:
+        cost = plan().estimate().seconds
+        with pytest.raises(TooLargeError, match=r"^This job would take .* s, where at most .* s are allowed") as caught:
             ask(limited(plan(), limit_job_seconds=cost / 2), "")
         assert caught.value.kind == "query.too-large"
+        assert [each.key for each in caught.value.limits] == ["LIMIT_JOB_SECONDS"]
         assert jobs.ids() == []
         ask(limited(plan(), limit_job_seconds=cost * 2), "")
 
     def test_no_job_is_taken_while_results_take_all_room(self, plan, jobs, config):
         made = waiting(plan(), jobs)
         Work(config, jobs, made.id).do()
+        with jobs.result(made.id).open("ab") as file:
+            file.truncate(1_000_000)
         with pytest.raises(BusyError, match="room"):
-            ask(limited(plan(), limit_jobs_gigabytes=1e-9), "")
+            ask(limited(plan(), limit_jobs_gigabytes=0.001), "")
         assert jobs.ids() == [made.id]
 
 
@@ -274,3 +281,13 @@ def test_the_administrator_lists_shows_cancels_and_prunes(plan, jobs, config):
     assert run("show", made.id).exit_code == 3
     jobs.put(made.id, replace(Status(), state="cancelled", removed=1.0))
     assert run("prune").exit_code == 0
+
+
+def test_a_job_that_cannot_be_changed_keeps_no_other_from_beginning(plan, jobs, config, until):
+    stuck = waiting(plan(), jobs)
+    jobs.wish_end(stuck.id)
+    (jobs.folder(stuck.id) / "status.json").unlink()
+    (jobs.folder(stuck.id) / "status.json").mkdir()
+    made = ask(plan(), "")
+    assert until(lambda: jobs.status(made.id).state == "complete")
+    assert stuck.id in jobs.active()
