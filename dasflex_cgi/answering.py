@@ -48,7 +48,9 @@ _VERIFIED_AT_ONCE: Final = 4
 _LONGEST_HEAD: Final = 1_700
 #: What is left out of headers that would be longer, the least important first.
 _SPARE: Final = (
-    "Server-Timing", "Access-Control-Expose-Headers", "Content-Disposition", "Vary", "ETag", "Last-Modified"
+    "Server-Timing", "Access-Control-Expose-Headers", "Content-Disposition", "X-Suggested-Parameters",
+    "X-Estimate-Basis", "X-Estimated-Seconds", "X-Estimated-Records", "X-Estimated-Bytes", "Vary", "ETag",
+    "Last-Modified",
 )  # fmt: skip
 
 
@@ -335,6 +337,9 @@ def _of_method(method: str, methods: str) -> Answer:
 def _shielded(answer: Answer) -> Answer:
     """An answer with what browsers are told: all of them, and what is a page more."""
     more = dict(OF_ALL)
+    price = [name for name, _value in answer.headers if name.startswith(("X-Estimate", "X-Suggested"))]
+    if price:
+        more["Access-Control-Expose-Headers"] += f", {', '.join(price)}"
     if any(name == "Content-Type" and value.startswith("text/html") for name, value in answer.headers):
         more |= dict(OF_PAGES)
     return Answer(

@@ -38,7 +38,8 @@ Headers = tuple[tuple[str, str], ...]
 def deliver(visit: Visit, request: Request, runs: Runs, media_type: str = "") -> Answer:
     """The data of a request; `media_type` stands in for that of their type.
 
-    A client that has them already, and one that asks by HEAD, gets what is said of them, and nothing runs. Raises
+    A client that has them already, and one that asks by HEAD, gets what is said of them, and nothing runs; by HEAD that
+    is their price, too. Raises
     `DasflexError` for what fails before any data, `query.live` for data without an end among it.
     """
     plan = request.plan()
@@ -53,6 +54,7 @@ def deliver(visit: Visit, request: Request, runs: Runs, media_type: str = "") ->
         raise told_where(plan, asked)
     dated = _dated(plan)
     tag = weak_tag(solution.answer) if solution.changed is not None else ""
+    # What a client has already costs nothing, so that it is not asked whether it can be afforded.
     if unchanged(asked.headers, tag, solution.changed):
         return Answer(304, (*dated, ("Vary", _vary(plan))))
     plan.afford()
@@ -61,7 +63,9 @@ def deliver(visit: Visit, request: Request, runs: Runs, media_type: str = "") ->
     if code:
         headers = (*headers, ("Content-Encoding", code))
     if asked.method == "HEAD":
-        return Answer(200, headers, Wrapped(()))  # its length is not known
+        from dasflex_cgi.pricing import price_headers
+
+        return Answer(200, (*headers, *price_headers(plan.estimate())), Wrapped(()))  # its length is not known
     body = _opened(plan, visit, runs)
     visit.mark("first")
     return Answer(200, headers, Coded(body, code) if code else body)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dasflex_cgi.visit import Visit
     from dasflex_core.queries import Pairs
     from dasflex_core.site import Source
+    from dasflex_core.solved import Plan
 
 __all__ = ["plan_answer", "prefers_json"]
 
@@ -27,11 +28,27 @@ def plan_answer(visit: Visit, source: Source, pairs: Pairs) -> Answer:
     plan = Request(source, rest, claim=visit.claim).plan()
     visit.user = plan.user
     text = plan.explain(how)
+    if how == "json" and '"refused": null' not in text:
+        text = _with_addresses(visit, plan, text)
     visit.mark("plan")
     kind = JSON if how == "json" else TEXT
     kept = "private, no-store" if source.protected else "no-cache"
     headers = (("Content-Type", kind), ("Vary", "Accept"), ("Cache-Control", kept))
     return Answer(200, headers, text.encode())
+
+
+def _with_addresses(visit: Visit, plan: Plan, text: str) -> str:
+    """The JSON of a plan that would be refused, with what would be granted, and the addresses that ask for it."""
+    refused = plan.refusal()
+    if refused is None:
+        return text
+    import json
+
+    from dasflex_cgi.pricing import refusal_facts
+
+    facts = refusal_facts(plan.request.source.site, visit, refused)
+    told = json.loads(text) | {name: facts[name] for name in ("limits", "suggestions")}
+    return json.dumps(told, indent=2) + "\n"
 
 
 def _form(forms: list[str], accepted: str) -> Literal["text", "json", "mermaid"]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dasflex_core.site import Request
     from dasflex_core.solved import Plan
 
-__all__ = ["check_price", "nice_width", "refusal", "span_text", "with_changes"]
+__all__ = ["nice_width", "refusal", "span_text", "with_changes"]
 
 _DAY: Final = 86_400
 _UNITS: Final = ((_DAY, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -42,13 +42,6 @@ WIDTHS: Final = (
     *(3_600.0 * each for each in (1, 2, 3, 4, 6, 8, 12)),
     *(float(_DAY * each) for each in (1, 2, 5, 10, 30)),
 )
-
-
-def check_price(plan: Plan) -> None:
-    """Raises `TooLargeError` (`query.too-large`) where the plan costs more than the configuration allows."""
-    refused = refusal(plan, plan.estimate())
-    if refused is not None:
-        raise refused
 
 
 def refusal(plan: Plan, estimate: Estimate) -> TooLargeError | None:

@@ -14,9 +14,12 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from dasflex_core.config import Config
+    from dasflex_core.errors import TooLargeError
     from dasflex_core.plan.planner import Solution
     from dasflex_core.prices import Estimate
     from dasflex_core.run import Guardian, Pump, PumpSettings, RequestRecord
+    from dasflex_core.run.sandbox import Sandbox
     from dasflex_core.run.turns import Crowd
     from dasflex_core.site import Request
 
@@ -62,15 +65,23 @@ class Plan:
         """
         from dasflex_core.plan import explain
 
+        if how in ("json", "text"):
+            price = self.estimate()
+            refused = self.refusal(price)
         if how == "json":
             import json
 
-            return json.dumps(explain.as_json(self.solution, administrator=administrator), indent=2) + "\n"
+            told = explain.as_json(self.solution, administrator=administrator)
+            told |= {"gigabytes": price.gigabytes, "estimate": dict(price.plain())}
+            told["refused"] = None if refused is None else refused.message
+            return json.dumps(told, indent=2) + "\n"
         if how == "mermaid":
             return explain.as_mermaid(self.solution)
         if how == "sh":
             return explain.shell_line(self.solution) + "\n"
-        return explain.as_text(self.solution, administrator=administrator)
+        title, _, rest = explain.as_text(self.solution, administrator=administrator).partition("\n")
+        lines = [title, f"  {price.text()}", *([f"  refused to clients: {refused.message}"] if refused else [])]
+        return "\n".join((*lines, rest))
 
     def why(self, name: str) -> str:
         """Why a stage is or is not on the plan, or which stage consumes a parameter."""
@@ -100,11 +111,18 @@ class Plan:
 
         Where that sets no limit, nothing is estimated.
         """
-        config = self.request.source.site.config
-        if config.limit_request_seconds or config.limit_request_gigabytes or config.limit_answer_gigabytes:
-            from dasflex_core.affording import check_price
+        refused = self.refusal()
+        if refused is not None:
+            raise refused
 
-            check_price(self)
+    def refusal(self, estimate: Estimate | None = None) -> TooLargeError | None:
+        """What a client is told where the plan costs more than the configuration allows; None where it does not."""
+        config = self.request.source.site.config
+        if not (config.limit_request_seconds or config.limit_request_gigabytes or config.limit_answer_gigabytes):
+            return None
+        from dasflex_core.affording import refusal
+
+        return refusal(self, self.estimate() if estimate is None else estimate)
 
     def open(
         self,
@@ -186,6 +204,7 @@ class Plan:
             bin_path=tuple(str(each) for each in config.bin_path),
             library_path=tuple(str(each) for each in config.lib_path),
             environ=self.request.source.site.planner.environ,
+            sandbox=_sandbox(config),
             scratch=str(config.scratch_path or ""),
             records=str(config.requests),
             log=ReaderLog(config.requests, identifier),
@@ -269,6 +288,15 @@ class Plan:
 def _fit_for_files(word: str) -> str:
     """A word with an underscore for each character that a file name or a header cannot hold everywhere."""
     return "".join(char if char.isascii() and (char.isalnum() or char in "-.+") else "_" for char in word)
+
+
+def _sandbox(config: Config) -> Sandbox | None:
+    """The sandbox of programs that the configuration wants."""
+    if not config.reader_sandbox:
+        return None
+    from dasflex_core.run.sandbox import sandbox_of
+
+    return sandbox_of(config)
 
 
 def _nothing() -> None:

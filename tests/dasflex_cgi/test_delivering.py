@@ -123,6 +123,10 @@ class TestHead:
             for own in ("X-Request-Id", "Server-Timing"):
                 assert told.pop(own)
                 assert got.pop(own)
+            price = {name: told.pop(name) for name in list(told) if name.startswith("X-Estimate")}
+            assert {"X-Estimated-Seconds", "X-Estimate-Basis"} <= price.keys()
+            exposed = told.pop("Access-Control-Expose-Headers")
+            assert exposed == f"{got.pop('Access-Control-Expose-Headers')}, {', '.join(price)}"
             assert told == got
 
 
