@@ -364,7 +364,7 @@ class TestLimits:
         url = f"{served()}source/rated/flex?"
         assert fetch(f"{url}{DAY}").status == 413
         done(later(f"{url}{DAY}"))
-        refused = fetch(f"{url}time=2020-01-01/2020-01-03", Prefer="respond-async")
+        refused = fetch(f"{url}time=2020-01-01/2021-01-01", Prefer="respond-async")
         assert (refused.status, b"job" in refused.body) == (413, True)
 
     def test_results_have_so_much_room_together(self, bare, served, done):
