@@ -47,7 +47,8 @@ class ConfigKey:
     """One key: what it means, what it is without being set (as it would be written), its type, and its chapter.
 
     A `path` is relative to the root; `paths` are several with `:` between them; `networks` are address ranges with
-    blanks or commas between them; a `queue` is `redis` or blank, a `form` `text` or `json`; an `amount` is a number, a
+    blanks or commas between them; a `queue` is `redis` or blank, a `form` `text` or `json`, a
+    `sandbox` `bwrap` or `systemd-run`; an `amount` is a number, a
     `count` a whole one, and 0 or blank is no limit. What cannot be blank has its default instead; a `port` without one
     may be 0, which is none.
     """
@@ -114,6 +115,9 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         LIMIT_READER_MEMORY=ConfigKey("The most gigabytes of memory of a reader and its children", "", "amount"),
         LIMIT_READER_PROCESSES=ConfigKey("The most processes that a reader and its children may be", "256", "count"),
         LIMIT_READER_SCRATCH=ConfigKey("The most gigabytes of its temporary files, and of any file", "10", "amount"),
+        READER_SANDBOX=ConfigKey("What encloses readers: bwrap or systemd-run; blank: nothing", "", "sandbox"),
+        READER_SANDBOX_NETWORK=ConfigKey("Whether readers in a sandbox may use the network", "false", "flag"),
+        READER_SANDBOX_WRITE=ConfigKey("Files and directories that readers in bwrap may write to", "", "paths"),
         LIMIT_AT_ONCE=ConfigKey("The most requests of data that the server is at work for at once", "64", "count"),
         LIMIT_AT_ONCE_EACH=ConfigKey("The most of them from one client address", "16", "count"),
         LIMIT_WAIT=ConfigKey("Seconds that a request waits for its turn before it is refused", "5", "amount"),
@@ -248,6 +252,9 @@ class Config:
     limit_reader_memory: float
     limit_reader_processes: int
     limit_reader_scratch: float
+    reader_sandbox: str
+    reader_sandbox_network: bool
+    reader_sandbox_write: tuple[Path, ...]
     limit_at_once: int
     limit_at_once_each: int
     limit_wait: float

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MAKE", "ConfigValue", "KeyType", "network"]
 
-KeyType = Literal["text", "identifier", "flag", "port", "path", "paths", "networks", "queue", "amount", "count", "form"]
+KeyType = Literal[
+    "text", "identifier", "flag", "port", "path", "paths", "networks", "queue", "amount", "count", "form", "sandbox"
+]
 ConfigValue: TypeAlias = "str | bool | float | Path | tuple[Path, ...] | tuple[Network, ...] | None"
 _FLAGS: Final = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -70,6 +72,12 @@ def _queue(text: str, _root: Path) -> str:
     return "" if text.lower() == "none" else text.lower()
 
 
+def _sandbox(text: str, _root: Path) -> str:
+    if text.lower() not in ("", "none", "bwrap", "systemd-run"):
+        raise ValueError(f"{text!r} is no sandbox; there are bwrap and systemd-run, or leave the key out")
+    return "" if text.lower() == "none" else text.lower()
+
+
 def _form(text: str, _root: Path) -> str:
     if text.lower() not in ("text", "json"):
         raise ValueError(f"{text!r} is no form of logs; there are text and json")
@@ -106,4 +114,5 @@ MAKE: Final[Mapping[KeyType, Callable[[str, Path], ConfigValue]]] = {
     "amount": _amount,
     "count": _count,
     "form": _form,
+    "sandbox": _sandbox,
 }

@@ -23,7 +23,7 @@ from dasflex_core.run.watching import confine, watch
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from dasflex_core.plan.graph import Command
     from dasflex_core.run.family import Family
@@ -134,7 +134,7 @@ class Process:
         for argv in command.argvs:
             following, writing = _pipe(pipes)
             program = self._family.start(
-                argv,
+                self._enclosed(argv, command, settings),
                 name=self.name,
                 directory=command.directory,
                 environ=variables,
@@ -153,6 +153,14 @@ class Process:
         self._messages = Messages(os.dup(complaints), settings.log)
         if feed is not None:
             self._feeder = Feeder(os.dup(feeding), feed, self._sign)
+
+    def _enclosed(self, argv: Sequence[str], command: Command, settings: PumpSettings) -> Sequence[str]:
+        """The command of a program, in the sandbox where there is one."""
+        if settings.sandbox is None:
+            return argv
+        from dasflex_core.run.sandbox import enclosed
+
+        return enclosed(argv, settings.sandbox, command.limits, directory=command.directory, scratch=self._scratch)
 
     def _limit_cpu(self, pid: int) -> None:
         """Sets the limit of CPU time, which children inherit: SIGXCPU at the limit, SIGKILL a second later.

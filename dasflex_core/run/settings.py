@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dasflex_core.plan.graph import Command, Nodes
     from dasflex_core.run.family import Guardian
     from dasflex_core.run.reader_log import Log
+    from dasflex_core.run.sandbox import Sandbox
     from dasflex_core.stages import Framer
     from dasflex_core.streamtype import StreamType, StreamTypeInfo
 
@@ -56,6 +57,8 @@ class PumpSettings:
     of what a request put there; `python` the interpreter that runs dasflex. `grace` is how many seconds a program has
     between SIGTERM and SIGKILL. A server that runs many pumps shares one `guardian`.
 
+    Programs run in the `sandbox`, if there is one.
+
     Spools fill files in a directory of their own below `scratch` (blank: that for temporary files), of at most `quota`
     bytes for one request. `records` is the directory for request records (blank: none are written), `log` takes the
     standard error of programs, and `note` a sentence for the administrator about what went wrong beside the request.
@@ -82,6 +85,7 @@ class PumpSettings:
     python: str = sys.executable
     grace: float = 0.3
     guardian: Guardian | None = None
+    sandbox: Sandbox | None = None
     scratch: str = ""
     quota: int = 10 << 30
     records: str = ""
