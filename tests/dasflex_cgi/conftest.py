@@ -282,12 +282,21 @@ def apache() -> Iterator[Callable[..., Apache]]:
     program = apache_program()
     started: dict[tuple[object, ...], Apache] = {}
 
-    def start(root: Path, proxy_to: str = "", host: str = "127.0.0.1", port: int = 0, websocket: str = "") -> Apache:
-        key = (root, proxy_to, host, port, websocket)
+    def start(
+        root: Path,
+        proxy_to: str = "",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        websocket: str = "",
+        more: str = "",
+        modules: str = "",
+    ) -> Apache:
+        key = (root, proxy_to, host, port, websocket, more)
         if key not in started:
             proxied = f"ProxyPass /proxied/ {proxy_to}" if proxy_to else ""
             proxied += WEBSOCKET.format(address=websocket) if websocket else ""
-            started[key] = start_apache(program, root, proxied, host, port or free_port(host))
+            proxied += more
+            started[key] = start_apache(program, root, proxied, host, port or free_port(host), modules)
         return started[key]
 
     yield start
@@ -295,7 +304,7 @@ def apache() -> Iterator[Callable[..., Apache]]:
         each.stop()
 
 
-def start_apache(program: str, root: Path, proxied: str, host: str, port: int) -> Apache:
+def start_apache(program: str, root: Path, proxied: str, host: str, port: int, modules: str = "") -> Apache:
     """An Apache that accepts connections."""
     here = Path(tempfile.mkdtemp(prefix="apache-"))  # the path of a socket must be short
     here.chmod(0o777)
@@ -306,7 +315,9 @@ def start_apache(program: str, root: Path, proxied: str, host: str, port: int) -
         port=port,
         root=root,
         program=cgi_program(here),
-        modules="\n".join(f"LoadModule {each}_module {installed}/mod_{each}.so" for each in MODULES.split()),
+        modules="\n".join(
+            f"LoadModule {each}_module {installed}/mod_{each}.so" for each in f"{MODULES} {modules}".split()
+        ),
         proxied=proxied,
     )
     (here / "httpd.conf").write_text(text, encoding="utf-8")

@@ -121,18 +121,26 @@ def system_calls(group):
 
 
 @pytest.mark.integration
-def test_the_server_and_its_readers_do_with_the_system_calls_that_are_left(tmp_path):
+@pytest.mark.parametrize(
+    ("sandbox", "more"), [("", ()), ("bwrap", ("@mount",))], ids=["the unit", "its drop-in for bubblewrap"]
+)
+def test_the_server_and_its_readers_do_with_the_system_calls_that_are_left(tmp_path, sandbox, more):
     """A request with a reader, a reducer and a formatter, under the same filter."""
     if shutil.which("systemd-analyze") is None or find_library("seccomp") is None:
         pytest.skip("no systemd with libseccomp to filter system calls with")
     made = make_root(tmp_path / "root", "Filtered")
+    if sandbox:
+        if shutil.which(sandbox) is None:
+            pytest.skip(f"no {sandbox} to enclose readers with")
+        with made.file.open("a", encoding="utf-8") as config:
+            config.write(f'READER_SANDBOX = "{sandbox}"\n')
     [wanted] = {
         line.partition("=")[2]
         for text in units(made, Path("/usr/bin")).values()
         for line in text.splitlines()
         if line.startswith("SystemCallFilter=")
     }
-    allowed = " ".join(dict.fromkeys(system_calls(wanted)))
+    allowed = " ".join(dict.fromkeys(name for group in (wanted, *more) for name in system_calls(group)))
     code = "from dasflex_core.cli import main; main(prog_name='dasflex')"
     asked = ["get", "Examples/Random", "2017-01-01/2017-01-08", "bin.time.max=3600", "format.type=csv"]
     started = [sys.executable, "-c", FILTERED, allowed, sys.executable, "-c"]
