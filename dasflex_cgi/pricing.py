@@ -77,7 +77,8 @@ def way_out(site: Site, visit: Visit, error: TooLargeError) -> str:
     config, estimate = site.config, error.estimate
     if visit.das2 or not config.limit_jobs or estimate is None or not _is_data(visit.asked.path):
         return ""
-    if any(_beyond(estimate, config.limit_job_seconds, config.limit_job_gigabytes)):
+    limits = (config.limit_job_seconds, config.limit_job_gigabytes, config.limit_jobs_gigabytes)
+    if any(_beyond(estimate, *limits)):
         return ""
     return '; or have all of it later, as a job: send the header "Prefer: respond-async"'
 
@@ -88,7 +89,8 @@ def _is_data(path: str) -> bool:
     return last == "flex" or last.startswith("data.")
 
 
-def _beyond(estimate: Estimate, seconds: float, gigabytes: float) -> Iterator[bool]:
-    """Whether an estimate is beyond the limits of jobs, one by one."""
+def _beyond(estimate: Estimate, seconds: float, gigabytes: float, room: float) -> Iterator[bool]:
+    """Whether an estimate is beyond the limits of jobs, one by one; `room` is that of all results, in gigabytes."""
+    yield bool(room) and (estimate.answer_gigabytes or 0.0) > room
     yield bool(seconds) and estimate.seconds > seconds
     yield bool(gigabytes) and (estimate.gigabytes or 0.0) > gigabytes

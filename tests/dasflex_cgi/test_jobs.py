@@ -362,10 +362,12 @@ class TestLimits:
         bare.add("rated", QUICK, RATED.format(name="rated"))
         configured(bare, LIMIT_REQUEST_GIGABYTES="0.00001", LIMIT_JOB_GIGABYTES="0.0001")
         url = f"{served()}source/rated/flex?"
-        assert fetch(f"{url}{DAY}").status == 413
+        now = fetch(f"{url}{DAY}")
+        assert (now.status, b"Prefer: respond-async" in now.body) == (413, True)
         done(later(f"{url}{DAY}"))
         refused = fetch(f"{url}time=2020-01-01/2021-01-01", Prefer="respond-async")
-        assert (refused.status, b"job" in refused.body) == (413, True)
+        assert (refused.status, b"This job would" in refused.body) == (413, True)
+        assert b"respond-async" not in refused.body
 
     def test_results_have_so_much_room_together(self, bare, served, done):
         bare.add("endless", "headers()\nwhile True: records(1440)")
