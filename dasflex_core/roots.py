@@ -157,9 +157,8 @@ def _write(root: Path, files: dict[Path, str]) -> None:
         (root / each).mkdir(parents=True, exist_ok=True)
     etc = root / "etc"  # the manifest in it is used only if nobody but the owner may write there, whatever the umask
     etc.chmod(etc.stat().st_mode & 0o755)
-    for each in ("definitions", "run"):  # whoever writes there decides which programs run, or answers
-        (root / each).chmod((root / each).stat().st_mode & 0o775)
-    (root / "log").chmod((root / "log").stat().st_mode & 0o770)  # it says who read what
+    for each, mode in (("definitions", 0o775), ("run", 0o770), ("log", 0o770)):
+        (root / each).chmod((root / each).stat().st_mode & mode)  # which programs run, who answers, who read what
     for path, text in files.items():
         with (root / path).open("x", encoding="utf-8") as file:
             file.write(text)

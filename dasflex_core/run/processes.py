@@ -294,7 +294,7 @@ def _runs(program: subprocess.Popen[bytes]) -> bool:
 
 def _scratch(family: Family, settings: PumpSettings) -> str:
     """The directory for temporary files of the run; blank where none can be made, of which the log is told."""
-    base = settings.scratch or settings.environ.get("TMPDIR") or "/tmp"  # noqa: S108  the run has its own below it
+    base = settings.scratch or settings.environ.get("TMPDIR") or "/tmp"  # noqa: S108 # nosec B108 # it gets its own below
     try:
         return family.scratch(base)
     except OSError as error:
