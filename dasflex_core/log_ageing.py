@@ -98,13 +98,13 @@ class LogKeeper:
     def _aged(self, seconds: float) -> int:
         """The same, under the lock. Raises `OSError` where nothing can be written and there is room."""
         begun = self._stamped(0.0)
-        work = _Ageing(self._directory, time.monotonic() + seconds)
-        whole = work.older_than(time.time() - self._days * _DAY) if self._days else True
+        by_age, by_size = (_Ageing(self._directory, time.monotonic() + seconds * part) for part in (0.5, 1.0))
+        whole = by_age.older_than(time.time() - self._days * _DAY) if self._days else True
         if self._most:
-            whole = work.down_to(self._most) and whole
+            whole = by_size.down_to(self._most) and whole
         if not whole or not begun:
             self._stamped(AGEING_PERIOD - _SOON)
-        return work.removed
+        return by_age.removed + by_size.removed
 
     def _stamped(self, earlier: float) -> bool:
         """Writes down when it was done, or so much earlier; false where there is no room for that either."""
