@@ -66,7 +66,7 @@ class _Pieces:
                 f" column {error.offset + 1}",
                 kind="source.truncated" if last and not self.closed else "source.stream",
             ) from None
-        except LookupError:
+        except (LookupError, ValueError):  # the second for encodings of several bytes, which expat cannot read
             self._refuse("its prolog names an encoding that nobody knows; das3 is UTF-8")
         keep = self._start if self._depth > 1 else self._parser.CurrentByteIndex
         keep = min(max(keep, self._first), self._first + len(self._data))

@@ -84,6 +84,7 @@ class _Builder:
         self.root: Element | None = None
         self.stack: list[_Open] = []
         self.shift = len(body) - len(body.lstrip())
+        self.lines = body.count(b"\n", 0, self.shift)  # once: a header may begin with a million of them
         self.parser = expat.ParserCreate()
         self.parser.ordered_attributes = True
         self.parser.buffer_text = True
@@ -95,7 +96,7 @@ class _Builder:
 
     def _refuse(self, why: str) -> Never:
         """Raises a `SourceError` that says where the parser stands."""
-        line = self.parser.CurrentLineNumber + self.body.count(b"\n", 0, self.shift)
+        line = self.parser.CurrentLineNumber + self.lines
         column = self.parser.CurrentColumnNumber + 1
         raise SourceError(f"{self.where}: {why}, at line {line}, column {column}", kind="source.stream")
 
@@ -108,7 +109,7 @@ class _Builder:
     def _start(self, tag: str, pairs: list[str]) -> None:
         if len(self.stack) >= MAX_DEPTH:
             self._refuse(f"elements are nested more than {MAX_DEPTH} deep")
-        line = self.parser.CurrentLineNumber + self.body.count(b"\n", 0, self.shift)
+        line = self.parser.CurrentLineNumber + self.lines
         self.stack.append(_Open(tag, pairs, line, self.parser.CurrentByteIndex + self.shift))
 
     def _text(self, data: str) -> None:
@@ -131,13 +132,13 @@ class _Builder:
         try:
             self.parser.Parse(self.body[self.shift :], True)
         except expat.ExpatError as error:
-            line = error.lineno + self.body.count(b"\n", 0, self.shift)
+            line = error.lineno + self.lines
             raise SourceError(
                 f"{self.where} is no well-formed XML: {expat.ErrorString(error.code)},"
                 f" at line {line}, column {error.offset + 1}",
                 kind="source.stream",
             ) from None
-        except LookupError:
+        except (LookupError, ValueError):  # the second for encodings of several bytes, which expat cannot read
             self._refuse("its prolog names an encoding that nobody knows; headers are UTF-8")
         if self.root is None:
             self._refuse("a header holds one element, and this one holds none")

@@ -131,7 +131,7 @@ class HeaderChecker:
             self._parser.Parse(piece, last)
         except expat.ExpatError as error:
             self._shape(f"no well-formed XML: {expat.ErrorString(error.code)}", error.lineno, error.offset)
-        except LookupError:
+        except (LookupError, ValueError):  # the second for encodings of several bytes, which expat cannot read
             self._shape("the prolog names an encoding that nobody knows", *self._at())
         except _StopError:
             pass
