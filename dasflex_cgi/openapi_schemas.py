@@ -41,6 +41,16 @@ _STAGE: Final = _object(
     seconds=_SECONDS,
 )
 
+_KNOWN: Final = {"type": ["integer", "null"], "minimum": 0}
+_ESTIMATE: Final = _object(
+    "What a request is expected to cost; what is not known is null",
+    bytes=_KNOWN,
+    records=_KNOWN,
+    seconds=_SECONDS,
+    read=_KNOWN,
+    basis=_TEXT,
+)
+
 #: The schemas by their names.
 SCHEMAS: Final[dict[str, Node]] = {
     "Identity": _object("Who a server is", id=_TEXT, name=_TEXT, title=_TEXT, url=_TEXT, software=_TEXT),
@@ -114,7 +124,12 @@ SCHEMAS: Final[dict[str, Node]] = {
         remarks=_TEXTS,
         answer=_TEXT,
         plan=_TEXT,
-    ),
+        estimate=_ESTIMATE,
+        refused={"type": ["string", "null"], "description": "What a client is told where it costs too much"},
+    )
+    | {"additionalProperties": True},
+    "Failure": _object("What went wrong", kind=_TEXT, message=_TEXT, status=_COUNT, request={"type": "string"})
+    | {"additionalProperties": True},
     "StreamReport": _object(
         "The verdict on a stream",
         verdict={"type": "string", "enum": ["ok", "deviation", "fault"]},

@@ -288,7 +288,7 @@ def _node(kinds: tuple[str, ...]) -> Node:
 
 
 def _failed(*statuses: str) -> Node:
-    """Failures: a line of text, or a page for browsers."""
+    """Failures: a line of text, a page for browsers, or an object for programs that prefer JSON."""
     why = {
         "400": "Something is wrong with the request",
         "401": "A log-in is needed",
@@ -299,7 +299,7 @@ def _failed(*statuses: str) -> Node:
         "503": "The server is busy: come again later",
         "500": "The server is not set up for this request",
     }
-    content = {kind: {"schema": _string()} for kind in (*_TEXT, *_PAGE)}
+    content = {kind: {"schema": _string()} for kind in (*_TEXT, *_PAGE)} | {_JSON[0]: {"schema": _schema("Failure")}}
     return {status: {"description": why[status], "content": content} for status in statuses}
 
 

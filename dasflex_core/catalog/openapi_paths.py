@@ -79,8 +79,10 @@ _LATER: Final[Node] = {
 
 
 def failures(registry: Registry, statuses: Iterable[str]) -> Node:
-    """Failures by their status: a line of text, a page for browsers, or an exception in the format that was asked."""
-    told: Node = {each.media_type.partition(";")[0]: {} for each in registry.stream_types if each.failure}
+    """Failures by their status: text, a page, an object for who prefers JSON, or an exception in the format asked."""
+    told: Node = {"application/json": {}} | {
+        each.media_type.partition(";")[0]: {} for each in registry.stream_types if each.failure
+    }
     line = {"text/plain": _PAGE["text/plain"]}
     return {
         status: {"description": _WHY[status], "content": line if status == "401" else {**_PAGE, **told}}
