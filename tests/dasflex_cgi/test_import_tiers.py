@@ -28,6 +28,9 @@ FORBIDDEN = (
     "traceback",
     "importlib.metadata",
     "dasflex_core.catalog.publishing",
+    "dasflex_core.jobs",
+    "dasflex_cgi.deferring",
+    "dasflex_cgi.job_views",
 )
 CODE = """
 import json, sys
