@@ -158,7 +158,7 @@ def test_no_kind_of_error_shows_its_detail_to_http_or_to_a_websocket(front, root
             asked = Asked(method="GET", path="/source/raises/flex", query=query, headers=headers)
             assert not leaks(root, taken(front.answer(asked)))
     for wanted in (None, StreamType.parse("das/2/text"), StreamType.parse("das/3/binary")):
-        assert not leaks(root, refusal(front.site.registry, error, wanted, "a").encoded())
+        assert not leaks(root, refusal(front.site.registry, error, wanted).known_as("a").encoded())
 
 
 REQUESTS = [
