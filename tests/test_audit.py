@@ -122,15 +122,38 @@ def test_what_fails_is_told_by_its_last_line(audit):
         audit.said([sys.executable, "-c", code], 20)
 
 
+def test_a_machine_without_pip_audit_is_told_from_one_without_faults(audit, monkeypatch, capsys, tmp_path):
+    bare = tmp_path / "python"  # which has nothing but the standard library
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n', encoding="utf-8")
+    bare.chmod(0o755)
+    monkeypatch.setattr(audit, "resolved", lambda *_: PINS)
+    monkeypatch.setattr(audit.sys, "executable", str(bare))
+    outcome, why = audit.asked(["jinja2"])
+    assert audit.told(outcome, why, [], required=False, today=TODAY) == 0
+    said = capsys.readouterr().out
+    assert "NOT ASKED about 2 packages" in said
+    assert "No module named" in said
+
+
+def test_no_index_is_told_too(audit, monkeypatch, capsys):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    outcome, why = audit.asked(["no-such-package-of-ours>=1"])
+    assert audit.told(outcome, why, [], required=True, today=TODAY) == 1
+    assert "pip cannot resolve them" in capsys.readouterr().out
+
+
 def test_the_whole_takes_less_than_a_minute(audit):
     assert audit.ALL < 60
     assert audit.RESOLVING + 2 * audit.ASKING < 60
 
 
 def test_lint_runs_it_and_bandit():
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["lint"]
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
     noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
-    assert {each.partition(">")[0] for each in groups} >= {"bandit", "pip-audit"}
+    assert [each.partition(">")[0] for each in (*groups["lint"], *groups["audit"])][1:] == ["bandit", "pip-audit"]
+    assert 'group("audit")' in noxfile
     for packages in ("dasflex_core", "dasflex_cgi", "dasflex_ws", "plugins"):
         assert f'"{packages}"' in noxfile
     assert '".ci/audit.py"' in noxfile
