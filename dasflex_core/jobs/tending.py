@@ -31,9 +31,10 @@ _KILLED: Final = (
     "The program that worked on this job was ended before it was done, and so was a second one; ask for less"
 )
 _DAY: Final = 86_400
-#: Seconds that a program may take to begin, and a job to end that is to.
+#: Seconds that a program may take to begin, a job to end that is to, and a program that was killed.
 _BEGINS: Final = 30.0
 _ENDS: Final = 8.0
+_DIES: Final = 2.0
 _STEP: Final = 0.02
 #: The exit status of a program that finds another one at its job.
 TAKEN: Final = 3
@@ -144,11 +145,9 @@ def cancel(jobs: Jobs, identifier: str, *, remove: bool) -> Status:
 def _wait(jobs: Jobs, identifier: str) -> None:
     """Waits until nobody works on a job any more; a program that does not end in time is killed."""
     end = time.monotonic() + _ENDS
-    while jobs.is_held(identifier):
+    while jobs.is_held(identifier) and time.monotonic() < end + _DIES:
         if time.monotonic() > end:
             jobs.kill(identifier)
-            time.sleep(_STEP)
-            return
         time.sleep(_STEP)
 
 

@@ -136,9 +136,8 @@ class Work:
         while not self._over.wait(_LOOK):
             if self._jobs.end_wished(self._id):
                 self._why = self._why or "cancelled"
-            now = time.monotonic()
-            if now - noted >= _NOTE:
-                noted = now
+            elif time.monotonic() - noted >= _NOTE:
+                noted = time.monotonic()
                 if self._is_full():
                     self._why = self._why or "full"
                 self._note(self._so_far())
