@@ -84,7 +84,12 @@ class Excess:
     unit: str
 
     def __str__(self) -> str:
-        return f"{self.did} about {self.cost:,.3g} {self.unit}, where at most {self.most:,g} {self.unit} are allowed"
+        cost, most = (self._told(each) for each in (self.cost, self.most))
+        return f"{self.did} about {cost}, where at most {most} are allowed"
+
+    def _told(self, value: float) -> str:
+        """An amount in a unit that people use."""
+        return amount(value * _GIGABYTE) if self.unit == "GB" else f"{value:,.3g} {self.unit}"
 
 
 @dataclass(frozen=True, slots=True)
