@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import logging
 import os
+import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,8 @@ _LONGEST_PAUSE: Final = 300
 _FORGOTTEN: Final = 900
 #: Files of counts; two that share one are rare, none can be found without the key of the site, and there are no more.
 _SLOTS: Final = 1 << 16
+#: Of so many counts that begin, one looks for those that are forgotten, and removes their files.
+_LOOKED: Final = 256
 _FOLDER: Final = "failures"
 _LOGGER: Final = logging.getLogger("dasflex")
 
@@ -116,7 +119,17 @@ def _count(file: Path, now: float) -> int:
             os.utime(descriptor, (now, now))
         finally:
             os.close(descriptor)
+        if count == 1 and not secrets.randbelow(_LOOKED):
+            _remove_forgotten(file.parent, now)
     return count
+
+
+def _remove_forgotten(folder: Path, now: float) -> None:
+    """Removes the files of counts that are too old, so that many addresses fill no disk for long. Raises `OSError`."""
+    with os.scandir(folder) as found:
+        for each in found:
+            if abs(now - each.stat(follow_symlinks=False).st_mtime) > _FORGOTTEN:
+                (folder / each.name).unlink(missing_ok=True)
 
 
 def _pause(file: Path, free: int, now: float) -> float:

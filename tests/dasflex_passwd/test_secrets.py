@@ -16,9 +16,9 @@ import dasflex_core
 from dasflex_cgi.exchange import Asked
 from dasflex_core.authentication import Credentials, identify
 from dasflex_core.claims import Claim
-from dasflex_core.errors import AccessError, ConfigError, QueryError
+from dasflex_core.errors import AccessError, BusyError, ConfigError, QueryError
 from dasflex_core.roots import make_root
-from dasflex_passwd import files, group_file, hashing, users
+from dasflex_passwd import failures, files, group_file, hashing, users
 from dasflex_ws.greeting import Greeting
 
 COMPOSED = "Zo\u00eb d\u00e9j\u00e0"
@@ -161,6 +161,22 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(site, tmp_path):
     with pytest.raises(ConfigError):
         users.add_user(site.config, "anna", "correct horse")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_is_counted_does_not_stay_for_ever(site, monkeypatch):
+    """As from thousands of addresses that each try once."""
+    monkeypatch.setattr(failures, "_LOOKED", 1)
+    now = 1_800_000_000.0
+    for number in range(50):
+        failures.failed(f"user{number}", f"198.51.100.{number}", site.config, now)
+    folder = site.config.runtime / "failures"
+    assert len(list(folder.iterdir())) > 100
+    failures.failed("anna", "192.0.2.7", site.config, now + 901)
+    assert len(list(folder.iterdir())) == 3
+    for _ in range(30):
+        failures.failed("anna", "192.0.2.7", site.config, now + 902)
+    with pytest.raises(BusyError):
+        failures.check("anna", "192.0.2.7", site.config, now + 902)
 
 
 def test_a_clock_that_is_set_back_lets_nobody_in(site, monkeypatch):
