@@ -41,6 +41,8 @@ STALLED_SECONDS: Final = 120.0
 _ROUND: Final = 1.0
 #: Connections beside those that are answered: idle ones, and those that wait for a thread.
 _MORE_CONNECTIONS: Final = 1000
+#: The part of all connections that is kept free, so that whoever has something to ask is heard at once.
+_FREE: Final = 0.1
 #: An HTTP server on this machine that is in front of us, and the headers in which it says for whom it asks.
 _FRONT: Final = "127.0.0.1"
 _FORWARDED: Final = frozenset(("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"))
@@ -91,6 +93,8 @@ class HttpServer:
         import waitress
 
         self.ending = False
+        self._most = workers + _MORE_CONNECTIONS
+        self._free = max(4, int(self._most * _FREE))  # waitress counts two sockets of its own
         _LOGGER.addFilter(self._shown)
         self._map: dict[int, object] = {}
         self._server: Any = waitress.create_server(
@@ -104,7 +108,7 @@ class HttpServer:
             channel_request_lookahead=1,  # without it a client that leaves is seen at the next write only
             max_request_body_size=body,
             max_request_header_size=_HEAD,
-            connection_limit=workers + _MORE_CONNECTIONS,
+            connection_limit=self._most,
             asyncore_use_poll=True,  # select cannot watch descriptors above 1,023
             expose_tracebacks=False,
             trusted_proxy=_FRONT,
@@ -120,9 +124,22 @@ class HttpServer:
         self._server.asyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
         for each in [*self._waiting]:
             each.look_again()
+        if len(self._server.active_channels) > self._most - self._free:
+            self._make_room()
         if time.monotonic() - self._looked >= _ROUND:
             self._looked = time.monotonic()
             self._cut_off()
+
+    def _make_room(self) -> None:
+        """Closes the oldest connections on which nothing is answered, where there are nearly as many as may be.
+
+        Else clients that connect and say nothing would keep out all others, since waitress then accepts nobody.
+        """
+        silent = [
+            each for each in self._server.active_channels.values() if not each.requests and not each.total_outbufs_len
+        ]
+        for each in sorted(silent, key=lambda each: each.creation_time)[: self._free]:
+            each.handle_close()
 
     def _cut_off(self) -> None:
         """Closes the connections that send their request, or take its answer, too slowly to be of use to anybody.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -29,6 +29,21 @@ def place(monkeypatch):
     for name in ("HEAD_SECONDS", "BODY_SECONDS", "STALLED_SECONDS"):
         monkeypatch.setattr(http_server, name, _PATIENCE)
     monkeypatch.setattr(http_server, "_ROUND", 0.1)
+    with _served() as address:
+        yield address
+
+
+@pytest.fixture
+def crowded(monkeypatch):
+    """The address of a server that has patience, and holds few connections."""
+    monkeypatch.setattr(http_server, "_MORE_CONNECTIONS", 40)
+    with _served() as address:
+        yield address
+
+
+@contextmanager
+def _served():
+    """A server of two threads that is turned in a thread."""
     listener = listening("127.0.0.1", 0)
     address = listener.getsockname()
     server = HttpServer(application, listener, 2)
@@ -71,6 +86,41 @@ def cut_off(client, seconds: float) -> bool:
             except (ConnectionResetError, BrokenPipeError):
                 return True
     return False
+
+
+BEGUN = {
+    "silent": b"",
+    "line": b"G",
+    "headers": b"GET / HTTP/1.1\r\nHost: a\r\nX-A: ",
+    "body": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n",
+    "chunks": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n",
+    "websocket": b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n",
+    "idle": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("begun", BEGUN)
+def test_a_crowd_that_says_nothing_more_keeps_nobody_out(crowded, begun):
+    """More connections than the server holds, each of which was begun in the same way, and then another client."""
+    with ExitStack() as stack:
+        for _ in range(120):
+            each = stack.enter_context(socket.create_connection(crowded, timeout=5))
+            each.sendall(BEGUN[begun])
+        for _time in range(3):
+            begin = time.monotonic()
+            assert answered(crowded)
+            assert time.monotonic() - begin < 1
+
+
+def test_an_answer_that_is_being_sent_is_not_ended_by_a_crowd(crowded):
+    with socket.create_connection(crowded, timeout=5) as client, ExitStack() as stack:
+        client.sendall(b"GET /long HTTP/1.0\r\n\r\n")
+        received = len(client.recv(1 << 16))
+        for _ in range(120):
+            stack.enter_context(socket.create_connection(crowded, timeout=5))
+        while piece := client.recv(1 << 20):
+            received += len(piece)
+        assert received > 1000 * 65536
 
 
 @pytest.mark.parametrize(
