@@ -174,7 +174,7 @@ def test_a_job_is_accepted_done_and_fetched_as_a_file(bare, base, done):
 
 def test_a_cancelled_job_leaves_no_process_and_no_file(bare, base, wait_until):
     bare.add("sleeping", SLEEPING)
-    job = later(f"{base()}source/sleeping/flex?{DAY}")
+    job = later(f"{base()}source/sleeping/flex?{DAY}", Authorization="Bearer known-to-nobody")
     assert wait_until(lambda: len(bare.processes("sleeping")) > 1)
     assert fetch(job).facts["state"] == "running"
     early = fetch(f"{job}/result")
@@ -183,6 +183,8 @@ def test_a_cancelled_job_leaves_no_process_and_no_file(bare, base, wait_until):
     environment = Path(f"/proc/{pid}/environ").read_bytes()
     assert b"QUERY_STRING=" not in environment
     assert b"HTTP_" not in environment
+    told = [Path(f"/proc/{pid}/cmdline"), *kept(bare).folder(job.rpartition("/")[2]).iterdir()]
+    assert b"known-to-nobody" not in environment + b"".join(each.read_bytes() for each in told)
     assert os.getsid(pid) != os.getsid(0)
     assert fetch(job, "DELETE").status == 204
     assert not bare.processes("sleeping")
