@@ -48,13 +48,19 @@ def site_key(runtime: Path) -> bytes:
 
 
 def _read(file: Path) -> bytes | None:
-    """The key in a file, None where there is none. Raises `OSError`, and `ConfigError` for one that others may read."""
+    """The key in a file, None where there is none.
+
+    Raises `OSError`, and `ConfigError` for one that others may read, or that somebody else may have put there.
+    """
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     try:
-        if os.fstat(descriptor).st_mode & 0o077:
+        facts = os.fstat(descriptor)
+        if facts.st_uid not in (0, os.geteuid(), file.parent.stat().st_uid):
+            raise ConfigError(f"{file} is somebody else's; remove it", kind="config.bad-value")
+        if facts.st_mode & 0o077:
             raise ConfigError(f"{file} may be read by others; remove it", kind="config.bad-value")
         return os.read(descriptor, _KEY + 1)
     finally:

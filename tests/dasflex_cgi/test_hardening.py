@@ -241,3 +241,10 @@ def test_the_program_for_suexec_is_the_one_that_apache_would_start(bare):
     run = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, check=True, timeout=60)
     assert run.stdout.startswith(b"Status: 200")
     assert run.stdout.endswith(b"Bare")
+
+
+def test_a_server_says_which_files_are_too_open(serving, bare):
+    (bare.root / "etc" / "passwd").chmod(0o644)
+    server = serving("--port", "0", "--config", bare.config)
+    server.stop()
+    assert f"note: {bare.root}/etc/passwd: others may read it" in server.process.stderr.read()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -88,6 +89,23 @@ def test_a_key_that_others_may_read_or_that_is_none_is_not_used(tmp_path):
     file.chmod(0o600)
     file.write_bytes(b"short")
     with pytest.raises(ConfigError, match="32 bytes"):
+        site_key(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
+def test_a_key_that_somebody_else_has_put_there_is_not_used(tmp_path):
+    """Who may write to the directory, but does not own it, would know it."""
+    site_key(tmp_path)
+    os.chown(tmp_path / "tickets.key", 54321, -1)
+    with pytest.raises(ConfigError, match="somebody else"):
+        site_key(tmp_path)
+    os.chown(tmp_path, 54321, -1)  # the owner of the directory is whom the server runs as, though root looks
+    assert len(site_key(tmp_path)) == 32
+
+
+def test_a_pipe_in_the_place_of_the_key_holds_nobody_up(tmp_path):
+    os.mkfifo(tmp_path / "tickets.key", 0o600)
+    with pytest.raises(ConfigError):
         site_key(tmp_path)
 
 
