@@ -110,18 +110,26 @@ class LogKeeper:
         """Writes down when it was done, or so much earlier; false where there is no room for that either."""
         import errno
 
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            stamp = os.open(f"{self._directory}/{AGEING_STAMP}", flags, 0o640)
+            try:
+                self._write_stamp(earlier)
+            except PermissionError:  # it is another user's, who shares the directory
+                os.unlink(f"{self._directory}/{AGEING_STAMP}")  # noqa: PTH108  pathlib is not needed for anything else here
+                self._write_stamp(earlier)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             return False
+        return True
+
+    def _write_stamp(self, earlier: float) -> None:
+        """Gives the stamp its date. Raises `OSError`."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        stamp = os.open(f"{self._directory}/{AGEING_STAMP}", flags, 0o640)
         try:
             os.utime(stamp, (time.time() - earlier,) * 2)
         finally:
             os.close(stamp)
-        return True
 
 
 class _Ageing:

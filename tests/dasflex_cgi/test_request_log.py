@@ -411,3 +411,30 @@ def test_front_ends_share_one_file(site):
     [entry] = read_entries(site.root / "log")
     log.write(entry)
     assert [*read_entries(site.root / "log")] == [entry, entry]
+
+
+@pytest.mark.integration
+def test_apache_neither_waits_for_the_ageing_nor_ends_it(apache, site, wait_until):
+    """Apache ends what is left of a CGI program when its answer is sent; the ageing is none of its business."""
+    requests = site.root / "log" / "requests"
+    requests.mkdir(parents=True, exist_ok=True)
+    for each in range(20_000):
+        path = requests / f"{each:022d}.json"
+        path.touch()
+        os.utime(path, (0, 0))
+    stamp = site.root / "log" / AGEING_STAMP
+    server = apache(site.root)
+    took = []
+    for due in (False, True):
+        stamp.touch()
+        if due:
+            os.utime(stamp, (0, 0))
+        begun = time.perf_counter()
+        with socket.create_connection((server.host, server.port), timeout=30) as connection:
+            connection.sendall(f"GET /stream/source/good/flex?{DAY} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+            assert connection.makefile("rb").read().count(b"\n:01:") == 3
+        took.append(time.perf_counter() - begun)
+    left = sum(1 for each in requests.iterdir() if each.name.startswith("0" * 10))
+    assert wait_until(lambda: not any(each.name.startswith("0" * 10) for each in requests.iterdir()), 20)
+    assert left, "the answer was there before the work was done"
+    assert took[1] < took[0] + 1
