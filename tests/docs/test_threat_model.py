@@ -48,4 +48,4 @@ def test_every_attack_has_its_row():
     """Each file of the attack suite shows at least one row, or the page says too little."""
     named = {found[1] for row in ROWS if (found := TEST.fullmatch(row[3]))}
     forgotten = {f"tests/security/{each.name}" for each in (ROOT / "tests" / "security").glob("test_*.py")} - named
-    assert forgotten == set()
+    assert forgotten == set(), f"{PAGE.name} names no test of these; give each a row"
