@@ -14,8 +14,7 @@ import click
 
 from dasflex_core.cli.verbs import Verb
 from dasflex_core.errors import ConfigError, DasflexError
-from dasflex_core.noting import say as _note
-from dasflex_core.noting import tell_in_json, with_log_format
+from dasflex_core.noting import say, tell_in_json, with_log_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,24 +78,24 @@ def serve(  # noqa: PLR0913  click gives each option
     from dasflex_core.file_modes import too_open
 
     new = is_new(config)
-    current = Current(lambda: with_log_format(dasflex_core.open(config), log_format), _note)
+    current = Current(lambda: with_log_format(dasflex_core.open(config), log_format), say)
     site = current.site
     if site.config.log_format == "json":
         tell_in_json()
     if new:
-        _note(add_first_user(site.config))
+        say(add_first_user(site.config))
     listener = listening(host, port)
     number = listener.getsockname()[1]
     served, end_metrics = (current, _nothing) if metrics_port is None else _metered(current, metrics_port)
     stopping = Stopping(grace)
-    daemon = WebSocketDaemon(site.config.file, _note, log_format) if websocket else None
+    daemon = WebSocketDaemon(site.config.file, say, log_format) if websocket else None
     body = max(1 << 20, megabytes(site.config.limit_verify_megabytes))
     http = HttpServer(served, listener, workers, lambda unread: _log_unread(current, unread), daemon, body)
     scgi = _scgi(site, served) if warm else None
     for remark in (*site.config.remarks, *site.remarks, *too_open(site.config)):
-        _note(f"note: {remark}")
+        say(f"note: {remark}")
     if port not in (0, number):
-        _note(f"note: port {port} is in use")
+        say(f"note: port {port} is in use")
     _say(site, f"http://{f'[{host}]' if ':' in host else host}:{number}/")
     _go_on_with_jobs(site)
     try:
@@ -114,7 +113,7 @@ def _go_on_with_jobs(site: Site) -> None:
     try:
         tend(site.config)
     except (DasflexError, OSError) as error:
-        _note(f"jobs are not begun again: {error}")
+        say(f"jobs are not begun again: {error}")
 
 
 def _log_unread(current: Current, unread: Unread) -> None:
@@ -132,7 +131,7 @@ def _log_unread(current: Current, unread: Unread) -> None:
         kind=unread.kind,
         message=unread.why,
     )
-    RequestLog.of(current.site.config, _note).write(entry)
+    RequestLog.of(current.site.config, say).write(entry)
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -198,7 +197,7 @@ def _scgi(site: Site, front: Answering) -> ScgiServer | None:
     place = site.config.root / SOCKET
     if not os.access(place.parent, os.W_OK):
         return None
-    return ScgiServer(place, front, lambda text: _note(f"note: {text}"))
+    return ScgiServer(place, front, lambda text: say(f"note: {text}"))
 
 
 def _metered(served: Served, port: int) -> tuple[Served, Callable[[], None]]:
@@ -207,7 +206,7 @@ def _metered(served: Served, port: int) -> tuple[Served, Callable[[], None]]:
 
     meter = Meter()
     number, end = meter.listen(port)
-    _note(f"note: metrics are at http://{LOOPBACK}:{number}/metrics")
+    say(f"note: metrics are at http://{LOOPBACK}:{number}/metrics")
     return Metered(served, meter), end
 
 
