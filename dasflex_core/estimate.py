@@ -13,7 +13,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import ConfigError, NotFoundError, QueryError
-from dasflex_core.history import Run, Shape, history_file, note_runs, read_history
+from dasflex_core.history import Run, Shape, note_runs, read_history
 from dasflex_core.plan.binding import view_chain
 from dasflex_core.plan.identity import answer_id
 from dasflex_core.prices import Basis, Estimate
@@ -96,7 +96,7 @@ def estimate(plan: Plan) -> Estimate:
     work = _Work.of(plan)
     if work.span == 0.0:
         return Estimate(work.start, 0, 0, 0, ("coverage",))
-    history = read_history(_file(plan))
+    history = read_history(plan.history)
     coverage: tuple[Basis, ...] = ("coverage",) if work.extent.cut and work.ranged else ()
     made = _measured(work, history)
     if made is None:
@@ -119,7 +119,7 @@ def note_run(
         work.shape + _WORK: of_reader,
         work.reading + ("" if counted else _BYTES): of_reader,
     }
-    note_runs(_file(plan), runs, note)
+    note_runs(plan.history, runs, note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,11 +269,6 @@ def _chain(plan: Plan) -> tuple[Definition, ...]:
         return view_chain(definition, plan.request.source.site.catalog.find)
     except (ConfigError, NotFoundError):  # it is being checked, and not installed yet
         return (definition,)
-
-
-def _file(plan: Plan) -> str:
-    """Where the runs of the source of a plan are kept."""
-    return history_file(plan.request.source.site.config.runtime / "history", plan.solution.source)
 
 
 def _measured(work: _Work, history: Mapping[str, Shape]) -> Estimate | None:

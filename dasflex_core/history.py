@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from time import time
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Run", "Shape", "history_file", "note_runs", "read_history"]
+__all__ = ["Run", "Shape", "note_runs", "read_history"]
 
 #: The most shapes that are kept of a source.
 _SHAPES: Final = 48
@@ -77,11 +78,6 @@ class Shape:
         return Shape(short if short.units <= long.units else long, long, now)
 
 
-def history_file(directory: os.PathLike[str], source: str) -> str:
-    """Where the runs of a source are kept. An id has no tilde, so that two sources have two files."""
-    return os.path.join(directory, f"{source.lower().replace('/', '~')}.json")  # noqa: PTH118  for plans, which are fast
-
-
 def read_history(file: str) -> Mapping[str, Shape]:
     """The shapes that are kept in a file, by name: none where there is no file, or another one than we write."""
     try:
@@ -104,6 +100,8 @@ def note_runs(file: str, runs: Mapping[str, Run], note: Callable[[str], None]) -
             shapes[name] = new
             changed = True
     if not changed:
+        with suppress(OSError):  # somebody else's, or gone: it is looked at again sooner
+            os.utime(file)
         return
     from pathlib import Path
 

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from time import time
+from typing import TYPE_CHECKING, Final, Literal
 
 from dasflex_core.errors import NotFoundError
 from dasflex_core.streamtype import ARRAYS, StreamTypeInfo
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from dasflex_core.site import Request
 
 __all__ = ["Plan"]
+
+#: Seconds after which a run of a source is looked at again, for what it tells of others.
+_OFTEN: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,14 @@ class Plan:
         settings = self.settings(identifier, amend=amend, absence=absence, plain=plain, guardian=guardian)
         return Pump(self.solution.nodes, replace(settings, hold=partial(self._held, crowd)), self.about(identifier))
 
+    def crowd(self, address: str) -> Crowd:
+        """Who a run of the plan shares its places with, for a client at an address; blank where that has no share."""
+        from dasflex_core.plan.binding import view_chain
+        from dasflex_core.run.turns import crowd_of
+
+        source = self.request.source
+        return crowd_of(source.site.config, view_chain(source.definition, source.site.catalog.find), address)
+
     def hold(self) -> Callable[[], None]:
         """Holds the instrument that the plan follows, if that admits one reader, until what it gives is called.
 
@@ -218,10 +231,24 @@ class Plan:
         )
 
     def _measure(self, given: int, records: int | None, read: int, seconds: float) -> None:
-        """Keeps what a complete run gave and cost, for the estimates of others."""
+        """Keeps what a complete run gave and cost, for the estimates of others.
+
+        Of many that end at once one is enough: the others cost nothing, and import nothing.
+        """
+        try:
+            if abs(time() - os.stat(self.history).st_mtime) < _OFTEN:  # noqa: PTH116  its path is a text
+                return
+        except OSError:  # there is none yet
+            pass
         from dasflex_core.estimate import note_run
 
         note_run(self, given, records, read, seconds, _noted)
+
+    @property
+    def history(self) -> str:
+        """The file in which it is kept what runs of the source gave. An id has no tilde, so that each has its own."""
+        runtime = self.request.source.site.config.runtime
+        return os.fspath(runtime / "history" / f"{self.solution.source.lower().replace('/', '~')}.json")
 
     def _remarks(self) -> tuple[str, ...]:
         """What the client is told in the stream itself."""
