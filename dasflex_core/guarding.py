@@ -108,7 +108,8 @@ class Guard:
         what = f"{self.source.id} is protected ({self.realm or 'no realm'})"
         open_ = self._open()
         if who.user:
-            return AccessError(f"{what}, and your rules do not allow this request{open_}", kind="access.denied")
+            told = f"{what}, and your rules do not allow this request{open_}"
+            return AccessError(told, kind="access.denied", detail=f"the user is {who.user}")
         return AccessError(f"{what}: log in to read it{open_}", kind="access.log-in", realm=self.realm)
 
     @property
