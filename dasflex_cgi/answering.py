@@ -57,12 +57,15 @@ _SPARE: Final = (
 class Front:
     """A site over HTTP, for any edge. `note` takes a line for the administrator.
 
+    `logs_at` is the address of the log viewer, where that is not at `/log` of this server.
+
     Where the process is `lasting`, it ages the logs beside its requests; else whoever ends it does that.
     """
 
-    def __init__(self, site: Site, note: Callable[[str], None], *, lasting: bool = True) -> None:
+    def __init__(self, site: Site, note: Callable[[str], None], *, lasting: bool = True, logs_at: str = "") -> None:
         self.site = site
         self._note = note
+        self._logs_at = logs_at
         self._runs = Runs()
         self._verifying = BoundedSemaphore(_VERIFIED_AT_ONCE)
         self.log = RequestLog.of(site.config, note, _ageing(site, note) if lasting else None)
@@ -123,6 +126,10 @@ class Front:
                 return Answer(library.status, library.headers, library)
         if path in answers:
             return answers[path]()
+        if f"{path}/".startswith("/log/"):
+            from dasflex_cgi.log_view import log_answer
+
+            return log_answer(site, visit, path[len("/log/") :], self._logs_at or f"{visit.asked.base}/log")
         if path == "/verify" and site.config.enable_verifier:
             from dasflex_cgi.verify_view import verify
 

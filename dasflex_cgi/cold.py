@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dasflex_cgi.cgi_form import asked_from, head_of, without_body
 from dasflex_cgi.exchange import TEXT, Answer
@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 
     from dasflex_cgi.cgimain import Output
     from dasflex_cgi.exchange import Asked
+    from dasflex_core.config import Config
     from dasflex_core.site import Site
 
-__all__ = ["run"]
+__all__ = ["Turned", "run"]
+
+#: Turns variables into those of a request to the main program, and says where the log viewer is.
+Turned: TypeAlias = "Callable[[Mapping[str, str], Config], tuple[Mapping[str, str], str]]"
 
 #: One request computes little: starting a thread for each core takes a third of the time that numpy takes to import.
 _ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -35,9 +39,11 @@ _DIGITS: Final = 16
 _NOT_SET_UP: Final = "The server is not set up for this request; its administrator can find out why from its log\n"
 
 
-def run(variables: Mapping[str, str], config: str, output: Output) -> int:
+def run(variables: Mapping[str, str], config: str, output: Output, turned: Turned | None = None) -> int:
     """Answers a request, and gives the exit code: other than 0 for an answer that broke off in its middle.
 
+    A program that is not the main one has the variables `turned` into those of a request to that, and says where its
+    own pages are.
     Raises `BrokenPipeError` when the client has left; whatever ran for it has then ended.
     """
     gc.disable()  # until the first byte nothing is garbage
@@ -57,12 +63,15 @@ def run(variables: Mapping[str, str], config: str, output: Output) -> int:
         from dasflex_core.noting import tell_in_json
 
         tell_in_json()
+    logs_at = ""
+    if turned is not None:
+        variables, logs_at = turned(variables, site.config)
     mounted = _mounted(site, variables.get("PATH_INFO", ""))
     if mounted is not None:
         return _run_mounted(*mounted, site)
     from dasflex_cgi.answering import Front
 
-    front = Front(site, _note, lasting=False)
+    front = Front(site, _note, lasting=False, logs_at=logs_at)
     try:
         asked = _asked(variables, output)
         return _send(front.answer(asked), asked, output)

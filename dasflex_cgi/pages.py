@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from dasflex_core.site import Site
     from dasflex_core.verdicts import StreamReport
 
-__all__ = ["directory", "error", "front", "job", "peers", "search", "source", "verifier"]
+__all__ = ["directory", "error", "front", "job", "page", "peers", "search", "source", "verifier"]
 
 _HEADERS: Final = (
     ("Content-Type", HTML),
@@ -104,7 +104,7 @@ def front(site: Site, asked: Asked) -> Answer:
     """The introduction: what this server is, and its sources, or their uppermost directories."""
     top, count = site.catalog.folder(), site.catalog.count()
     shown = _listed(site.catalog) if count <= _SHORT else top.entries
-    return _page(
+    return page(
         "front.html",
         site,
         asked,
@@ -120,7 +120,7 @@ def directory(site: Site, asked: Asked, path: str) -> Answer:
     """A directory of the catalog, blank for the uppermost: what is in it. Raises `NotFoundError` for no directory."""
     found = site.catalog.folder(path)
     title = found.title or found.path or "All sources"
-    return _page(
+    return page(
         "directory.html",
         site,
         asked,
@@ -138,13 +138,13 @@ def search(site: Site, asked: Asked) -> Answer:
     wanted = {*site.catalog.search(words)}
     found = [each for each in _listed(site.catalog) if each.id in wanted]
     lines = [_line(site.catalog, each, asked.base) for each in found[:_MOST_FOUND]]
-    return _page("search.html", site, asked, title="Search", words=words, sources=lines, count=len(found))
+    return page("search.html", site, asked, title="Search", words=words, sources=lines, count=len(found))
 
 
 def peers(site: Site, asked: Asked, known: Sequence[tuple[str, str]]) -> Answer:
     """Other servers, by name and address."""
     links = [Link(name, Wording.safe(place)) for name, place in known]
-    return _page("peers.html", site, asked, title="Other servers", peers=links)
+    return page("peers.html", site, asked, title="Other servers", peers=links)
 
 
 def source(site: Site, asked: Asked, identifier: str, claim: Claim = UNKNOWN) -> Answer:
@@ -159,15 +159,15 @@ def source(site: Site, asked: Asked, identifier: str, claim: Claim = UNKNOWN) ->
     trail = _trail(folder_of(found.id), asked.base)
     live = live_view(found, asked)
     sockets = socket_sources(asked, site.config) if live else ""
-    page = _page("source.html", site, asked, sockets, title=found.title, about=about, live=live, trail=trail)
-    return page.with_headers(Cache_Control="private, no-store") if door.realm else page
+    made = page("source.html", site, asked, sockets, title=found.title, about=about, live=live, trail=trail)
+    return made.with_headers(Cache_Control="private, no-store") if door.realm else made
 
 
 def verifier(site: Site, asked: Asked, report: StreamReport | None, named: str, most: float) -> Answer:
     """The form of the verifier, with the report on a stream (of a source, where one is `named`) if there is one."""
     listed = (report.headers, report.findings) if report else ()
     left_out = (report.left_out if report else 0) + sum(max(0, len(each) - _MOST_VERDICTS) for each in listed)
-    return _page(
+    return page(
         "verify.html",
         site,
         asked,
@@ -183,8 +183,8 @@ def verifier(site: Site, asked: Asked, report: StreamReport | None, named: str, 
 def error(site: Site, asked: Asked, status: int, text: str, request_id: str) -> Answer:
     """What went wrong, for a person; `request_id` is what the administrator can look for."""
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
-    page = _page("error.html", site, asked, title=phrase, status=status, text=text, request_id=request_id)
-    return Answer(status, page.headers, page.body).with_headers(Cache_Control="no-store")
+    made = page("error.html", site, asked, title=phrase, status=status, text=text, request_id=request_id)
+    return Answer(status, made.headers, made.body).with_headers(Cache_Control="no-store")
 
 
 def job(site: Site, asked: Asked, facts: Mapping[str, object], refresh: int) -> Answer:
@@ -192,7 +192,7 @@ def job(site: Site, asked: Asked, facts: Mapping[str, object], refresh: int) -> 
     fraction = facts["fraction"]
     percent = f"{fraction:.0%}".rstrip("%") if isinstance(fraction, float) and refresh else ""
     title, href = f"Job {facts['job']}", f"{asked.base}/jobs/{facts['job']}"
-    return _page("job.html", site, asked, title=title, job=facts, href=href, percent=percent, refresh=refresh)
+    return page("job.html", site, asked, title=title, job=facts, href=href, percent=percent, refresh=refresh)
 
 
 # -- how they are made
@@ -218,7 +218,7 @@ def _environment() -> Environment:
     )
 
 
-def _page(template: str, site: Site, asked: Asked, sockets: str = "", **values: object) -> Answer:
+def page(template: str, site: Site, asked: Asked, sockets: str = "", **values: object) -> Answer:
     """A page made of a template; `sockets` are the WebSockets that it connects to, each with a blank before it."""
     frame = _frame(site.config, asked.base)
     text = _environment().get_template(template).render(frame=frame, base=asked.base, **values)

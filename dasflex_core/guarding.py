@@ -15,16 +15,17 @@ from dasflex_core.plan.binding import view_chain
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dasflex_core.access import Identity
     from dasflex_core.catalog.model import Definition
     from dasflex_core.claims import Claim
+    from dasflex_core.config_values import Network
     from dasflex_core.plan.planner import Solution
     from dasflex_core.site import Site, Source
     from dasflex_core.times import Time
 
-__all__ = ["Guard", "Leave", "is_trusted", "protected"]
+__all__ = ["Guard", "Leave", "comes_from", "is_trusted", "protected"]
 
 _WIDTH = "bin.time.max"
 _END = "read.time.max"
@@ -149,7 +150,11 @@ def protected(source: Source) -> bool:
 
 def is_trusted(claim: Claim, site: Site) -> bool:
     """Whether the address is one that is never asked for a password, and nobody else asks in its name."""
-    ranges = site.config.allow_test_from
+    return comes_from(claim, site.config.allow_test_from)
+
+
+def comes_from(claim: Claim, ranges: Sequence[Network]) -> bool:
+    """Whether who asks is at an address in one of these ranges, and nobody else asks in their name."""
     if not ranges or not claim.address or claim.foreign:
         return False
     from ipaddress import ip_address

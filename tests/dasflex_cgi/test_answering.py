@@ -113,7 +113,6 @@ class TestPaths:
             "/sources/examples/random.json",
             "/source/examples/\x00/flex",
             "/source/\ud800/flex",
-            "/log/requests",
             "/source/examples/random/internal.json",
             "/source/" + "a/" * 3_000,
             "/.git/config",

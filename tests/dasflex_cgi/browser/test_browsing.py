@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import http.client
 import re
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -186,3 +188,22 @@ def test_search_works_without_scripts(visit):
     page.get_by_label("Search the sources").fill("chorus")
     page.get_by_role("button", name="Search").click()
     assert page.locator("#found tbody a").all_inner_texts() == ["Examples/Params"]
+
+
+def test_what_a_hostile_program_says_of_itself_does_not_run_in_the_log_viewer(visit, server):
+    """A request with markup in its address and its agent is shown as text by every page of the viewer."""
+    evil = "<script>document.title='taken'</script><img src=x onerror=document.title='taken'>"
+    connection = http.client.HTTPConnection(urlsplit(server).netloc)
+    connection.request("GET", "/source/?q=%3Cscript%3Edocument.title=1%3C/script%3E", headers={"User-Agent": evil})
+    assert connection.getresponse().status == 200
+    connection.close()
+    page = visit().go("/log/search?q=taken")
+    page.get_by_text(evil).wait_for()
+    assert "taken" not in page.title()
+    for name in ("Days", "Sources", "Latest"):
+        page.get_by_role("navigation", name="Log").get_by_role("link", name=name).click()
+        page.get_by_role("navigation", name="Log").wait_for()
+        assert "taken" not in page.title()
+    page.get_by_text(evil).first.wait_for()
+    page.get_by_role("link", name="Hold it").click()
+    page.get_by_text("This page is held.").wait_for()
