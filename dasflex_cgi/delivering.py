@@ -115,11 +115,10 @@ def _is_past(request: dict[str, str]) -> bool:
 def _opened(plan: Plan, visit: Visit, runs: Runs) -> Body:
     """The run of a plan, begun, as a body. Raises what failed before any data, when nothing runs any more."""
     from dasflex_cgi.runs import Body
-    from dasflex_core.run.turns import crowd_of
 
     source = plan.request.source.id
     absence = f"{source} has no data in this range"
-    crowd = crowd_of(plan, visit.asked.client)
+    crowd = plan.crowd(visit.asked.client)
     run = plan.open(amend=visit.das2, absence=absence, plain=True, guardian=runs.guardian, crowd=crowd)
     visit.id = run.record.id
     runs.add(run, visit.asked.gone)

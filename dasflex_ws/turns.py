@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from dasflex_core.errors import BusyError
-from dasflex_core.run.turns import PAUSE, crowd_of
+from dasflex_core.run.turns import PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def turn_of(plan: Plan, client: str | None) -> AsyncIterator[None]:
     if client is None:
         yield
         return
-    crowd = crowd_of(plan, client)
+    crowd = plan.crowd(client)
     last = trio.current_time() + crowd.patience
     while True:
         try:

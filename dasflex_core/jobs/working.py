@@ -117,9 +117,7 @@ class Work:
 
         It waits for as long as there is none. Its client's other requests are not fewer because of it.
         """
-        from dasflex_core.run.turns import crowd_of
-
-        crowd = crowd_of(plan, "")
+        crowd = plan.crowd("")
         while True:
             try:
                 return crowd.enter()

@@ -16,13 +16,13 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import BusyError
-from dasflex_core.plan.binding import view_chain
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from dasflex_core.solved import Plan
+    from dasflex_core.catalog.model import Definition
+    from dasflex_core.config import Config
 
 __all__ = ["PAUSE", "Crowd", "Group", "crowd_of"]
 
@@ -110,10 +110,11 @@ class Crowd:
             return os.open(self.file, flags, 0o660)
 
 
-def crowd_of(plan: Plan, address: str) -> Crowd:
-    """Who a run of the plan shares its places with; `address` is that of the client, blank for none."""
-    site = plan.request.source.site
-    config = site.config
+def crowd_of(config: Config, chain: Iterable[Definition], address: str) -> Crowd:
+    """Who a run shares its places with, of a source, what that views, and so on.
+
+    `address` is that of the client, blank for none.
+    """
     groups = []
     if address and config.limit_at_once_each:
         most = config.limit_at_once_each
@@ -121,7 +122,7 @@ def crowd_of(plan: Plan, address: str) -> Crowd:
             f"There are {most} requests from this address at work already, which is the most here; wait for one of them"
         )
         groups.append(Group(f"address {address}", most, full, "busy.rate"))
-    for each in view_chain(plan.request.source.definition, site.catalog.find):
+    for each in chain:
         if each.limits.at_once:
             most = each.limits.at_once
             full = f"{each.id} is read by as many requests at once as it may be ({most}); try again later"

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock, Timer
-from types import SimpleNamespace
 
 import pytest
 
@@ -165,38 +164,34 @@ def site(tmp_path_factory):
     return open_site(root)
 
 
-def names(plan, address: str) -> list[tuple[str, int, str]]:
-    """The groups of a plan."""
-    return [(each.name, each.most, each.kind) for each in crowd_of(plan, address).groups]
+def names(config, chain, address: str) -> list[tuple[str, int, str]]:
+    """The groups of a request."""
+    return [(each.name, each.most, each.kind) for each in crowd_of(config, chain, address).groups]
 
 
 def test_a_request_belongs_to_its_address_its_source_and_the_server(site):
-    found = site["Examples/Random"]
-    limits = replace(found.definition.limits, at_once=3)
-    source = replace(found, definition=replace(found.definition, limits=limits))
-    plan = SimpleNamespace(request=SimpleNamespace(source=source))
-    assert names(plan, "2001:db8::1") == [
+    found = site["Examples/Random"].definition
+    bounded = replace(found, limits=replace(found.limits, at_once=3))
+    assert names(site.config, [bounded], "2001:db8::1") == [
         ("address 2001:db8::1", 16, "busy.rate"),
         ("source examples/random", 3, "busy.limit"),
         ("server", 64, "busy.limit"),
     ]
-    assert [each[0] for each in names(plan, "")] == ["source examples/random", "server"]
+    assert [each[0] for each in names(site.config, [bounded], "")] == ["source examples/random", "server"]
 
 
 def test_a_view_takes_a_place_of_what_it_shows(site):
-    base = site["Examples/Random"]
-    limits = replace(base.definition.limits, at_once=1)
-    bounded = replace(base.definition, limits=limits)
-    view = replace(base.definition, id="Examples/View", readers=(replace(base.definition.readers[0], source=base.id),))
-    shown = SimpleNamespace(config=site.config, catalog=SimpleNamespace(find=lambda _name: bounded))
-    plan = SimpleNamespace(request=SimpleNamespace(source=SimpleNamespace(site=shown, definition=view)))
-    assert ("source examples/random", 1, "busy.limit") in names(plan, "")
+    base = site["Examples/Random"].definition
+    view = replace(base, id="Examples/View")
+    bounded = replace(base, limits=replace(base.limits, at_once=1))
+    assert ("source examples/random", 1, "busy.limit") in names(site.config, [view, bounded], "")
+    plan = site.request(base.id, [("time", "2017-01-01/2017-01-02")]).plan()
+    assert [each.name for each in plan.crowd("::1").groups] == ["address ::1", "server"]
 
 
 def test_where_nothing_is_limited_nothing_is_touched(site, tmp_path):
     config = replace(site.config, limit_at_once=0, limit_at_once_each=0, root=tmp_path)
-    source = replace(site["Examples/Random"], site=replace(site, config=config))
-    crowd = crowd_of(SimpleNamespace(request=SimpleNamespace(source=source)), "192.0.2.1")
+    crowd = crowd_of(config, [site["Examples/Random"].definition], "192.0.2.1")
     crowd.wait()()
     assert crowd.groups == ()
     assert not list(tmp_path.iterdir())
