@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -218,6 +219,9 @@ class TestTies:
         answer.body.close()
         [entry] = read_entries(site.root / "log")
         assert (entry.status, entry.user, entry.source) == (200, "somebody", "closed")
+        assert front.answer(replace(asked, remote_user="another")).status == 403
+        [_first, entry] = read_entries(site.root / "log")
+        assert (entry.status, entry.kind, entry.detail) == (403, "access.denied", "the user is another")
 
 
 @contextmanager
