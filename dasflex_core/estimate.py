@@ -242,6 +242,8 @@ class _Work:
         coord = self.definition.coords.get(axis)
         if coord is None:
             return None
+        if coord.of == "time" and self.width is not None:  # the samples of a waveform go into the bins
+            return 1.0
         return len(coord.tags) or (coord.size if coord.size and coord.size > 0 else None)
 
     @property
@@ -308,7 +310,7 @@ def _reckoned(work: _Work, shape: Shape | None) -> Estimate:
         basis["history"] = None
     elif records is not None and work.values is not None:
         read = records * _record(work.values, text=work.reads_text)
-    size, count = _answer(work, records, read)
+    size, count = _answer(work, records, read, measured="history" in basis)
     seconds = work.plan.solution.seconds
     if read is not None:
         costs = [step.spec.cost for step in work.plan.solution.path.steps]
@@ -316,8 +318,13 @@ def _reckoned(work: _Work, shape: Shape | None) -> Estimate:
     return Estimate(seconds, _whole(read), _whole(size), _whole(count), tuple(basis))
 
 
-def _answer(work: _Work, records: float | None, read: float | None) -> tuple[float | None, float | None]:
-    """Bytes and records of the answer, of the records and bytes that are read; None where they are not known."""
+def _answer(
+    work: _Work, records: float | None, read: float | None, *, measured: bool
+) -> tuple[float | None, float | None]:
+    """Bytes and records of the answer, of the records and bytes that are read; None where they are not known.
+
+    Where it was `measured` what is read, the answer is no larger than that makes it.
+    """
     plan = work.plan
     if len(plan.solution.path.steps) == 1:
         return read, records
@@ -333,11 +340,11 @@ def _answer(work: _Work, records: float | None, read: float | None) -> tuple[flo
         bins = None if span is None else ceil(span / work.width)
         records = bins if records is None else records if bins is None else min(records, bins)
         values = values and values * (work.request.get("bin.stats", "").count(",") + 1)
-    if records is not None and values is not None:
-        return records * _record(values, text=text), records
-    if read is None or work.width is not None:
-        return None, records
-    return read * (1.0 if text == work.reads_text else _GROWTH if text else 1 / _GROWTH), records
+    reckoned = None if records is None or values is None else records * _record(values, text=text)
+    copied = None if read is None else read * (1.0 if text == work.reads_text else _GROWTH if text else 1 / _GROWTH)
+    if work.width is not None:
+        return reckoned if reckoned is None or copied is None or not measured else min(reckoned, copied), records
+    return copied if measured or reckoned is None else reckoned, records
 
 
 def _record(values: float, *, text: bool) -> float:

@@ -167,6 +167,12 @@ def test_data_that_are_passed_on_are_passed_on_without_numpy(root, pairs):
     assert len(started) == 1
 
 
+def test_a_request_without_limits_is_not_estimated(root):
+    """What a complete run tells of others is looked at when its data were sent."""
+    _found, [at_start] = imported(root, RUN.format(pairs=[]))
+    assert at_start & {f"dasflex_core.{each}" for each in ("affording", "estimate", "history", "prices")} == set()
+
+
 def test_numpy_is_imported_for_a_conversion_after_its_reader_was_started(root):
     found, [at_start] = imported(root, RUN.format(pairs=[("format.type", "csv")]))
     assert "numpy" in found
