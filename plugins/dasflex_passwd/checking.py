@@ -71,7 +71,7 @@ def _upgraded(user: str, secret: str, hashed: str, config: Config) -> str:
     from dasflex_passwd import hashing
     from dasflex_passwd.users import replace_hash
 
-    if hashing.is_current(hashed):
+    if hashing.is_current(hashed) or not hashing.is_known_whole(secret, hashed):
         return hashed
     new = hashing.make(secret)
     try:

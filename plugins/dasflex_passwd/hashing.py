@@ -16,7 +16,7 @@ from dasflex_core.errors import ConfigError
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-__all__ = ["LONGEST", "is_current", "make", "prepared", "understood", "verify", "waste"]
+__all__ = ["LONGEST", "is_current", "is_known_whole", "make", "prepared", "understood", "verify", "waste"]
 
 #: Bytes of the longest password: a longer one only costs time.
 LONGEST: Final = 1_024
@@ -32,6 +32,10 @@ _OLD: Final = {
     "$6$": "sha512_crypt",
     "$apr1$": "apr_md5_crypt",
 }
+
+
+#: Bytes of a password that bcrypt looks at.
+_BCRYPT: Final = 72
 
 
 def make(password: str) -> str:
@@ -89,6 +93,11 @@ def is_current(hashed: str) -> bool:
     return hashed.startswith("$argon2id$") and not _hasher().check_needs_rehash(hashed)
 
 
+def is_known_whole(password: str, hashed: str) -> bool:
+    """Whether a password that fits a hash is right to its end: bcrypt has seen the beginning of a long one only."""
+    return _OLD.get(hashed[:4]) != "bcrypt" or len(password.encode()) <= _BCRYPT
+
+
 def waste() -> None:
     """Takes as long as a check does, for users that there are not."""
     verify("", _nobody())
@@ -103,8 +112,9 @@ def _verify_old(password: str, hashed: str) -> bool:
         from passlib import hash as algorithms
 
         handler = getattr(algorithms, next(name for start, name in _OLD.items() if hashed.startswith(start)))
+        known = password if is_known_whole(password, hashed) else password.encode()[:_BCRYPT]
         try:
-            return bool(handler.verify(password, hashed))
+            return bool(handler.verify(known, hashed))
         except ValueError as error:
             if "\0" in password:  # which no password of these has
                 return False

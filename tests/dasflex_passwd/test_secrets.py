@@ -104,6 +104,22 @@ def test_an_old_hash_is_of_the_bytes_that_were_typed(site):
     assert who(site, basic("anna", COMPOSED)) == "anna"
 
 
+def test_bcrypt_knows_72_bytes_and_a_longer_password_is_no_fault_of_its_hash(site, caplog):
+    """As Apache reads such a file. It is not made anew from what was typed behind them, which nobody has checked."""
+    import bcrypt
+
+    long = "correct horse " * 7
+    old = bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode()
+    site.config.user_passwd.write_text(f"anna:{old}\n", encoding="utf-8")
+    assert who(site, basic("anna", "x" * 100)) == ""
+    assert who(site, basic("anna", long[:71])) == ""
+    assert who(site, basic("anna", long)) == "anna"
+    assert users.hash_of("anna", site.config) == old
+    assert "damaged" not in caplog.text
+    assert who(site, basic("anna", long[:72])) == "anna"
+    assert users.hash_of("anna", site.config).startswith("$argon2id$")
+
+
 def test_a_user_is_the_same_on_every_keyboard(site):
     users.add_user(site.config, DECOMPOSED.partition(" ")[0], "correct horse")
     group_file.add_members(site.config, "team", [DECOMPOSED.partition(" ")[0]])
