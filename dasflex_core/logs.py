@@ -177,7 +177,7 @@ class RequestLog:
         try:
             file, size = self._open(name)
         except FileNotFoundError:
-            os.makedirs(self._directory, exist_ok=True)  # noqa: PTH103  pathlib is not needed for anything else here
+            os.makedirs(self._directory, 0o750, exist_ok=True)  # noqa: PTH103  pathlib is not needed for anything else here
             file, size = self._open(name)
         try:
             if self._most and size >= self._most and self._rotated(name, file):

@@ -36,7 +36,7 @@ class ReaderLog:
         kept = data[: self._left]
         if not kept:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         with self._path.open("ab") as file:
             file.write(kept)
         self._left -= len(kept)

@@ -121,7 +121,7 @@ def write_record(record: RequestRecord, directory: str, note: Callable[[str], No
     text = json.dumps(shown, ensure_ascii=False, indent=1)
     try:
         folder = Path(directory)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         replaced(folder / f"{record.id}.json", text.encode("utf-8", "replace"))
     except OSError as error:
         note(f"the record of request {record.id} cannot be written: {error}")

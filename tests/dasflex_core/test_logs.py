@@ -304,3 +304,9 @@ def test_a_lock_that_somebody_holds_delays_an_entry_a_little(tmp_path):
         log.write(entry(message="x" * 900, detail=("y" * 900 + "\n") * 8))
         assert time.perf_counter() - begun < 1
     assert file.read_text().count("\n") > 2
+
+
+def test_nobody_else_on_the_machine_reads_the_logs(tmp_path):
+    RequestLog(tmp_path / "log", pytest.fail).write(entry())
+    assert (tmp_path / "log").stat().st_mode & 0o007 == 0
+    assert all(each.stat().st_mode & 0o007 == 0 for each in (tmp_path / "log").iterdir())
