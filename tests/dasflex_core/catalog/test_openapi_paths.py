@@ -86,7 +86,7 @@ def test_a_source_is_described_by_what_it_takes_and_by_what_it_may_answer(tree):
     assert "Needs bin.time.max" in params["bin.stats"]["description"]
     assert {"csv", "das", "json"} <= {*params["format.type"]["schema"]["enum"]}
     assert {"text/csv", "application/vnd.das2.das2stream", "text/plain"} <= answers["200"]["content"].keys()
-    assert answers.keys() == {"200", "304", "400", "404", "413", "500", "503", "504"}
+    assert answers.keys() == {"200", "202", "304", "400", "404", "413", "429", "500", "503", "504"}
     assert "security" not in get
 
 
