@@ -6,7 +6,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,10 +16,14 @@ from dasflex_core.cli.verbs import OutputError, Verb, root_option
 from dasflex_core.errors import DasflexError, QueryError
 
 if TYPE_CHECKING:
+    from dasflex_core.config import Config
     from dasflex_core.run import Pump
     from dasflex_core.solved import Plan
 
 __all__ = ["get"]
+
+#: Seconds that removing old records may take behind an answer.
+_AGEING: Final = 0.5
 
 
 @click.command("get", cls=Verb)
@@ -64,6 +68,21 @@ def get(
             click.echo("dasflex: note: nothing was found in the range", err=True)
         if stats:
             click.echo(_account(run, plan), err=True)
+    _age_records(request.source.site.config)
+
+
+def _age_records(config: Config) -> None:
+    """Removes old records of runs, if it is time to: where nothing is served, nobody else does."""
+    from dasflex_core.logs import ageing_due
+
+    if ageing_due(str(config.log_path)):
+        from dasflex_core.log_ageing import LogKeeper
+
+        LogKeeper.of(config, _unsaid).age(_AGEING)
+
+
+def _unsaid(_text: str) -> None:
+    """Whoever may not remove records of this root need not be told."""
 
 
 def _not_for_a_terminal(plan: Plan, source: str, words: tuple[str, ...], every: str | None) -> QueryError:

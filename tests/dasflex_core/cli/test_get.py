@@ -307,3 +307,14 @@ def test_the_errors_know_their_codes():
     assert exit_code(SourceError("x", kind="source.exit")) == 5
     assert exit_code(ConfigError("x")) == 6
     assert exit_code(dasflex_core.DasflexError("x")) == 1
+
+
+def test_old_records_go_where_nothing_is_served(examples):
+    old = examples.root / "log" / "requests" / f"{'0' * 22}.json"
+    old.parent.mkdir(parents=True, exist_ok=True)
+    old.write_text("{}")
+    os.utime(old, (0, 0))
+    (examples.root / "log" / ".aged").unlink(missing_ok=True)
+    done = examples.run("get", *RANDOM)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert not old.exists()
