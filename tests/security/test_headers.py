@@ -38,8 +38,10 @@ KNOWN = {
     "Accept-Ranges", "Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin",
     "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Allow", "Cache-Control", "Content-Disposition",
     "Content-Encoding", "Content-Length", "Content-Range", "Content-Security-Policy", "Content-Type", "ETag",
-    "Last-Modified", "Link", "Location", "Preference-Applied", "Referrer-Policy", "Retry-After", "Server-Timing", "Vary",
-    "WWW-Authenticate", "X-Content-Type-Options", "X-Frame-Options", "X-Note", "X-Request-Id",
+    "Last-Modified", "Link", "Location", "Preference-Applied", "Referrer-Policy", "Retry-After", "Server-Timing",
+    "Vary", "WWW-Authenticate", "X-Content-Type-Options", "X-Estimate-Basis", "X-Estimated-Bytes",
+    "X-Estimated-Records", "X-Estimated-Seconds", "X-Frame-Options", "X-Note", "X-Request-Id",
+    "X-Suggested-Parameters",
 }  # fmt: skip
 HOSTILE = st.text(st.characters(codec=None, exclude_categories=()), max_size=30) | st.sampled_from(
     [
