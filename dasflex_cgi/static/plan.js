@@ -4,8 +4,9 @@
 /**
  * @typedef {{id: number, name: string, role: string, title: string, produces: string, consumes: string[],
  *   inputs: number[], seconds: number}} Step
- * @typedef {{request: Record<string, string>, produces: string, seconds: number, gigabytes: number, nodes: Step[],
- *   alternatives: {stages: string[], seconds: number, reason: string}[], remarks: string[]}} Plan
+ * @typedef {{bytes: number | null, records: number | null, seconds: number, read: number | null, basis: string}} Estimate
+ * @typedef {{request: Record<string, string>, produces: string, seconds: number, nodes: Step[], estimate: Estimate,
+ *   refused: string | null, alternatives: {stages: string[], seconds: number, reason: string}[], remarks: string[]}} Plan
  */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -56,13 +57,13 @@ export function duration(seconds) {
 
 /**
  * An amount of data, as people read it.
- * @param {number} gigabytes
+ * @param {number} bytes
  */
-function amount(gigabytes) {
-  const units = ["GB", "MB", "kB"];
-  let left = gigabytes;
-  while (left < 1 && units.length > 1) {
-    left *= 1000;
+function amount(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let left = bytes;
+  while (left >= 999.5 && units.length > 1) {
+    left /= 1000;
     units.shift();
   }
   return `${Number(left.toPrecision(2))} ${units[0]}`;
@@ -73,8 +74,12 @@ function amount(gigabytes) {
  * @param {Plan} plan
  */
 export function price(plan) {
-  const remarks = plan.remarks.length ? ` ${plan.remarks.join(". ")}.` : "";
-  return `About ${duration(plan.seconds)}, from about ${amount(plan.gigabytes)} of data, as ${plan.produces}.${remarks}`;
+  const { seconds, bytes, records } = plan.estimate;
+  const size = bytes === null ? "" : `, about ${amount(bytes)}`;
+  const count = records === null ? "" : `, about ${records.toLocaleString("en")} records`;
+  const said = [...plan.remarks, ...(plan.refused ? [plan.refused] : [])];
+  const remarks = said.length ? ` ${said.join(". ")}.` : "";
+  return `About ${duration(seconds)}${size}${count}, as ${plan.produces}.${remarks}`;
 }
 
 /**
