@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
 from dasflex_cgi import log_view_facts as facts
 from dasflex_cgi.exchange import JSON, Answer
 from dasflex_cgi.explaining import prefers_json
+from dasflex_cgi.log_view_model import Known, Wanted
 from dasflex_core.errors import AccessError, NotFoundError, QueryError, shown
 from dasflex_core.guarding import comes_from
 from dasflex_core.logs import log_name
@@ -36,12 +37,6 @@ _HEADERS: Final = {"Cache_Control": "private, no-store", "X_Robots_Tag": "noinde
 #: Seconds after which a page of the latest requests is read anew.
 _REFRESH: Final = 5
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
-
-
-#: What a page knows.
-Known: TypeAlias = (
-    facts.Days | facts.Addresses | facts.Entries | facts.OneRequest | facts.Sources | facts.Found | facts.Tail
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +91,7 @@ def _view(site: Site, place: str, query: Mapping[str, str], here: str) -> _View:
         return _View("sources", "Log by source", facts.by_source(config, facts.span_of(since, until, facts.DAYS)))
     if first == "search" and not rest:
         errors = query.get("errors", "").lower() in ("1", "on", "true", "yes")
-        wanted = facts.Wanted(query.get("q", ""), address, query.get("source", ""), errors)
+        wanted = Wanted(query.get("q", ""), address, query.get("source", ""), errors)
         span = facts.span_of(since, until, facts.SEARCH_DAYS)
         return _View("search", "Search the log", facts.search(config, span, wanted, query.get("before", "")))
     if first == "tail" and not rest:

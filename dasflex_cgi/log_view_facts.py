@@ -18,11 +18,26 @@ from operator import attrgetter
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
 
+from dasflex_cgi.log_view_model import (
+    LEAST_ERROR,
+    Address,
+    Addresses,
+    Day,
+    Days,
+    Entries,
+    Found,
+    OneRequest,
+    Sources,
+    SourceUse,
+    Span,
+    Tail,
+    Tally,
+    Wanted,
+)
 from dasflex_core.errors import NotFoundError, QueryError, shown
 from dasflex_core.log_reading import entries_before, entry_of, last_entries, log_files, rows
 from dasflex_core.logs import log_name
 from dasflex_core.run.records import read_record
-from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,26 +46,12 @@ if TYPE_CHECKING:
     from dasflex_core.config import Config
     from dasflex_core.log_reading import LogFile
     from dasflex_core.logs import LogEntry
-    from dasflex_core.run.records import RequestRecord
 
 __all__ = [
-    "Address",
-    "Addresses",
-    "Budget",
-    "Day",
-    "Days",
-    "Entries",
-    "Found",
-    "OneRequest",
-    "SourceUse",
-    "Sources",
-    "Span",
-    "Tail",
-    "Tally",
-    "Wanted",
     "address_of",
     "addresses_on",
     "by_source",
+    "day_of",
     "days_of",
     "entries_on",
     "one_request",
@@ -82,7 +83,6 @@ _REQUEST: Final = re.compile(r"[0-9a-z]{22}")
 _PLACE: Final = re.compile(r"(\d{1,4})-(\d{1,15})")
 _PART: Final = re.compile(r"\.log(?:\.(\d{1,4}))?(?:\.gz)?")
 _DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_LEAST_ERROR: Final = 400
 
 
 class Budget:
@@ -95,143 +95,6 @@ class Budget:
     def spent(self) -> bool:
         """Whether they are over."""
         return time.monotonic() > self._until
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Days of UTC, the first and the last of them."""
-
-    since: str
-    until: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How many requests there were, how many of them failed (a status of 400 or more), and the bytes that were sent."""
-
-    requests: int = 0
-    errors: int = 0
-    bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """A day: of how many addresses there are logs, their bytes, and what was counted (None: that took too long)."""
-
-    day: str
-    addresses: int
-    size: int
-    tally: Tally | None
-
-
-@dataclass(frozen=True, slots=True)
-class Days:
-    """The days of which there are logs, the latest first. `directory` says whether there is a directory of logs."""
-
-    span: Span
-    address: str
-    days: tuple[Day, ...]
-    directory: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """The logs of an address on a day; `name` is what stands for it in names of files, and in addresses of pages."""
-
-    address: str
-    name: str
-    size: int
-    tally: Tally | None
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """The addresses of a day, as far as they are listed."""
-
-    day: str
-    addresses: tuple[Address, ...]
-    left_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class Entries:
-    """Entries of an address on a day, the latest first; `older` is where those before them are (blank: none)."""
-
-    day: str
-    address: str
-    name: str
-    entries: tuple[LogEntry, ...]
-    older: str
-
-
-@dataclass(frozen=True, slots=True)
-class OneRequest:
-    """All that is known of a request; what programs said is `cut` where only its end is there."""
-
-    request: str
-    entry: LogEntry | None
-    record: RequestRecord | None
-    said: str
-    cut: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SourceUse:
-    """What was asked of a source; a blank one stands for requests that are of none."""
-
-    source: str
-    tally: Tally
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The use of sources, the most used first; `stopped` is the day of which not all was counted (blank: all was)."""
-
-    span: Span
-    sources: tuple[SourceUse, ...]
-    stopped: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is searched for: a text anywhere in an entry, case aside, of an address, of a source, or only failures."""
-
-    text: str = ""
-    address: str = ""
-    source: str = ""
-    errors: bool = False
-
-    def fits(self, entry: LogEntry) -> bool:
-        """Whether an entry is one of those."""
-        if self.errors and entry.status < _LEAST_ERROR and entry.complete:
-            return False
-        if self.source and entry.source.lower() != self.source.lower():
-            return False
-        return not self.text or self.text.lower() in _all_of(entry).lower()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What was found, the latest days first. `stopped` says why the search ended before its time: `time` or `results`.
-
-    `looked_at` entries were looked at, down to `at`, the day; `older` is where the search goes on.
-    """
-
-    span: Span
-    wanted: Wanted
-    entries: tuple[LogEntry, ...]
-    looked_at: int
-    stopped: str
-    at: str
-    older: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """The entries that ended last, the latest first, perhaps only those of an address."""
-
-    address: str
-    entries: tuple[LogEntry, ...]
 
 
 # -- what is asked for
@@ -314,7 +177,7 @@ def _counted(files: Iterable[LogFile], budget: Budget) -> Tally | None:
     for file in files:
         for row in rows(file):
             requests += 1
-            errors += row.status >= _LEAST_ERROR
+            errors += row.status >= LEAST_ERROR
             sent += row.bytes
             if not requests % 500 and budget.spent:
                 return None
@@ -426,7 +289,7 @@ def by_source(config: Config, span: Span) -> Sources:
         for row in rows(file):
             tally = found.setdefault(row.source, [0, 0, 0])
             tally[0] += 1
-            tally[1] += row.status >= _LEAST_ERROR
+            tally[1] += row.status >= LEAST_ERROR
             tally[2] += row.bytes
             count += 1
             if not count % 500 and budget.spent:
@@ -462,15 +325,6 @@ def search(config: Config, span: Span, wanted: Wanted, before: str) -> Found:
                 return Found(span, wanted, tuple(found), count, why, file.day, f"{file.path.name}:{begin}")
         end = None
     return Found(span, wanted, tuple(found), count, "", "", "")
-
-
-def _all_of(entry: LogEntry) -> str:
-    """All texts of an entry, and its status, one a line."""
-    texts = (
-        entry.client, entry.request, f"{entry.method} {entry.target}", str(entry.status), entry.agent, entry.user,
-        entry.source, f"{entry.kind}: {entry.message}", entry.detail,
-    )  # fmt: skip
-    return "\n".join(texts)
 
 
 def tail_of(config: Config, address: str, here: str) -> Tail:

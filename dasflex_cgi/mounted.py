@@ -6,11 +6,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from dasflex_cgi.exchange import Wrapped
 from dasflex_core.logs import LogEntry
 from dasflex_core.run.records import new_request_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from dasflex_core.logs import RequestLog
@@ -83,17 +84,13 @@ class _Account:
         self._log.write(entry)
 
 
-class _Counted:
+class _Counted(Wrapped):
     """A body whose bytes are counted."""
 
     def __init__(self, body: Iterable[bytes], account: _Account) -> None:
-        self._body = body
-        self._pieces: Iterator[bytes] = iter(body)
+        super().__init__(body)
         self._account = account
         self._complete = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
 
     def __next__(self) -> bytes:
         try:
@@ -110,8 +107,6 @@ class _Counted:
     def close(self) -> None:
         """Closes the body, and then the account. A body that was not looked at, as for HEAD, is whole."""
         try:
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
+            super().close()
         finally:
             self._account.close(complete=self._complete or not self._account.bytes)

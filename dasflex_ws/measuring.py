@@ -8,8 +8,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.arrays import Records
-from dasflex_core.cli.progress import size_text
 from dasflex_core.errors import DasflexError
+from dasflex_core.prices import amount
 from dasflex_ws.dating import instants
 from dasflex_ws.decoding import Decoding
 
@@ -60,8 +60,8 @@ class Measure:
     def report(self) -> str:
         """What came, in one line or two."""
         seconds = max(monotonic() - self._begun, 1e-9)
-        counted = f"{self.messages:,} messages, {size_text(self.bytes)} ({self.bytes:,} bytes) in {seconds:.3g} s"
-        rate = f"{self.messages / seconds:.3g} messages/s, {size_text(self.bytes / seconds)}/s"
+        counted = f"{self.messages:,} messages, {amount(self.bytes)} ({self.bytes:,} bytes) in {seconds:.3g} s"
+        rate = f"{self.messages / seconds:.3g} messages/s, {amount(self.bytes / seconds)}/s"
         return f"{counted}: {rate}\n{self._lateness()}"
 
     def _lateness(self) -> str:

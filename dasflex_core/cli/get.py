@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from dasflex_core.cli.completion import complete_parameter, complete_source
-from dasflex_core.cli.progress import Progress, size_text
+from dasflex_core.cli.progress import Progress
 from dasflex_core.cli.verbs import OutputError, Verb, root_option
 from dasflex_core.errors import DasflexError, QueryError
+from dasflex_core.prices import amount
 
 if TYPE_CHECKING:
     from dasflex_core.config import Config
@@ -128,10 +129,10 @@ def _save(run: Pump, target: Path) -> None:
     except DasflexError as error:
         if not plain:
             raise
-        kept = f"What came before that ({size_text(progress.bytes)}) is in {partial}"
+        kept = f"What came before that ({amount(progress.bytes)}) is in {partial}"
         raise type(error)(f"{error.message}. {kept}", kind=error.kind, detail=error.detail) from error
     except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(f"what came so far ({size_text(progress.bytes)}) is in {partial}") from stop
+        raise KeyboardInterrupt(f"what came so far ({amount(progress.bytes)}) is in {partial}") from stop
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror}") from error
 
@@ -143,7 +144,7 @@ def _account(run: Pump, plan: Plan) -> str:
     lines = [f"{record.bytes:,} bytes{records} in {record.seconds:.3g} s; the plan said {plan.seconds:.2g} s"]
     width = max(len(each.name) for each in run.stats)
     for each in run.stats:
-        did = size_text(each.bytes) if each.bytes else f"{each.records:,} records"
+        did = amount(each.bytes) if each.bytes else f"{each.records:,} records"
         lines.append(f"  {each.name:<{width}}  {each.kind:<8}  {each.seconds:8.3f} s  {did}")
     lines.append(f"request {record.id}" + (f"  sha256 {record.sha256}" if record.sha256 else ""))
     return "\n".join(lines)

@@ -1,30 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A line on the terminal that says how far a transfer is, and the words for sizes and times."""
+"""A line on the terminal that says how far a transfer is."""
 
 from __future__ import annotations
 
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
+from dasflex_core.prices import amount
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Progress", "size_text"]
+__all__ = ["Progress"]
 
 _PERIOD: Final = 0.1
-
-
-def size_text(count: float) -> str:
-    """Bytes in three digits with a decimal unit.
-
-    >>> size_text(999), size_text(1_234_567)
-    ('999 B', '1.23 MB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 class Progress:
@@ -47,8 +36,8 @@ class Progress:
     def _show(self, stream: TextIO) -> None:
         self._shown = monotonic()
         seconds = self._shown - self._begun
-        speed = size_text(self.bytes / seconds)
-        stream.write(f"\r{size_text(self.bytes):>8}  {seconds:5.1f} s  {speed:>8}/s \x1b[K")
+        speed = amount(self.bytes / seconds)
+        stream.write(f"\r{amount(self.bytes):>8}  {seconds:5.1f} s  {speed:>8}/s \x1b[K")
         stream.flush()
 
     def __enter__(self) -> Self:

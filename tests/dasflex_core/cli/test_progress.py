@@ -8,7 +8,8 @@ import io
 import pytest
 
 from dasflex_core.cli import progress
-from dasflex_core.cli.progress import Progress, size_text
+from dasflex_core.cli.progress import Progress
+from dasflex_core.prices import amount
 
 
 class Terminal(io.StringIO):
@@ -51,4 +52,4 @@ def test_anything_else_is_left_alone():
     [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (999_900, "1 MB"), (5e9, "5 GB"), (2e15, "2e+03 TB")],
 )
 def test_sizes_have_three_digits(count, text):
-    assert size_text(count) == text
+    assert amount(count) == text
