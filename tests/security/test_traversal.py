@@ -51,10 +51,10 @@ FAMILIES = (
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_family_of_paths_leads_to_a_file_of_the_machine_or_of_the_site(served, vault, family):
-    for dots in DOTS:
-        for slash in SLASHES:
+    for place, dots in enumerate(DOTS):
+        for slash in (SLASHES[0], *SLASHES[1 + place % 2 :: 2]):
             climb = slash.join([dots] * 3)
-            for goal in ("/etc/passwd".strip("/"), GOALS[len(dots + slash) % len(GOALS)]):
+            for goal in (GOALS[0], GOALS[len(dots + slash) % len(GOALS)])[: 1 + place % 2]:
                 way = f"{climb}{slash}{goal.replace('/', slash)}"
                 answer = served.get(family.format(way))
                 assert answer.status in (200, 301, 302, 307, 308, 400, 401, 403, 404, 405)
@@ -73,7 +73,7 @@ def test_no_family_of_paths_leads_to_a_file_of_the_machine_or_of_the_site(served
         assert not [secret for secret in SECRETS if secret in answer.body]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     first=st.sampled_from(["/static/", "/", "/source/", "//static//", "/STATIC/"]),
     pieces=st.lists(st.sampled_from(["..", ".", "", "a", "etc", "passwd", "static", "public", "sources", "vault", "user.json", "\0", " ", "\\", "~",
