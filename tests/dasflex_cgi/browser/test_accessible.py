@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
-PAGES = ["/", "/source/", "/source/examples/", "/search?q=voyager", "/peers", "/source/none.html"]
+PAGES = ["/", "/source/", "/source/examples/", "/search?q=voyager", "/peers", "/log/", "/log/search", "/source/none.html"]
 
 
 def faults(page) -> list[str]:
@@ -40,7 +40,7 @@ def test_axe_finds_no_serious_fault_on_any_page(visit, scheme):
 def test_nothing_is_wider_than_a_phone(visit):
     watched = visit()
     watched.page.set_viewport_size({"width": 360, "height": 740})
-    for path in [*PAGES[:5], "/source/made/field.html"]:
+    for path in [*PAGES[:7], "/source/made/field.html"]:
         page = watched.go(path)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 360, path
     watched.plot()
