@@ -7,7 +7,16 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
-PAGES = ["/", "/source/", "/source/examples/", "/search?q=voyager", "/peers", "/log/", "/log/search", "/source/none.html"]
+PAGES = [
+    "/",
+    "/source/",
+    "/source/examples/",
+    "/search?q=voyager",
+    "/peers",
+    "/log/",
+    "/log/search",
+    "/source/none.html",
+]
 
 
 def faults(page) -> list[str]:
