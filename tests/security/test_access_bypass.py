@@ -492,6 +492,23 @@ class TestAddresses:
     def test_only_the_last_address_that_was_added_counts(self, served, line):
         assert served.get(f"/source/vault/user/flex?{DAY}", line).status == 401
 
+    def test_logs_are_shown_to_their_addresses_only(self, vault):
+        """Who asks for what is nobody's business, and a page of another site has the address of its visitor."""
+        vault.ask("/source/vault/user/flex", DAY, headers={"user-agent": "SECRETAGENT"})
+        day = datetime.now(UTC).strftime("%Y-%m-%d")
+        places = ("", "tail", "search", "sources", day, f"{day}/203.0.113.9", "request/x", "../log/tail", "%2e/tail")
+        evil = {"origin": "https://evil.example", "host": "localhost"}
+        for place in places:
+            for base in ("/log/", "/LOG/", "//log//"):
+                for facts in ({}, {"client": "127.0.0.1", "headers": evil}, {"headers": {"x-forwarded-for": "127.0.0.1"}},
+                              {"headers": {"accept": "application/json"}}, {"client": "::ffff:203.0.113.9"}, {"client": ""}):  # fmt: skip
+                    answer = vault.ask(base + place, "q=flex&format=json", **facts)
+                    assert answer.status in (403, 404)
+                    assert b"SECRETAGENT" not in answer.body
+        shown = vault.ask(f"/log/{day}/203.0.113.9", "format=json", client="127.0.0.1")
+        assert shown.status == 200
+        assert b"SECRETAGENT" in shown.body
+
 
 class TestWhatIsTold:
     """What is kept of the requests of others."""
