@@ -349,6 +349,8 @@ def _shielded(answer: Answer) -> Answer:
         more["Access-Control-Expose-Headers"] += f", {', '.join(price)}"
     if any(name == "Content-Type" and value.startswith("text/html") for name, value in answer.headers):
         more |= dict(OF_PAGES)
+    if any(name == "Cross-Origin-Resource-Policy" for name, _value in answer.headers):  # for no page of another site
+        more = {name: value for name, value in more.items() if not name.startswith("Access-Control-")}
     return Answer(
         answer.status, (*(pair for pair in answer.headers if pair[0] not in more), *more.items()), answer.body
     )

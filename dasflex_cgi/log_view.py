@@ -8,7 +8,7 @@ told the same whatever they ask for. Pages are for people; programs that prefer 
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 __all__ = ["log_answer"]
 
 #: Logs are nobody else's, and no machine that reads the web need find them.
-_HEADERS: Final = {"Cache_Control": "private, no-store", "X_Robots_Tag": "noindex, nofollow"}
+_HEADERS: Final = {
+    "Cache_Control": "private, no-store",
+    "X_Robots_Tag": "noindex, nofollow",
+    "Cross_Origin_Resource_Policy": "same-origin",
+}
+#: Characters by which a client could write its words in another order than they are read in.
+_ORDER: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 #: Seconds after which a page of the latest requests is read anew.
 _REFRESH: Final = 5
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -70,6 +76,8 @@ def log_answer(site: Site, visit: Visit, place: str, here: str) -> Answer:
     made = page(
         f"log/{view.template}.html", site, asked, title=view.title, known=view.known, to=links, query=query, live=now
     )
+    if isinstance(made.body, bytes):
+        made = replace(made, body=_ORDER.sub(_escaped, made.body.decode()).encode())
     if view.refresh and now:
         made = made.with_headers(Refresh=str(view.refresh))
     return made.with_headers(**_HEADERS)
@@ -145,6 +153,11 @@ def _moment(seconds: float) -> str:
         return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except (OverflowError, ValueError, OSError):
         return "-"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A character as logs have it."""
+    return found[0].encode("unicode_escape").decode("ascii")
 
 
 def _as_json(known: Known) -> bytes:

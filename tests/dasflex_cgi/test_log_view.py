@@ -138,6 +138,13 @@ class TestWhoMaySee:
         policy = headers["Content-Security-Policy"]
         assert "unsafe-inline" not in policy
 
+    @pytest.mark.parametrize("accept", ["text/html", "application/json"])
+    def test_no_page_of_another_site_is_told_that_it_may_read_them(self, site, accept):
+        headers = dict(ask(site, "/log/", accept=accept).headers)
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert not [name for name in headers if name.startswith("Access-Control-")]
+
 
 class TestWhatIsShown:
     def test_days_have_their_addresses_requests_failures_and_bytes(self, site, logs):
@@ -277,6 +284,12 @@ class TestWhatIsShown:
 
 class TestHostileContent:
     PLACES = ("agent", "target", "message", "detail", "user", "source")
+
+    def test_nobody_turns_the_order_of_what_is_read(self, site, logs):
+        logs(agent="safe\u202egnp.exe\u2066", target="/source/\u200fa")
+        body = ask(site, f"/log/{today()}/192.0.2.7").body.decode()
+        assert "safe\\u202egnp.exe\\u2066" in body
+        assert "/source/\\u200fa" in body
 
     def test_nothing_that_clients_and_programs_write_becomes_a_part_of_a_page(self, site, logs):
         @settings(max_examples=30, deadline=None)
