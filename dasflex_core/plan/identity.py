@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dasflex_core.plan.graph import Nodes
     from dasflex_core.plan.solver import Path
 
-__all__ = ["answer_id", "plan_id"]
+__all__ = ["answer_id", "hashed", "plan_id"]
 
 
 def answer_id(source: str, request: Iterable[tuple[str, str]], path: Path, changed: float | None) -> str:
@@ -56,6 +56,11 @@ def plan_id(nodes: Nodes, versions: Mapping[str, str]) -> str:
         for node in nodes
     ]
     return _digest(made)
+
+
+def hashed(text: str, size: int) -> int:
+    """A number of so many bytes that tells texts apart: the first of their sha256."""
+    return int.from_bytes(_sha256()(text.encode()).digest()[:size], "big")
 
 
 #: The 32 letters and digits of base 32 (RFC 4648), in lower case.

@@ -16,6 +16,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import BusyError
+from dasflex_core.plan.identity import hashed
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ class Group:
     @property
     def first(self) -> int:
         """Where the places of the group begin in the file."""
-        from hashlib import blake2b
-
-        return int.from_bytes(blake2b(self.name.encode(), digest_size=_HASHED).digest()) * _MOST
+        return hashed(self.name, _HASHED) * _MOST
 
 
 @dataclass(frozen=True, slots=True)
