@@ -215,6 +215,8 @@ class Process:
         """Notes a failure if the run was ended, or if nothing came for too long."""
         if self._feeder is not None and self._feeder.waiting:
             self._sign()
+        if self._failure is not None:
+            return
         if self._family.ended:
             self._failure = cancelled()
         elif self.limits.silence and monotonic() - self._last_sign >= self.limits.silence:
@@ -224,6 +226,7 @@ class Process:
     def _exceeded(self, what: str) -> None:
         """Ends the programs, which have used more than they may: from the thread that watches them."""
         self._failure = self._over(what)
+        self._family.freeze()
         self._family.stop(self._programs)
 
     def _over(self, what: str) -> SourceError:

@@ -41,14 +41,18 @@ class Sandbox:
 
 
 def sandbox_of(config: Config) -> Sandbox | None:
-    """The sandbox that a configuration wants; None for none."""
+    """The sandbox that a configuration wants; None for none.
+
+    Where temporary files have a directory of their own, those of other requests are hidden.
+    """
     if not config.reader_sandbox:
         return None
+    secrets = (str(config.user_passwd), f"{config.user_passwd}.tokens", str(config.runtime))
     return Sandbox(
         config.reader_sandbox,
         config.reader_sandbox_network,
         tuple(str(each) for each in config.reader_sandbox_write),
-        (str(config.user_passwd), f"{config.user_passwd}.tokens", str(config.runtime)),
+        (*secrets, *((str(config.scratch_path),) if config.scratch_path else ())),
     )
 
 

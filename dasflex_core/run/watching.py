@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from threading import Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.run import guardian
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["confine", "watch"]
 
-#: Seconds before the first look; each wait is twice as long as the one before, up to `LOOK`.
-_FIRST: Final = 0.1
+#: Seconds before the first look, and between two; a look may take a twentieth of the time, but not less than one in
+#: `LOOK` seconds: what multiplies must not have long, and a crowded machine must not be busy with looking.
+_PAUSE: Final = 0.1
+_SHARE: Final = 20
 #: Files and directories that temporary files may be, whatever their sizes.
 _MOST_FILES: Final = 100_000
 
@@ -68,14 +71,14 @@ class _Watch:
 
     def run(self) -> None:
         """Looks until it is over."""
-        pause = _FIRST
+        pause = _PAUSE
         while not self._done.wait(pause) and not self._family.ended:
+            begun = monotonic()
             what = self._excess()
             if what:
-                self._family.freeze()
                 self._over(what)
                 return
-            pause = min(2 * pause, LOOK)
+            pause = min(max(_PAUSE, _SHARE * (monotonic() - begun)), LOOK)
 
     def _excess(self) -> str:
         """What there is too much of; blank where all is well."""

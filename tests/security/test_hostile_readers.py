@@ -99,6 +99,10 @@ READER = """
             time.sleep(0.001)
         time.sleep(20)
 
+    def forks_late():
+        time.sleep(1.7)
+        forks()
+
     def fills():
         for number in range(400):
             with open(f"{os.environ['TMPDIR']}/left{number}", "wb") as file:
@@ -211,6 +215,7 @@ WAYS = {
     "floods": ("source.limit", "has written more than 10,000,000 bytes"),
     "floods_messages": ("source.silent", "wrote nothing for 3 s"),
     "forks": ("source.limit", "was more than 20 processes"),
+    "forks_late": ("source.limit", "was more than 20 processes"),
     "fills": ("source.limit", "filled more than 20,000,000 bytes of disk"),
     "fills_one_file": ("source.limit", "wrote a file of more than 20,000,000 bytes"),
     "will_not_end": ("source.silent", "wrote nothing for 3 s"),

@@ -175,13 +175,16 @@ def test_where_there_is_no_sandbox_nothing_runs(readers, settings, monkeypatch, 
 def test_a_site_runs_its_readers_in_the_sandbox_that_it_wants(tmp_path):
     make_root(tmp_path / "root", "Test")
     config = tmp_path / "root" / "etc" / "dasflex.conf"
+    (tmp_path / "root" / "tmp").mkdir()
     with config.open("a") as file:
-        file.write('READER_SANDBOX = "bwrap"\nREADER_SANDBOX_WRITE = "out:/dev/null"\n')
+        file.write('READER_SANDBOX = "bwrap"\nREADER_SANDBOX_WRITE = "out:/dev/null"\nSCRATCH_PATH = "tmp"\n')
     site = open_site(tmp_path / "root")
     box = sandbox_of(site.config)
     assert (box.program, box.network) == ("bwrap", False)
     assert box.writable == (str(tmp_path / "root" / "out"), "/dev/null")
-    assert box.hidden == tuple(str(tmp_path / "root" / each) for each in ("etc/passwd", "etc/passwd.tokens", "run"))
+    assert box.hidden == tuple(
+        str(tmp_path / "root" / each) for each in ("etc/passwd", "etc/passwd.tokens", "run", "tmp")
+    )
     plan = site.request("Examples/Random", [("time", "2017-01-01/2017-01-01T00:10"), ("format.type", "csv")]).plan()
     whole = b"".join(plan.run())
     assert whole.count(b"\n") > 2
