@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Self
+from weakref import finalize
 
 from dasflex_core.errors import BusyError, DasflexError, QueryError, SourceError
 from dasflex_core.run import guardian
@@ -54,6 +55,8 @@ class Guardian:
             ) from error
         finally:
             os.close(reading)
+        self._end = finalize(self, _ended, self._process, self._writing)
+        self._end.atexit = False  # what runs then is what it is there for
 
     def watch(self, token: str, pid: int) -> None:
         """Adds a program, which leads a session of its own, to a run."""
@@ -74,10 +77,8 @@ class Guardian:
         return self._process.poll() is None
 
     def close(self) -> None:
-        """Ends the guardian itself. Runs that are not over are then nobody's."""
-        self._process.kill()
-        self._process.wait()
-        os.close(self._writing)
+        """Ends the guardian itself, as when nobody has it any more. Runs that are not over are then nobody's."""
+        self._end()
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +90,13 @@ class Guardian:
         """Writes one line, whole, since it is short (pipe(7), PIPE_BUF)."""
         with contextlib.suppress(BrokenPipeError):  # somebody killed it: runs go on unguarded
             os.write(self._writing, os.fsencode(line))
+
+
+def _ended(process: subprocess.Popen[bytes], writing: int) -> None:
+    """Ends the process of a guardian."""
+    process.kill()
+    process.wait()
+    os.close(writing)
 
 
 class Family:

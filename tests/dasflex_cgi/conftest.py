@@ -110,10 +110,13 @@ def examples(tmp_path_factory) -> Roots:
 
 
 @pytest.fixture
-def bare(tmp_path) -> Roots:
-    """A root without sources."""
-    make_root(tmp_path / "root", "Bare", examples=False)
-    return Roots(tmp_path / "root")
+def bare(tmp_path, apaches) -> Iterator[Roots]:
+    """A root without sources. An Apache that serves it ends with the test: idle ones slow down whoever looks at /proc."""
+    root = tmp_path / "root"
+    make_root(root, "Bare", examples=False)
+    yield Roots(root)
+    for key in [key for key in apaches if key[0] == root]:
+        apaches.pop(key).stop()
 
 
 @pytest.fixture
@@ -277,10 +280,19 @@ class Apache:
 
 
 @pytest.fixture(scope="session")
-def apache() -> Iterator[Callable[..., Apache]]:
-    """Starts an Apache for a root, which may pass on to a server as well; each root has one for the whole session."""
-    program = apache_program()
+def apaches() -> Iterator[dict[tuple[object, ...], Apache]]:
+    """The Apaches that were started, by what they serve."""
     started: dict[tuple[object, ...], Apache] = {}
+    yield started
+    for each in started.values():
+        each.stop()
+
+
+@pytest.fixture(scope="session")
+def apache(apaches) -> Callable[..., Apache]:
+    """Starts an Apache for a root, which may pass on to a server as well; each root has one for as long as it lasts."""
+    program = apache_program()
+    started = apaches
 
     def start(
         root: Path,
@@ -299,9 +311,7 @@ def apache() -> Iterator[Callable[..., Apache]]:
             started[key] = start_apache(program, root, proxied, host, port or free_port(host), modules)
         return started[key]
 
-    yield start
-    for each in started.values():
-        each.stop()
+    return start
 
 
 def start_apache(program: str, root: Path, proxied: str, host: str, port: int, modules: str = "") -> Apache:
