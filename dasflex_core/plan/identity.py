@@ -33,7 +33,7 @@ def answer_id(source: str, request: Iterable[tuple[str, str]], path: Path, chang
         if name.partition(".")[0] not in ("read", "format")
     }
     date = None if changed is None else int(changed)
-    return _digest([source.lower(), sorted(request), str(path.produces), date, sorted(algorithms.items())])
+    return digest([source.lower(), sorted(request), str(path.produces), date, sorted(algorithms.items())])
 
 
 def plan_id(nodes: Nodes, versions: Mapping[str, str]) -> str:
@@ -55,27 +55,27 @@ def plan_id(nodes: Nodes, versions: Mapping[str, str]) -> str:
         ]
         for node in nodes
     ]
-    return _digest(made)
+    return digest(made)
 
 
 def hashed(text: str, size: int) -> int:
     """A number of so many bytes that tells texts apart: the first of their sha256."""
-    return int.from_bytes(_sha256()(text.encode()).digest()[:size], "big")
+    return int.from_bytes(sha256()(text.encode()).digest()[:size], "big")
 
 
 #: The 32 letters and digits of base 32 (RFC 4648), in lower case.
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
 
-def _digest(facts: object) -> str:
+def digest(facts: object) -> str:
     """A short, case-insensitive name of facts: the first 80 bits of a sha256 in base 32."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-    number = int.from_bytes(_sha256()(text.encode()).digest()[:10], "big")
+    number = int.from_bytes(sha256()(text.encode()).digest()[:10], "big")
     return "".join(_LETTERS[number >> place & 31] for place in range(75, -5, -5))
 
 
 @cache  # to look for what is not there takes a fifth of a plan
-def _sha256() -> Callable[[bytes], hashlib._Hash]:
+def sha256() -> Callable[[bytes], hashlib._Hash]:
     """The sha256 of Python's own, since hashlib loads OpenSSL, for which each plan would have to wait."""
     for name in ("_sha2", "_sha256"):  # of Python 3.12, and of 3.11
         try:
@@ -83,6 +83,6 @@ def _sha256() -> Callable[[bytes], hashlib._Hash]:
         except ImportError:
             continue
         return made
-    from hashlib import sha256
+    from hashlib import sha256 as made_by_openssl
 
-    return sha256
+    return made_by_openssl
