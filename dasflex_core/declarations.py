@@ -130,8 +130,18 @@ class Authenticator:
 
 @dataclass(frozen=True, slots=True)
 class TaskKind:
-    """A kind of background task, by `module:name` of the function that does it."""
+    """A kind of background task, by `module:name` of the function that does it.
+
+    `run` is given a `dasflex_core.tasks.Work`, and gives a line on what came of it, or None. `arguments` are the names
+    of its arguments, in the order in which they are written where they have no names. `prepare` is `module:name` of a
+    function `(site, arguments) -> several arguments`, which checks what is asked for, writes it in one way, and cuts it
+    into tasks; it raises `QueryError` or `NotFoundError`. `waits` are the seconds after which a task that failed is
+    tried again: as many as it is tried once more.
+    """
 
     name: str
     title: str
     run: str
+    arguments: tuple[str, ...] = ()
+    prepare: str = ""
+    waits: tuple[int, ...] = (10, 60, 600)

@@ -98,7 +98,7 @@ def dasflex_authenticators(register: Callable[[Authenticator], None]) -> None:
 
 @hookspec
 def dasflex_task_kinds(register: Callable[[TaskKind], None]) -> None:
-    """Registers kinds of background tasks for work-lists."""
+    """Registers kinds of background tasks: what workers do, and what may be put on work-lists."""
 
 
 @hookspec

@@ -117,6 +117,8 @@ _SHAPED: Final[Mapping[str, Callable[[Any], object]]] = {
     "keys": tuple,
     "schemes": tuple,
     "provides": tuple,
+    "arguments": tuple,
+    "waits": tuple,
     "stages": _stages,
     "stream_types": _infos,
 }
