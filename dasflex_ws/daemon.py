@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import socket
     import ssl
 
+    from dasflex_core.cli.daemonizing import Background, PidFile
     from dasflex_core.site import Site
-    from dasflex_ws.daemonizing import Background, PidFile
 
 __all__ = ["LOG", "main", "websocd"]
 
@@ -185,7 +185,7 @@ class Beginning:
 
     def _go_into_background(self, pid_file: Path) -> None:
         """Returns in the daemon, which has the pid file."""
-        from dasflex_ws.daemonizing import PidFile, into_background
+        from dasflex_core.cli.daemonizing import PidFile, into_background
 
         self._pid_file = PidFile(pid_file)
         self._background = into_background(self._log, say)

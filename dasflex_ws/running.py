@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from dasflex_core.cli.daemonizing import open_log
 from dasflex_core.errors import DasflexError
 from dasflex_core.values import dataclass
-from dasflex_ws.daemonizing import open_log
 from dasflex_ws.hub import Hub
 from dasflex_ws.listening import load_certificate
 from dasflex_ws.metrics import Metrics

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dasflex_core.cli.daemonizing import PidFile
 from dasflex_core.errors import BusyError, ConfigError
-from dasflex_ws.daemonizing import PidFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ RACE = """
 import sys
 from pathlib import Path
 from dasflex_core.errors import BusyError
-from dasflex_ws.daemonizing import PidFile
+from dasflex_core.cli.daemonizing import PidFile
 sys.stdin.readline()
 try:
     file = PidFile(Path(sys.argv[1]))
