@@ -77,7 +77,7 @@ class Shelf:
             return
         length = self.period.length or _LONGEST_NS[self.period.word]
         if (end - begin) // length <= _FEW:
-            bases = (self.base(at) for at, _end in self.period.over(begin, end))
+            bases: Iterator[str] = (self.base(at) for at, _end in self.period.over(begin, end))
         else:
             bases = self._walk(begin, end)
         for base in bases:
