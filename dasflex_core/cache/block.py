@@ -29,6 +29,9 @@ VERSION: Final = 1
 _CHUNK: Final = 1 << 20
 #: Files up to this size are checked in memory, larger ones are read twice.
 _HELD: Final = 8 << 20
+#: What the file that vouches begins with: the checksum of all behind it, so that it can be read as JSON, too.
+_HEAD: Final = b'{"crc":"%08x",'
+_HEAD_SIZE: Final = len(_HEAD % 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,9 @@ class Block:
         return f"{self.base}.{part.suffix}"
 
     def plain(self) -> bytes:
-        """The file that vouches for the block."""
+        """The file that vouches for the block. It begins with its own checksum."""
+        from zlib import crc32
+
         facts = {
             "version": VERSION,
             "begin": self.begin,
@@ -104,18 +109,19 @@ class Block:
             "sums": _plain(self.sums) if self.sums else None,
             "declared": [[each.offset, each.size, each.id] for each in self.declared],
         }
-        return json.dumps(facts, separators=(",", ":")).encode()
+        told = json.dumps(facts, separators=(",", ":")).encode()[1:]
+        return _HEAD % crc32(told) + told
 
 
 def read_block(base: str) -> Block | None:
     """The block at a path without suffix; None where there is none, or its files are not of the size that it says."""
     try:
         with open(f"{base}.block", "rb") as file:  # noqa: PTH123  a year of blocks is looked at for each request
-            found = _block(base, json.loads(file.read()))
+            found = _block(base, _told(file.read()))
         for part in found.parts:
             if os.stat(found.path(part)).st_size != part.size:  # noqa: PTH116  the same
                 return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
     return found
 
@@ -174,6 +180,16 @@ def _changed(path: str) -> OSError:
     import errno
 
     return OSError(errno.EIO, "its checksum is another", path)
+
+
+def _told(data: bytes) -> dict[str, Any]:
+    """What a file that vouches says. Raises `ValueError` where it is not as it was written."""
+    from zlib import crc32
+
+    if data[:_HEAD_SIZE] != _HEAD % crc32(data[_HEAD_SIZE:]):
+        raise ValueError("its checksum is another")
+    plain: dict[str, Any] = json.loads(data)
+    return plain
 
 
 def _plain(part: Part) -> list[object]:

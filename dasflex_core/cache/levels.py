@@ -102,7 +102,8 @@ def same_for_all(request: Mapping[str, str], options: Mapping[str, Option]) -> d
 def level_for(levels: Iterable[Level], request: Mapping[str, str], options: Mapping[str, Option]) -> Level | None:
     """The coarsest level that can serve a request, else the one of all records; None where there is none.
 
-    Medians are of no level of bins. A request without bins is served by records only.
+    A request without bins is served by records only. That medians cannot be made of blocks is not looked at here: their
+    bins lie on the grid of the level nevertheless.
     """
     wanted = same_for_all(request, options)
     fitting = [each for each in levels if each.fixed == wanted]

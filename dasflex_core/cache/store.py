@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from dasflex_core.cache.block import Block, read_block
@@ -20,6 +19,8 @@ __all__ = ["Shelf", "Stretch", "is_stale"]
 
 #: Periods of a range up to which each is looked for; of longer ranges, folders are walked.
 _FEW: Final = 512
+#: Seconds by which the clocks of machines that share blocks may differ.
+_SKEW: Final = 60.0
 _DAY_NS: Final = 86_400 * 1_000_000_000
 _LONGEST_NS: Final = {"month": 28 * _DAY_NS, "year": 365 * _DAY_NS}
 
@@ -56,8 +57,10 @@ class Shelf:
     def look(self, begin: int, end: int) -> list[Stretch]:
         """What there is of a range that is widened to whole periods: blocks in the order of time, and what is between.
 
-        Neighbours where nothing is are one stretch.
+        Neighbours where nothing is are one stretch. Of an empty range there is nothing.
         """
+        if begin >= end:
+            return []
         first, last = self.period.snap(begin), self.period.next(end - 1)
         found = [self._stretch(each) for each in self.blocks(first, last)]
         there = [each for each in found if each.state == "there"]
@@ -73,7 +76,7 @@ class Shelf:
 
     def blocks(self, begin: int, end: int) -> Iterator[Block]:
         """The blocks of the periods of a range, valid or stale, in the order of time."""
-        if begin >= end or not Path(self.folder).is_dir():
+        if begin >= end or not os.path.isdir(self.folder):  # noqa: PTH112  one that cannot be looked at is none
             return
         length = self.period.length or _LONGEST_NS[self.period.word]
         if (end - begin) // length <= _FEW:
@@ -123,13 +126,14 @@ def is_stale(block: Block, changed: int | None, fresh: float | None) -> bool:
 
     One that was made when its period was `fresh` seconds old or older is final, whatever the date of the data: a source
     that grows changes each day. A younger one is as good as its date. Where no date is known, a young block is made
-    again once, when its period is old.
+    again once, when its period is old. One that was made in the future, by a clock that is wrong, counts as young.
     """
     import time
 
+    now = time.time()
     matures = None if fresh is None else block.end / 1e9 + fresh
-    if matures is not None and block.made >= matures:
+    if matures is not None and matures <= block.made <= now + _SKEW:
         return False
     if changed is None or block.changed is None:
-        return matures is not None and time.time() >= matures
+        return matures is not None and now >= matures
     return block.changed != changed

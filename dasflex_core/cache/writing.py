@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BlockWriter"]
 
-_FOLDER: Final = 0o775
+#: What the group may do, whatever the umask of who writes: servers, daemons and administrators share blocks.
+_FOLDER: Final = 0o070
+_FILE: Final = 0o060
 _HEADER: Final = -1
 
 
@@ -43,7 +45,7 @@ class BlockWriter:
         self._files: dict[str, _File] = {}
         self._suffix = suffix
         self._index = _Index(framer)
-        self._base.parent.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
+        _make_folder(self._base.parent)
         self._files[suffix] = _File(self._partial(suffix))
 
     def __enter__(self) -> Self:
@@ -108,6 +110,7 @@ class _File:
         self._crc = 0
         self._sha: hashlib._Hash = sha256()
         self._file: FileIO | None = path.open("xb", buffering=0)
+        _share(path, _FILE)
 
     def write(self, chunk: bytes) -> None:
         rest = memoryview(chunk)
@@ -151,6 +154,24 @@ class _Index:
 
     def finish(self) -> tuple[Declared, ...]:
         return tuple(self._found)
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder with those around it."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir()
+        _share(folder, _FOLDER)
+
+
+def _share(path: Path, bits: int) -> None:
+    """Lets the group have a file or folder, where the file server knows groups."""
+    with suppress(PermissionError):
+        mode = path.stat().st_mode & 0o7777
+        if mode & bits != bits:
+            path.chmod(mode | bits)
 
 
 def _renamed(partial: Path, target: Path, size: int) -> None:
