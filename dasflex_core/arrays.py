@@ -18,6 +18,7 @@ import numpy as np
 
 from dasflex_core.columns import Column, Fill, Ragged, is_fill
 from dasflex_core.errors import QueryError, did_you_mean
+from dasflex_core.moments import Moments
 from dasflex_core.properties import Properties, Property
 
 if TYPE_CHECKING:
@@ -415,7 +416,8 @@ class NoData:
     message: str = ""
 
 
-Item: TypeAlias = StreamHeader | Dataset | Records | Comment | Problem | NoData
+#: Moments are given by one stage to another only: no format has them.
+Item: TypeAlias = StreamHeader | Dataset | Records | Moments | Comment | Problem | NoData
 
 
 def traits_of(datasets: Iterable[Dataset]) -> frozenset[str]:

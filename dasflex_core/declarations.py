@@ -17,6 +17,7 @@ __all__ = [
     "DefinitionTable",
     "Family",
     "Mount",
+    "Summing",
     "TaskKind",
 ]
 
@@ -145,3 +146,21 @@ class TaskKind:
     arguments: tuple[str, ...] = ()
     prepare: str = ""
     waits: tuple[int, ...] = (10, 60, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class Summing:
+    """How bins of time are kept so that wider ones can be made of them, each by `module:name`.
+
+    `bins` is the name of the stage whose bins they are. `sums` makes a stage that gives moments
+    (`dasflex_core.moments.Moments`) in place of records, of bins of `seconds` on the absolute grid; `widen` makes one
+    that gives of moments, side by side, the very items that the stage would give for a multiple of that width: it is
+    called with `seconds` and `stats`. `write` is a function of a stream of moments that gives the bytes of a file, and
+    `read` gives the stream again; it raises `SourceError` for bytes that are none.
+    """
+
+    bins: str
+    sums: str
+    widen: str
+    write: str
+    read: str

@@ -21,6 +21,7 @@ from dasflex_core.declarations import (
     DefinitionTable,
     Family,
     Mount,
+    Summing,
     TaskKind,
 )
 from dasflex_core.extras import Extra
@@ -42,6 +43,7 @@ __all__ = [
     "Extra",
     "Family",
     "Mount",
+    "Summing",
     "TaskKind",
     "hookimpl",
 ]
@@ -99,6 +101,11 @@ def dasflex_authenticators(register: Callable[[Authenticator], None]) -> None:
 @hookspec
 def dasflex_task_kinds(register: Callable[[TaskKind], None]) -> None:
     """Registers kinds of background tasks: what workers do, and what may be put on work-lists."""
+
+
+@hookspec
+def dasflex_summings(register: Callable[[Summing], None]) -> None:
+    """Registers how bins are kept in cache blocks, so that wider ones can be made of them."""
 
 
 @hookspec

@@ -30,6 +30,7 @@ _LISTS: Final[Mapping[str, type]] = {
     "classic_programs": declarations.ClassicProgram,
     "authenticators": declarations.Authenticator,
     "task_kinds": declarations.TaskKind,
+    "summings": declarations.Summing,
     "mounted": declarations.Mount,
     "extras": Extra,
 }

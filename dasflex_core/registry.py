@@ -84,9 +84,15 @@ class Registry:
     classic_programs: tuple[declarations.ClassicProgram, ...] = ()
     authenticators: tuple[declarations.Authenticator, ...] = ()
     task_kinds: tuple[declarations.TaskKind, ...] = ()
+    summings: tuple[declarations.Summing, ...] = ()
     mounted: tuple[declarations.Mount, ...] = ()
     extras: tuple[Extra, ...] = ()
     manager: pluggy.PluginManager | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def summing(self) -> declarations.Summing | None:
+        """How bins are kept; None where no plugin says it."""
+        return next(iter(self.summings), None)
 
     def stream_type(self, produced: StreamType) -> StreamTypeInfo | None:
         """What is registered of a type; of an unknown variant, the first that fits."""
@@ -198,6 +204,7 @@ _KINDS: dict[str, type] = {
     "dasflex_classic_programs": declarations.ClassicProgram,
     "dasflex_authenticators": declarations.Authenticator,
     "dasflex_task_kinds": declarations.TaskKind,
+    "dasflex_summings": declarations.Summing,
     "dasflex_mounts": declarations.Mount,
 }
 
@@ -260,6 +267,7 @@ def discover(entry_points: Iterable[tuple[PluginInfo, Callable[[], object]]] | N
         classic_programs=_all(good, "dasflex_classic_programs", declarations.ClassicProgram),
         authenticators=_all(good, "dasflex_authenticators", declarations.Authenticator),
         task_kinds=_all(good, "dasflex_task_kinds", declarations.TaskKind),
+        summings=_all(good, "dasflex_summings", declarations.Summing),
         mounted=_all(good, "dasflex_mounts", declarations.Mount),
         extras=_all(good, "dasflex_extras", Extra),
         manager=manager,

@@ -447,6 +447,7 @@ def _dispatch(formatter: Formatter, item: Item) -> bytes:
             return formatter.problem(item)
         case NoData():
             return formatter.no_data(item)
+    raise ConfigError("No format has moments, which a stage of the plan must widen first", kind="config.plugin")
 
 
 def spec_of(declared: StageSpec | type) -> StageSpec:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dasflex_core.arrays import Dataset, NoData, Records, StreamHeader
+from dasflex_core.moments import Moments
 from dasflex_core.run.silence import SILENCE
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class _Join:
             case NoData():
                 self._nothing = self._nothing or item
             case _:
-                self._something = self._something or isinstance(item, Records)
+                self._something = self._something or isinstance(item, Records | Moments)
                 yield item
 
     def finish(self) -> Iterator[Item]:

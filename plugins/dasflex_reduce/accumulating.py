@@ -60,6 +60,11 @@ class Accumulator:
         self._medians = _Medians(first.source) if "median" in first.statistics else None
 
     @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The variables that are alike, and what comes out of each."""
+        return self._jobs
+
+    @property
     def names(self) -> frozenset[str]:
         """The columns that are needed."""
         return frozenset(name for job in self._jobs for name in (job.source.name, job.weights) if name)
@@ -84,6 +89,10 @@ class Accumulator:
             found = weighted(rows, first.source.fill, weights, runs)
         else:
             found = moments(rows, first.source.fill, runs, self._wanted, first.period)
+        return self.absorb(found, middles, joined=joined)
+
+    def absorb(self, found: Moments, middles: NDArray[Any] | None = None, *, joined: bool) -> dict[str, NDArray[Any]]:
+        """The values of the bins that the moments of these runs close; arrays of `found` are written to."""
         if self._open is not None and joined:
             for name, array in together(self._open, part(found, slice(0, 1))).items():
                 found[name][:1] = array

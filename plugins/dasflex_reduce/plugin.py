@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.hookspecs import ClassicProgram, hookimpl
+from dasflex_core.hookspecs import ClassicProgram, Summing, hookimpl
 from dasflex_core.stages import Cost, ParamSpec, StageSpec
 from dasflex_core.streamtype import ARRAYS
 from dasflex_reduce.shaping import CLASSIC_PROGRAMS, SHAPING
@@ -153,6 +153,15 @@ RATE: Final = StageSpec(
     cost=Cost(per_gb=1.0),
 )
 
+#: How the bins of `bin-average` are kept in blocks.
+SUMMING: Final = Summing(
+    BIN_AVERAGE.name,
+    sums="dasflex_reduce.sums:Sums",
+    widen="dasflex_reduce.widen:Widen",
+    write="dasflex_reduce.sums_stream:write_stream",
+    read="dasflex_reduce.sums_stream:read_stream",
+)
+
 STAGES: Final[tuple[StageSpec, ...]] = (BIN_AVERAGE, BIN_COORDINATE, RATE)
 
 
@@ -168,3 +177,9 @@ def dasflex_classic_programs(register: Callable[[ClassicProgram], None]) -> None
     """Registers the classic programs whose work the reducers do."""
     for program in CLASSIC_PROGRAMS:
         register(program)
+
+
+@hookimpl
+def dasflex_summings(register: Callable[[Summing], None]) -> None:
+    """Registers how bins are kept."""
+    register(SUMMING)

@@ -53,10 +53,14 @@ class RecordBins:
         self._binned = binned
         self._ruler = ruler
         self._seconds = seconds
-        self._accumulators = [Accumulator(jobs) for jobs in alike(plain)]
+        self._accumulators = [self._accumulator(jobs) for jobs in alike(plain)]
         # What lies along the samples, which have bins of their own.
-        self._along = [_along(jobs, offsets) for jobs in alike(along)]
+        self._along = [self._accumulator(jobs, **_shape_along(jobs, offsets)) for jobs in alike(along)]
         self._open: int | None = None
+
+    def _accumulator(self, jobs: tuple[Job, ...], **shape: Any) -> Accumulator:  # noqa: ANN401  how many samples, or which shape
+        """The state of variables that are alike."""
+        return Accumulator(jobs, **shape)
 
     def take(self, batch: Records) -> Iterator[Records]:
         """The bins that these records close. Records without a coordinate are left out."""
@@ -146,9 +150,9 @@ class RecordBins:
         return Records(dataset, {name: made.get(name, centres) for name in dataset.wire})
 
 
-def _along(jobs: tuple[Job, ...], offsets: Integers | None) -> Accumulator:
-    """The state of what lies along the samples of records: as many in each record as there are offsets, or not."""
-    return Accumulator(jobs, shape=jobs[0].source.leaf) if offsets is None else Accumulator(jobs, len(offsets))
+def _shape_along(jobs: tuple[Job, ...], offsets: Integers | None) -> dict[str, Any]:
+    """How what lies along the samples of records is taken: as many in each record as there are offsets, or not."""
+    return {"shape": jobs[0].source.leaf} if offsets is None else {"samples": len(offsets)}
 
 
 def _parity(numbers: Integers) -> Integers:

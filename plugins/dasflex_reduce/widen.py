@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bins of time made of the moments of narrower ones: what `bin_average` would give on the absolute grid.
+
+Times, extremes and counts are the same. Sums are added in another order, so that means differ by their rounding; the
+squares of deviations are put together as Chan's formula does (Chan, Golub and LeVeque 1979).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from dasflex_core.arrays import Dataset, NoData, StreamHeader
+from dasflex_core.moments import Moments
+from dasflex_reduce.binned import bin_dataset, clock_of
+from dasflex_reduce.binning import Runs
+from dasflex_reduce.facts import binned_header
+from dasflex_reduce.grid import Grid, Origin
+from dasflex_reduce.record_bins import RecordBins
+from dasflex_reduce.sums import GRID, plain, weighted_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from dasflex_core.arrays import Item, Records
+    from dasflex_reduce.accumulating import Accumulator
+    from dasflex_reduce.binned import Binned
+    from dasflex_reduce.binning import Moments as Found
+    from dasflex_reduce.outputs import Job
+
+__all__ = ["Widen"]
+
+
+class Widen:
+    """The stage: moments in, records out. `seconds` is the width of the bins, `stats` what is told of their values."""
+
+    def __init__(self, seconds: float, stats: Sequence[str]) -> None:
+        self._seconds = seconds
+        self._stats = tuple(stats)
+        self._active: dict[int, _Wide] = {}
+        self._came = False
+        self._gave = False
+
+    def feed(self, item: Item, /) -> Iterator[Item]:
+        """What comes out because of this item."""
+        for given in self._given(item):
+            self._gave = self._gave or not isinstance(given, StreamHeader | Dataset)
+            yield given
+
+    def finish(self) -> Iterator[Item]:
+        """The bins that are still open, in the order of the datasets' ids."""
+        while self._active:
+            for given in self._active.pop(min(self._active)).rest():
+                self._gave = True
+                yield given
+        if self._came and not self._gave:
+            yield NoData()
+
+    def _given(self, item: Item) -> Iterator[Item]:
+        if isinstance(item, Moments):
+            self._came = self._came or len(item) > 0
+            if (wide := self._active.get(item.dataset.id)) is not None:
+                yield from wide.put(item)
+        elif isinstance(item, StreamHeader):
+            yield binned_header(item, self._seconds, self._stats)
+        elif isinstance(item, Dataset):
+            if (earlier := self._active.pop(item.id, None)) is not None:
+                yield from earlier.rest()
+            yield self._declared(plain(item))
+        else:
+            yield item
+
+    def _declared(self, dataset: Dataset) -> Dataset:
+        """The dataset of bins; one without times along its records stays as it is."""
+        clock = clock_of(dataset)
+        if clock is None:
+            return dataset
+        binned = bin_dataset(dataset, clock, self._stats, self._seconds)
+        self._active[dataset.id] = _Wide(binned, self._seconds)
+        return binned.dataset
+
+
+class _Wide(RecordBins):
+    """The bins of a dataset, of moments instead of records."""
+
+    def __init__(self, binned: Binned, seconds: float) -> None:
+        super().__init__(binned, Grid(Origin(GRID), seconds, downward=True), seconds)
+        self._width = round(seconds * 1e9)
+
+    def put(self, item: Moments) -> Iterator[Records]:
+        """The bins that these moments close."""
+        if not len(item):
+            return
+        numbers = (item.begins - GRID) // self._width
+        runs = Runs.of(numbers)
+        joined, closed = self._follow(numbers[runs.starts])
+        made: dict[str, NDArray[Any]] = {}
+        for accumulator in (*self._accumulators, *self._along):
+            found = _over(_of(accumulator, item), runs)
+            made |= accumulator.absorb(found, joined=joined)
+        if closed:
+            yield self._told(closed, made)
+
+
+def _of(accumulator: Accumulator, item: Moments) -> Found:
+    """The moments of the variables of a group, side by side, as far as its statistics need them."""
+    jobs = accumulator.jobs
+    parts = [item.parts[weighted_name(job.source.name) if job.weights else job.source.name] for job in jobs]
+    wanted = _needed(jobs[0])
+    return {
+        name: np.concatenate([part[name] for part in parts], axis=1) if len(parts) > 1 else parts[0][name]
+        for name in parts[0]
+        if name in wanted
+    }
+
+
+def _needed(job: Job) -> set[str]:
+    """The names of the moments that a job's statistics are made of."""
+    return {"count", "weight"}.union(*(_MADE_OF[each] for each in job.statistics))
+
+
+_MADE_OF: Final[dict[str, set[str]]] = {
+    "mean": {"total", "turn", "negative"},
+    "stddev": {"total", "spread", "turn", "negative"},
+    "min": {"low"},
+    "max": {"high"},
+    "count": set(),
+    "sum": {"total"},
+    "first": {"first"},
+}
+
+
+def _over(found: Found, runs: Runs) -> Found:
+    """The moments of runs of bins."""
+    if len(runs) == runs.rows:
+        return {name: array.copy() for name, array in found.items()}
+    made: Found = {}
+    with np.errstate(invalid="ignore", over="ignore"):
+        for name, array in found.items():
+            if name == "spread":
+                made[name] = _spread(found, runs)
+            elif name == "first":
+                made[name] = _first(found, runs)
+            else:
+                made[name] = _OVER[name].reduceat(array, runs.starts, axis=0)
+    return made
+
+
+_OVER: Final[dict[str, np.ufunc]] = {
+    "count": np.add,
+    "total": np.add,
+    "weight": np.add,
+    "turn": np.add,
+    "low": np.minimum,
+    "high": np.maximum,
+    "negative": np.logical_or,
+}
+
+
+def _spread(found: Found, runs: Runs) -> NDArray[np.float64]:
+    """The sums of the squares of the distances from the means of runs."""
+    counts = found["count"]
+    means = found["total"] / np.maximum(counts, 1)
+    whole = np.add.reduceat(found["total"], runs.starts, axis=0)
+    whole = whole / np.maximum(np.add.reduceat(counts, runs.starts, axis=0), 1)
+    apart = np.where(counts > 0, means - whole[runs.of_row], 0.0)
+    spread: NDArray[np.float64] = np.add.reduceat(found["spread"] + counts * apart * apart, runs.starts, axis=0)
+    return spread
+
+
+def _first(found: Found, runs: Runs) -> NDArray[Any]:
+    """The first values of runs, of those bins that have one."""
+    places = np.where(found["count"] > 0, np.arange(runs.rows)[:, None], runs.rows)
+    first = np.minimum(np.minimum.reduceat(places, runs.starts, axis=0), runs.rows - 1)
+    values: NDArray[Any] = np.take_along_axis(found["first"], first, axis=0)
+    return values
