@@ -91,6 +91,7 @@ class Site:
             prefer=tuple(self.config.prefer_stages.replace(",", " ").split()),
             limits=self._limits(),
             index=StageIndex(self.registry.stages),
+            cache_root=str(self.config.cache_root),
         )
 
     def _limits(self) -> Limits:

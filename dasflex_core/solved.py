@@ -208,7 +208,9 @@ class Plan:
         """The surroundings of a run with that id, for whoever pumps in another way; the rest as for `open`."""
         from dasflex_core.plan.classics import Classics
         from dasflex_core.run import PumpSettings, ReaderLog
+        from dasflex_core.run.settings import no_reader
 
+        use = self.solution.use
         registry, config = self.request.source.site.registry, self.request.source.site.config
         return PumpSettings(
             framer=registry.framer,
@@ -223,11 +225,12 @@ class Plan:
             log=ReaderLog(config.requests, identifier),
             note=_noted,
             remarks=self._remarks(),
-            amend=self._facts() if amend else (),
+            amend=self._facts() if amend or self.solution.gridded else (),
             absence=absence,
             plain=plain,
             guardian=guardian,
             measure=self._measure,
+            instead=no_reader if use is None else partial(use.pieces.gap, self.request.source.site.planner),
         )
 
     def _measure(self, given: int, records: int | None, read: int, seconds: float) -> None:

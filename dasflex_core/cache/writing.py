@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from dasflex_core.cache.block import Block, Declared, Part
+from dasflex_core.errors import SourceError
 
 if TYPE_CHECKING:
     import hashlib
+    from collections.abc import Iterable
     from io import FileIO
     from typing import Self
 
-    from dasflex_core.stages import Framer
+    from dasflex_core.stages import Frame, Framer
 
 __all__ = ["BlockWriter"]
 
@@ -26,6 +28,8 @@ __all__ = ["BlockWriter"]
 _FOLDER: Final = 0o070
 _FILE: Final = 0o060
 _HEADER: Final = -1
+#: What a stream says that is no failure, in the words of either generation.
+_NO_DATA: Final = (b"NoDataInInterval", b"NoMatchingData")
 
 
 class BlockWriter:
@@ -55,9 +59,8 @@ class BlockWriter:
         self.close()
 
     def stream(self, chunk: bytes) -> None:
-        """Writes more of the stream."""
-        self._files[self._suffix].write(chunk)
-        self._index.see(chunk)
+        """Writes more of the stream, as its framer gives it: uncompressed. Raises `SourceError` for what is none."""
+        self._files[self._suffix].write(self._index.see(chunk))
 
     def sums(self, data: bytes) -> None:
         """Writes the moments."""
@@ -65,7 +68,12 @@ class BlockWriter:
         self._files["sums"].write(data)
 
     def keep(self, block: Block) -> Block:
-        """Makes the block valid: what is given, with the files that were written and the time of the file server."""
+        """Makes the block valid: what is given, with the files that were written and the time of the file server.
+
+        Its records and headers are those that were written, where there is a framer. Raises `SourceError` where the
+        stream ends inside a packet, or tells of a failure.
+        """
+        self._index.finish()
         parts = {suffix: file.part(suffix) for suffix, file in self._files.items()}
         stamp = self._files[self._suffix].path.stat().st_mtime
         made = replace(
@@ -74,7 +82,8 @@ class BlockWriter:
             made=min(stamp, time.time()),
             stream=parts[self._suffix],
             sums=parts.get("sums"),
-            declared=self._index.finish(),
+            declared=tuple(self._index.declared),
+            records=block.records if self._index.blind else self._index.records,
         )
         Path(f"{self._base}.block").unlink(missing_ok=True)
         for suffix, file in self._files.items():
@@ -137,23 +146,41 @@ class _File:
 
 
 class _Index:
-    """The places of the headers of a stream. Without a framer nothing is known of them."""
+    """The places of the headers of a stream, and how many records it has. Without a framer nothing is known of them."""
 
     def __init__(self, framer: Framer | None) -> None:
+        self.declared: list[Declared] = []
+        self.records = 0
         self._framer = framer
         self._at = 0
-        self._found: list[Declared] = []
 
-    def see(self, chunk: bytes) -> None:
+    @property
+    def blind(self) -> bool:
+        """Whether nothing is known."""
+        return self._framer is None
+
+    def see(self, chunk: bytes) -> bytes:
+        """The same packets, looked at. Raises `SourceError` for one that tells of a failure."""
+        return chunk if self._framer is None else self._noted(self._framer.feed(chunk))
+
+    def finish(self) -> None:
+        """The end of the stream."""
         if self._framer is not None:
-            for frame in self._framer.feed(chunk):
-                if frame.kind in ("header", "dataset"):
-                    number = _HEADER if frame.kind == "header" else frame.id
-                    self._found.append(Declared(self._at, len(frame.data), number))
-                self._at += len(frame.data)
+            self._noted(self._framer.finish())
 
-    def finish(self) -> tuple[Declared, ...]:
-        return tuple(self._found)
+    def _noted(self, frames: Iterable[Frame]) -> bytes:
+        found: list[bytes] = []
+        for frame in frames:
+            if frame.kind in ("header", "dataset"):
+                number = _HEADER if frame.kind == "header" else frame.id
+                self.declared.append(Declared(self._at, len(frame.data), number))
+            elif frame.kind == "data":
+                self.records += 1
+            elif frame.kind == "problem" and not any(each in frame.data for each in _NO_DATA):
+                raise SourceError("The stream tells of a failure", kind="source.stream", detail=str(frame.data[:500]))
+            self._at += len(frame.data)
+            found.append(frame.data)
+        return b"".join(found)
 
 
 def _make_folder(folder: Path) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
+    from dasflex_core.cache.block import Block
+    from dasflex_core.cache.filling import Filling
     from dasflex_core.catalog.model import Facts
     from dasflex_core.stages import StageSpec, Value
     from dasflex_core.streamtype import StreamType
@@ -54,11 +56,13 @@ class Node:
 
     A `process` runs `command`, with its input from the node before it, if there is one; `classic` is one program of old
     installations with its arguments, whose work stages do in this process; `producer`, `stage` and `spool` are made by
-    calling `spec.factory` with `values`; `file` reads the block at `path`; `concat` and `merge` have several inputs
-    (one after the other; interleaved as they come, with ids renumbered); `tee` copies what passes to `path`, which
-    appears only when all of it was written. `inputs` are places in the tuple of nodes, all before this one. `facts` are
-    what the definition says of the variables, where this node is the first that gives arrays. Where a command is
-    several nodes, since some of its programs are classic, `part` counts them from 0.
+    calling `spec.factory` with `values`; `file` reads the file at `path`, or the `blocks` one after the other, of their
+    moments those within `span` (nanoseconds); `concat` and `merge` have several inputs (one after the other;
+    interleaved as they come, with ids renumbered); `tee` copies what passes to `path`, which appears only when all of
+    it was written, or to the blocks of `filling`. `inputs` are places in the tuple of nodes, all before this one.
+    `facts` are what the definition says of the variables, where this node is the first that gives arrays. Where a
+    command is several nodes, since some of its programs are classic, `part` counts them from 0; so it does the nodes of
+    blocks and of what joins them.
     """
 
     name: str
@@ -71,6 +75,9 @@ class Node:
     path: str = ""
     facts: Facts | None = None
     part: int = 0
+    blocks: tuple[Block, ...] = ()
+    span: tuple[int, int] | None = None
+    filling: Filling | None = None
 
     @property
     def program(self) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dasflex_core.plan.graph import Nodes
     from dasflex_core.plan.solver import Path
 
-__all__ = ["answer_id", "hashed", "plan_id"]
+__all__ = ["algorithms_of", "answer_id", "digest", "hashed", "plan_id", "sha256"]
 
 
 def answer_id(source: str, request: Iterable[tuple[str, str]], path: Path, changed: float | None) -> str:
@@ -26,14 +26,18 @@ def answer_id(source: str, request: Iterable[tuple[str, str]], path: Path, chang
     upgrade changes nothing. `request` is what was consumed, with the defaults that the reader was given. The id is 16
     letters and digits.
     """
-    algorithms = {
+    date = None if changed is None else int(changed)
+    return digest([source.lower(), sorted(request), str(path.produces), date, sorted(algorithms_of(path).items())])
+
+
+def algorithms_of(path: Path) -> dict[str, int]:
+    """The algorithm of each parameter that a path computes by, beyond reading and formatting."""
+    return {
         name: step.spec.algorithm
         for step in path.steps
         for name in step.consumes
         if name.partition(".")[0] not in ("read", "format")
     }
-    date = None if changed is None else int(changed)
-    return digest([source.lower(), sorted(request), str(path.produces), date, sorted(algorithms.items())])
 
 
 def plan_id(nodes: Nodes, versions: Mapping[str, str]) -> str:
@@ -51,7 +55,7 @@ def plan_id(nodes: Nodes, versions: Mapping[str, str]) -> str:
             [[name, str(value)] for name, value in node.values],
             [node.command.argvs, node.command.directory, node.command.environment] if node.command else [],
             node.inputs,
-            node.path,
+            [node.path, *(each.base for each in node.blocks)],
         ]
         for node in nodes
     ]

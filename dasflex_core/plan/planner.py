@@ -12,8 +12,8 @@ import sys
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from dasflex_core.errors import QueryError, did_you_mean, shown
 from dasflex_core.loading import load
+from dasflex_core.plan.aiming import fitting, goal_of, goals_of
 from dasflex_core.plan.binding import Bound, BoundStage, bind, canonical_time, gigabytes
 from dasflex_core.plan.classics import Classics
 from dasflex_core.plan.commanding import commanded
@@ -32,17 +32,18 @@ from dasflex_core.plan.solver import Path, StageIndex, Task, solve
 from dasflex_core.plan.stating import facts_for, stated, told_to
 from dasflex_core.plan.valid_range import NOTHING, trimmed
 from dasflex_core.plan.valuing import by_attribute, read_values, values_of
-from dasflex_core.streamtype import StreamType
+from dasflex_core.streamtype import ARRAYS
 from dasflex_core.times import Time, parse_time
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from dasflex_core.cache.composing import Composed, Use
     from dasflex_core.catalog.model import Definition, ExternalStage, SourceLimits
-    from dasflex_core.declarations import Convention
     from dasflex_core.registry import Registry
     from dasflex_core.stages import Value
+    from dasflex_core.streamtype import StreamType
 
 __all__ = ["Planner", "Solution"]
 
@@ -50,7 +51,6 @@ __all__ = ["Planner", "Solution"]
 Admit: TypeAlias = "Callable[[Mapping[str, str], Time], Mapping[str, str]]"
 #: Names of stages that cannot serve, each with the reason.
 Reasons = tuple[tuple[str, str], ...]
-_LONGEST_VERSION = 16
 
 
 def _as_asked(_request: Mapping[str, str], _now: Time) -> Mapping[str, str]:
@@ -82,11 +82,18 @@ class Solution:
     declined: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
     task: Task | None = field(default=None, repr=False, compare=False)
+    kept: Composed | None = field(default=None, repr=False, compare=False)
+    use: Use | None = field(default=None, repr=False, compare=False)
 
     @property
     def seconds(self) -> float:
         """The price: seconds, as the stages declare them."""
         return self.path.seconds
+
+    @property
+    def gridded(self) -> bool:
+        """Whether range and bins are those of a cache level, and not the client's own."""
+        return self.kept is not None and self.kept.level is not None and self.kept.level.width > 0
 
     @property
     def produces(self) -> StreamType:
@@ -95,7 +102,7 @@ class Solution:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class Made:
     """The nodes of a path, remarks about defaults, and what the commands of the definition say of the answer."""
 
     nodes: Nodes
@@ -119,7 +126,7 @@ class Planner:
 
     `find` looks a source up by its id; `external` are the site's own filters; `prefer` its preferred stages; `limits`
     bound its processes. `environ` is the server's environment without what a request put there, `python` the
-    interpreter for command templates.
+    interpreter for command templates. Blocks of the cache are below `cache_root`; where it is blank there are none.
     """
 
     registry: Registry
@@ -130,6 +137,7 @@ class Planner:
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     python: str = sys.executable
     index: StageIndex | None = None
+    cache_root: str = ""
 
     def solve(
         self,
@@ -154,12 +162,14 @@ class Planner:
         check_range(asked)
         bound = self.bound(definition, asked)
         now = now or parse_time("now")
-        request = _resolved({**self._fitting(dict(bound.defaults), asked), **asked}, now)
+        request = _resolved({**fitting(self.registry, dict(bound.defaults), asked), **asked}, now)
         check_range(request)
         changes = admit(request, now)
         asked, request = {**asked, **changes}, {**request, **changes}
-        goals = [goal] if goal else self._goals(request, bound, _goal(how, bound))
+        goals = [goal] if goal else goals_of(self.registry, request, bound, goal_of(how, bound))
         whole = self._task(bound, request, frozenset(asked), goals[0])
+        kept = self._kept(bound, whole, admit, now)
+        whole = kept.task if kept else whole
         task, declined = self._admitted(whole, definition)
         remarks: tuple[str, ...] = ()
         if how.lenient:
@@ -172,8 +182,8 @@ class Planner:
 
             raise explain_failure(definition.id, task, goals, (*bound.declined, *declined))
         task, path, declined = self._granted(replace(task, banned=whole.banned), task, path, declined, definition)
-        told = _Told(how.name, frozenset(asked), (*bound.declined, *declined), remarks)
-        return self._solution(bound, task, path, told)
+        declined = (*bound.declined, *(kept.declined if kept else ()), *declined)
+        return self._solution(bound, task, path, _Told(how.name, frozenset(asked), declined, remarks), kept)
 
     def has_path(self, bound: Bound, request: Mapping[str, str], goal: StreamType | None = None) -> bool:
         """Whether a request of canonical names has a path to a type, or to one that the readers write.
@@ -181,10 +191,37 @@ class Planner:
         It is what `solve` finds out first, without a command rendered. Raises `QueryError` for a value that is none.
         """
         whole = {**dict(bound.defaults), **request}
-        goals = [goal] if goal else self._goals(request, bound, "")
+        goals = [goal] if goal else goals_of(self.registry, request, bound, "")
         task = self._task(bound, whole, frozenset(request), goals[0])
         task, _declined = self._admitted(task, bound.definition)
         return _cheapest(task, goals)[1] is not None
+
+    def way(
+        self, bound: Bound, request: Mapping[str, str], asked: Iterable[str], goal: StreamType
+    ) -> tuple[Task, Path | None]:
+        """The task of a whole request of a source, and its cheapest path to a type without the cache, if there is one.
+
+        `asked` are the names that must be consumed. Raises `QueryError` for a value that is none.
+        """
+        task = self._task(bound, request, frozenset(asked), goal)
+        task, _declined = self._admitted(task, bound.definition)
+        return task, solve(task)
+
+    def canonical(self, bound: Bound, request: Mapping[str, str]) -> Mapping[str, str]:
+        """A request in the one spelling of its values, without what makes only its form. Raises `QueryError`."""
+        return self._task(bound, request, frozenset(), ARRAYS).request
+
+    def effective(self, path: Path, request: Mapping[str, str], bound: Bound) -> Mapping[str, str]:
+        """What makes the answer of a path: what it consumes, the defaults of commands, and what is said of the data."""
+        return _effective(path, request, bound)
+
+    def _kept(self, bound: Bound, task: Task, admit: Admit, now: Time) -> Composed | None:
+        """What the cache has for a task, and the task on its grid; None for sources without cache levels."""
+        if not bound.definition.cache.levels:
+            return None
+        from dasflex_core.cache.composing import composed
+
+        return composed(self, bound, task, admit, now)
 
     def bound(self, definition: Definition, asked: Mapping[str, str]) -> Bound:
         """What a source offers a request. Raises `ConfigError` for a broken definition."""
@@ -231,50 +268,6 @@ class Planner:
             if stage.accepts is not None and never & {param.family for param in stage.params}
         }
 
-    def _fitting(self, defaults: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
-        """The defaults without the version and the serialisation of a format that is not the one asked for."""
-        kind = asked.get("format.type")
-        known = [info.type for info in self.registry.stream_types if info.type.kind == kind]
-        lost: set[str] = set()
-        if kind and kind != defaults.get("format.type"):
-            lost |= {"format.version"} - {"format.version" for each in known if each.version}
-            lost |= {"format.serial"} - {"format.serial" for each in known if each.variant}
-        return {name: text for name, text in defaults.items() if name not in lost}
-
-    def _goals(self, request: Mapping[str, str], bound: Bound, default: str) -> list[StreamType]:
-        """The types that would do: what `format.type` and its kin ask, or the types of the source's readers."""
-        kind = request.get("format.type", "")
-        version, serial = request.get("format.version", ""), request.get("format.serial", "")
-        known = dict.fromkeys(info.type.kind for info in self.registry.stream_types)
-        if kind and kind not in known:
-            hint = did_you_mean(kind, known)
-            raise QueryError(
-                f"format.type={shown(kind)} is unknown.{hint} There are {', '.join(known)}",
-                kind="query.unreachable-type",
-            )
-        if version and not (version.isalnum() and len(version) <= _LONGEST_VERSION):
-            raise QueryError(f"format.version={shown(version)} is no version; one is 2 or 3", kind="query.bad-value")
-        if serial not in ("", "text", "binary"):
-            raise QueryError(f"format.serial={shown(serial)} is neither text nor binary", kind="query.bad-value")
-        if kind:
-            forms = [info for info in self.registry.stream_types if info.type.kind == kind]
-            if serial and not any(info.type.variant for info in forms):
-                if not any(info.text == (serial == "text") for info in forms):
-                    only = "binary" if serial == "text" else "text"
-                    what = f"format.serial={serial} cannot be had: {kind} is {only} only"
-                    raise QueryError(what, kind="query.unreachable-type")
-                serial = ""  # the format has one form, and it is this
-            return [StreamType(kind, version, serial)]
-        if default:
-            conventional = StreamType.parse(default)
-            return [replace(conventional, version=version or conventional.version, variant=serial)]
-        own = dict.fromkeys(each.spec.produces for each in bound.stages.values() if each.reader)
-        if not own:
-            return [StreamType("das", version, serial)]
-        registered = {info.type for info in self.registry.stream_types}
-        asked = [replace(each, version=version or each.version, variant=serial or each.variant) for each in own]
-        return [replace(each, variant=serial) if version and each not in registered else each for each in asked]
-
     def _admitted(self, task: Task, definition: Definition) -> tuple[Task, Reasons]:
         """The task without the stages whose `admits` declines, and their reasons."""
         declined: list[tuple[str, str]] = []
@@ -304,12 +297,14 @@ class Planner:
                 return asking, granted, reasons
         return task, path, declined
 
-    def _solution(self, bound: Bound, task: Task, path: Path, told: _Told) -> Solution:
+    def _solution(self, bound: Bound, task: Task, path: Path, told: _Told, kept: Composed | None) -> Solution:
         """The solution that a path makes: values typed, commands rendered, identities computed."""
         definition = bound.definition
-        made = self._made(bound, task, path)
+        use = kept.used(path) if kept else None
+        made = use.made(self, task, path) if use else self.made(bound, task, path)
+        whole = use.whole(path, task.request) if use else path
         request = tuple(sorted(task.request.items()))
-        effective = {**_effective(path, task.request, bound), **made.stated}
+        effective = {**_effective(whole, task.request, bound), **made.stated}
         return Solution(
             source=definition.id,
             convention=told.convention,
@@ -319,17 +314,22 @@ class Planner:
             path=path,
             nodes=made.nodes,
             size=task.gigabytes,
-            answer=answer_id(definition.id, effective.items(), path, bound.changed),
+            answer=answer_id(definition.id, effective.items(), whole, bound.changed),
             plan=plan_id(made.nodes, {each.name: each.version for each in self.registry.plugins}),
             changed=bound.changed,
             declined=told.declined,
             remarks=(*told.remarks, *made.remarks),
             task=task,
+            kept=kept,
+            use=use,
         )
 
-    def _made(self, bound: Bound, task: Task, path: Path) -> _Made:
-        """The nodes of a path, what the client is told about defaults that it did not give, and what commands state."""
-        nodes: list[Node] = []
+    def made(self, bound: Bound, task: Task, path: Path, before: Nodes = (), whole: Path | None = None) -> Made:
+        """The nodes of a path, what the client is told about defaults that it did not give, and what commands state.
+
+        Where it is the rest of a `whole` one, the nodes `before` give what its first step takes.
+        """
+        nodes: list[Node] = [*before]
         remarks: list[str] = []
         stated: dict[str, str] = {}
         for place, step in enumerate(path.steps):
@@ -345,13 +345,13 @@ class Planner:
             given = (
                 *by_attribute(step, values),
                 *read_values(step.spec, task.request),
-                *told_to(step.spec, bound, path),
+                *told_to(step.spec, bound, whole or path),
             )
             kind = "stage" if step.spec.protocol == "process" else step.spec.protocol
             facts = facts_for(bound, path, place)
             inputs = (len(nodes) - 1,) if nodes else ()
             nodes.append(Node(step.spec.name, kind, step.spec.produces, inputs, step.spec, given, facts=facts))
-        return _Made(tuple(nodes), tuple(remarks), stated)
+        return Made(tuple(nodes), tuple(remarks), stated)
 
     def command(
         self,
@@ -390,12 +390,6 @@ class Planner:
             limits=_limits(self.limits, bound.limits),
         )
         return command, used
-
-
-def _goal(how: Convention, bound: Bound) -> str:
-    """The type of a request that names none; blank where the clients take what the source gives as it is."""
-    kinds = {each.spec.produces.kind for each in bound.stages.values() if each.reader}
-    return "" if kinds and kinds <= set(how.reads) else how.goal
 
 
 def _resolved(request: Mapping[str, str], now: Time) -> dict[str, str]:

@@ -120,10 +120,28 @@ class Opener:
         return worked(node.command, self._bytes(node), self._run, self._mark if last else lambda: None)
 
     def _file(self, node: Node) -> Iterator[Piece]:
-        """A block."""
+        """A file, or blocks of the cache."""
+        if node.blocks:
+            return self._blocks(node)
         block = BlockFile(node.name, node.path)
         self._run.at_end(block.close)
         return block.chunks()
+
+    def _blocks(self, node: Node) -> Iterator[Piece]:
+        """Blocks of the cache, and in the place of broken ones what the source's reader gives."""
+        from dasflex_core.run.blocks import block_streams, broken
+
+        replaced = partial(broken, self._run, self._instead)
+        if not gives_items(node):
+            return block_streams(node.blocks, partial(self._run.settings.framer, node.produces), replaced)
+        from dasflex_core.run.block_items import block_items
+
+        return block_items(node, replaced)
+
+    def _instead(self, begin: int, end: int) -> Iterator[Piece]:
+        """What the source's reader gives for a part of the range. Raises `SourceError` where nothing can."""
+        nodes = self._run.settings.instead(begin, end)
+        return Opener(nodes, self._run, self._mark, flush=self._flush).open(len(nodes) - 1)
 
     def _producer(self, node: Node) -> Iterator[Piece]:
         """An in-process reader, in a thread of its own."""
@@ -182,7 +200,14 @@ class Opener:
         return merge_items([partial(iter, each) for each in opened], conveyor)
 
     def _tee(self, node: Node) -> Iterator[Piece]:
-        """The input, copied to a file."""
+        """The input, copied to a file, or to blocks of the cache."""
+        if node.filling is not None:
+            from dasflex_core.run.leaving import left, left_of_items
+
+            note = self._run.settings.note
+            if gives_items(node):
+                return left_of_items(self._items(node), node.filling, note)
+            return left(self._bytes(node), node.filling, note)
         if not node.path:
             raise wrong(node, "a tee needs a path")
         return tee(self._bytes(node), node.path, self._run.settings.note)

@@ -8,7 +8,7 @@ import sys
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.errors import ConfigError
+from dasflex_core.errors import ConfigError, SourceError
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dasflex_core.stages import Framer
     from dasflex_core.streamtype import StreamType, StreamTypeInfo
 
-__all__ = ["CHUNK", "LOOK", "PumpSettings"]
+__all__ = ["CHUNK", "LOOK", "PumpSettings", "no_reader"]
 
 #: Bytes that are read at a time, and the capacity of pipes. More is no faster, and Linux grants one user 64 MiB of
 #: pipe buffers in all before it gives him small ones (pipe(7), pipe-user-pages-soft).
@@ -44,6 +44,11 @@ def _no_classic(command: Command, head: bytes) -> Nodes:  # noqa: ARG001  nothin
 
 def _discard(text: str) -> None:
     """Where nobody wants to know."""
+
+
+def no_reader(begin: int, end: int) -> Nodes:  # noqa: ARG001  there are no blocks
+    """Where no blocks are used. Raises `SourceError`."""
+    raise SourceError("A block of the cache is broken, and nothing takes its place", kind="source.start")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +77,8 @@ class PumpSettings:
     (blank: nothing). A `plain` answer has no packets that a reader compressed, which some clients cannot read. `hold`
     is called when the run begins, and what it gives at its end: an instrument may admit one reader at a time.
     `measure` is told of a complete run: the bytes and the records (None: not counted) that it gave, the bytes that came
-    from the reader, and the seconds of work, without those in which the client took its time.
+    from the reader, and the seconds of work, without those in which the client took its time. `instead` gives the nodes
+    that take the place of a broken block, for its period in nanoseconds.
     """
 
     framer: Callable[[StreamType], Framer | None] = _no_framer
@@ -100,6 +106,7 @@ class PumpSettings:
     plain: bool = False
     hold: Callable[[], Callable[[], None]] | None = None
     measure: Callable[[int, int | None, int, float], None] | None = None
+    instead: Callable[[int, int], Nodes] = no_reader
 
     @property
     def look(self) -> float:
