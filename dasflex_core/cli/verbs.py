@@ -22,7 +22,7 @@ __all__ = ["MORE", "OutputError", "Verb", "VerbGroup", "Verbs", "main", "mkroot"
 _BUILT_IN: Final[Mapping[str, tuple[str, ...]]] = {
     "Data": ("get", "plan", "find", "filter"),
     "Definitions": ("check", "compare", "install", "convert", "catalog", "schema", "plugins"),
-    "Servers": ("root", "jobs", "usage"),
+    "Servers": ("root", "jobs", "cache", "usage"),
 }
 #: The group of verbs that name none.
 MORE: Final = "More"

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`dasflex cache` says what is kept, finds what is broken, and removes what is of no use, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import dasflex_core
+from dasflex_core.cache.block import Block, Part, read_block
+from dasflex_core.cache.hits import note_hits
+from dasflex_core.cache.keeping import kept_levels
+from dasflex_core.cache.periods import PERIODS
+from dasflex_core.cache.writing import BlockWriter
+from dasflex_core.catalog.tree import compile_tree
+from dasflex_core.cli.cache_status import Covered, bar
+from dasflex_core.times import parse_time
+
+DEFINITION = """
+title    = "Kept"
+contacts = { technical = "Somebody <somebody@example.org>" }
+reader   = { command = "#[python] reader.py #[read.time.min] #[read.time.max]", writes = "das/2/text" }
+example  = [{ title = "A day", time = "2020-01-01 to 2020-01-02" }]
+coords.time.range = "2020-01-01 to 2020-01-11"
+
+[[cache.level]]
+block = "day"
+bin.time.max = 60
+
+[[cache.level]]
+block = "hour"
+"""
+READER = "headers()\nrecords(1440)\n"
+DAY = 86_400
+
+
+class Kept:
+    """A source with two levels, and blocks that are put there."""
+
+    def __init__(self, roots):
+        self.roots = roots
+        roots.add("Kept", READER, DEFINITION)
+        self.folder = roots.root / "cache" / "data" / "Kept"
+
+    @property
+    def levels(self):
+        site = dasflex_core.open(self.roots.root)
+        return kept_levels(site.planner, site["Kept"].definition)
+
+    def put(self, when, *, number=1, **facts):
+        """A block of a level, as it would be made now."""
+        shelf = self.levels[number - 1].shelf
+        at = parse_time(when).ns
+        begin, end = shelf.period.snap(at), shelf.period.next(at)
+        with BlockWriter(shelf.base(at), "d2s", None) as writer:
+            writer.stream(b"stream")
+            writer.sums(b"sums")
+            plain = Block("", begin, end, shelf.key, "answer", None, 0.0, 10, Part("d2s", 0, 0, ""))
+            return writer.keep(replace(plain, **facts))
+
+    def run(self, *words, code=0):
+        """What the command says."""
+        result = self.roots.run("cache", *words)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    def files(self):
+        """All files below the folder of the source."""
+        return sorted(each.name for each in self.folder.rglob("*") if each.is_file())
+
+
+@pytest.fixture
+def kept(bare):
+    return Kept(bare)
+
+
+def test_status_says_what_there_is_of_each_level(kept):
+    for when in ("2020-01-02", "2020-01-03", "2020-01-04"):
+        kept.put(when)
+    kept.put("2020-01-06", key="another")
+    broken = kept.put("2020-01-08")
+    Path(f"{broken.base}.sums").write_bytes(b"")
+    note_hits(str(kept.folder), "1", 3, 1)
+    note_hits(str(kept.folder), "1", 3, 2)
+    assert kept.run("status", "KEPT").splitlines()[:11] == [
+        f"Kept: 2 cache levels, in {kept.folder}",
+        "",
+        "1  bins of 60 s in day blocks",
+        "   blocks    3 there, 1 of another reader, option or algorithm, 1 damaged",
+        f"   size      {kept_size(kept)}, 30 records",
+        "   kept      2020-01-02T00:00:00 to 2020-01-05T00:00:00",
+        "   coverage  .###.!....  30.0%",
+        "             2020-01-01T00:00:00 to 2020-01-11T00:00:00",
+        f"   hits      66.7%: 6 of 9 blocks that 2 requests wanted since {time.strftime('%Y-%m-%d', time.gmtime())}",
+        "",
+        "2  records as they are in hour blocks",
+    ]
+
+
+def kept_size(kept):
+    """The bytes of all files, in words."""
+    size = sum(each.stat().st_size for each in kept.folder.rglob("*") if each.is_file() and each.name != "hits.log")
+    return f"{size / 1000:.3g} kB"
+
+
+def test_status_is_json_for_programs(kept):
+    kept.put("2020-01-02")
+    kept.put("2020-01-02T05:00", number=2)
+    told = json.loads(kept.run("status", "kept", "2020-01-02/2020-01-03", "--json"))
+    assert told["source"] == "Kept"
+    days, hours = told["levels"]
+    assert (days["blocks"]["there"], days["share"], days["coverage"], days["width"]) == (1, 1.0, "#", 60)
+    assert (days["begin"], days["end"]) == ("2020-01-02T00:00:00", "2020-01-03T00:00:00")
+    assert (hours["period"], hours["width"], hours["hits"]) == ("hour", None, None)
+    assert hours["coverage"] == ".....#.................."
+    assert hours["records"] == 10
+    (only,) = json.loads(kept.run("status", "kept", "--level", "2", "--json"))["levels"]
+    assert only["level"] == 2
+
+
+def test_status_looks_at_the_range_that_is_asked(kept):
+    for day in range(1, 10):
+        kept.put(f"2020-01-0{day}")
+    (level, _other) = json.loads(kept.run("status", "kept", "2020-01-03T12:00/2020-01-05T01:00", "--json"))["levels"]
+    assert level["blocks"]["there"] == 3
+    assert level["share"] == 1
+
+
+def test_a_source_without_levels_has_none(examples):
+    result = examples.run("cache", "status", "Examples/Waveform")
+    assert result.exit_code == 0
+    assert "Examples/Waveform: no cache levels" in result.output
+    assert examples.run("cache", "verify", "Examples/Waveform").exit_code == 0
+
+
+@pytest.mark.parametrize("verb", ["status", "build", "verify", "prune"])
+def test_what_is_no_source_range_or_level_is_told(kept, verb):
+    assert "no source" in kept.run(verb, "Nowhere", code=3).lower()
+    assert "yesterday" in kept.run(verb, "kept", "yesterday", code=2)
+    if verb != "prune":
+        assert "There is no cache level '7'; there are 2" in kept.run(verb, "kept", "--level", "7", code=6)
+
+
+def test_verify_finds_what_is_broken_and_removes_it_if_it_may(kept):
+    good, flipped, cut = (kept.put(f"2020-01-0{day}") for day in (2, 3, 4))
+    Path(f"{flipped.base}.d2s").write_bytes(b"strean")
+    Path(f"{cut.base}.sums").write_bytes(b"su")
+    assert kept.run("verify", "kept", "2020-01-02/2020-01-03") == "1 blocks are whole, 0 broken\n"
+    told = [
+        "level 1, 2020-01-03: the checksum of a file is another",
+        "level 1, 2020-01-04: its files are missing, or are not those that it was made of",
+        "1 blocks are whole, 2 broken",
+    ]
+    assert kept.run("verify", "kept", code=1).splitlines() == told
+    assert read_block(flipped.base) is not None
+    assert kept.run("verify", "kept", "--remove", code=1).splitlines()[:2] == told[:2]
+    assert kept.run("verify", "kept") == "1 blocks are whole, 0 broken\n"
+    assert read_block(good.base) == good
+    assert kept.files() == [f"2020-01-02_bin-60s.{suffix}" for suffix in ("block", "d2s", "sums")]
+
+
+def test_prune_removes_what_is_of_no_use_and_nothing_else(kept):
+    good, hour = kept.put("2020-01-02"), kept.put("2020-01-02T05:00", number=2)
+    other, broken = kept.put("2020-02-03", key="another"), kept.put("2020-01-04")
+    Path(f"{broken.base}.d2s").unlink()
+    folder = Path(good.base).parent
+    old, young = folder / ".2020-01-05_bin-60s.d2s.1f-0123abcd", folder / ".2020-01-06_bin-60s.d2s.1f-0123abcd"
+    for each in (old, young):
+        each.write_bytes(b"half")
+    os.utime(old, (time.time() - 2 * DAY,) * 2)
+    strangers = [folder / "2020-01-07_bin-60s.d2s", folder / "notes.txt", kept.folder / "_noparam" / "README"]
+    for each in strangers:
+        each.write_bytes(b"not ours")
+    gone = _shelf_of_a_level_that_is_gone(kept)
+    dry = kept.run("prune", "kept", "--dry-run").splitlines()
+    assert dry[:-1] == [
+        "_noparam/bin-60s: 1 damaged",
+        "_noparam/bin-60s: 1 left by writers that were killed",
+        "_noparam/bin-60s: 1 of another reader, option or algorithm",
+        "_noparam/bin-7s: 1 of a level that the definition does not have",
+    ]
+    assert dry[-1].endswith("would be removed")
+    assert old.exists()
+    assert gone.exists()
+    said = kept.run("prune", "kept").splitlines()
+    assert said[:-1] == dry[:-1]
+    assert said[-1] == dry[-1].replace("would be ", "")
+    assert read_block(good.base) == good
+    assert read_block(hour.base) == hour
+    assert young.exists()
+    assert all(each.exists() for each in strangers)
+    assert not any(each.exists() for each in (old, gone, gone.parent.parent.parent, Path(other.base).parent))
+    assert kept.run("prune", "kept") == "0 files, 0 B removed\n"
+
+
+def _shelf_of_a_level_that_is_gone(kept):
+    """A block of a level that the definition had."""
+    shelf = kept.levels[0].shelf
+    shelf = replace(shelf, folder=str(kept.folder / "_noparam" / "bin-7s"), name="bin-7s")
+    at = parse_time("2019-05-06").ns
+    with BlockWriter(shelf.base(at), "d2s", None) as writer:
+        writer.stream(b"stream")
+        writer.keep(Block("", at, at + DAY * 10**9, "key", "answer", None, 0.0, 1, Part("d2s", 0, 0, "")))
+    return Path(f"{shelf.base(at)}.block")
+
+
+def test_prune_of_all_empties_a_range(kept):
+    first, second = kept.put("2020-01-02"), kept.put("2020-01-03")
+    kept.put("2020-01-02T05:00", number=2)
+    told = kept.run("prune", "kept", "2020-01-02/2020-01-03", "--all")
+    assert "_noparam/bin-60s: 1 asked for" in told
+    assert "_noparam/intrinsic: 1 asked for" in told
+    assert read_block(first.base) is None
+    assert read_block(second.base) == second
+    kept.run("prune", "kept", "--all")
+    assert kept.files() == []
+    assert kept.folder.is_dir()
+
+
+def test_prune_follows_no_links_and_leaves_sources_below_alone(kept, tmp_path):
+    block = kept.put("2020-01-02", key="another")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    outside = elsewhere / "2020-01-02_bin-60s.block"
+    outside.write_bytes(b"{}")
+    (kept.folder / "linked").mkdir()
+    (kept.folder / "linked" / "bin-60s").symlink_to(elsewhere)
+    (Path(block.base).parent.parent / "02").symlink_to(elsewhere)
+    (kept.folder / "other").symlink_to(elsewhere)
+    below = kept.folder / "Below" / "_noparam" / "bin-60s" / "2020" / "01" / "2020-01-02_bin-60s.block"
+    named = kept.folder / "Below" / "bin-60s" / "_noparam" / "bin-60s" / "2020" / "01" / below.name
+    for each in (below, named):  # of the sources Kept/Below and Kept/Below/bin-60s
+        each.parent.mkdir(parents=True)
+        each.write_bytes(b"{}")
+    kept.run("prune", "kept", "--all")
+    assert outside.exists()
+    assert below.exists()
+    assert named.exists()
+    assert not Path(f"{block.base}.block").exists()
+
+
+def test_a_level_of_which_nothing_can_be_kept_keeps_what_it_has(kept):
+    """As where the plugin that makes bins is away for a while."""
+    block = kept.put("2020-01-02")
+    file = kept.roots.root / "definitions" / "Kept" / "source.toml"
+    file.write_text(f"{DEFINITION}\n[stages]\nnever = ['bin-average', 'bins']\n", encoding="utf-8")
+    assert not compile_tree(kept.roots.root).findings
+    if not kept.levels[0].declined:
+        pytest.skip("bins are made by another stage")
+    assert "cannot be kept" in kept.run("status", "kept")
+    kept.run("prune", "kept")
+    assert read_block(block.base) == block
+    assert "level 1" in kept.run("build", "kept", "--level", "1", code=6)
+
+
+@pytest.mark.parametrize(("periods", "columns"), [(1, 1), (24, 24), (60, 60), (61, 60), (5_000, 60)])
+def test_a_bar_has_a_column_for_each_period_as_far_as_they_fit(periods, columns):
+    hour = 3_600 * 10**9
+    begin = parse_time("2020-01-01").ns
+    span = (begin, begin + periods * hour)
+    assert bar([], span, PERIODS["hour"]) == ["missing"] * columns
+    assert bar([Covered(*span, "there")], span, PERIODS["hour"]) == ["there"] * columns
+    half = bar([Covered(begin, begin + periods * hour // 2, "there")], span, PERIODS["hour"])
+    assert half.count("there") == columns // 2
+    assert len(half) == columns
+
+
+def test_a_bar_tells_what_is_in_part_and_what_is_stale():
+    hour = 3_600 * 10**9
+    begin = parse_time("2020-01-01").ns
+    span = (begin, begin + 120 * hour)
+    covered = [Covered(begin, begin + hour, "there"), Covered(begin + 2 * hour, begin + 4 * hour, "stale")]
+    assert bar(covered, span, PERIODS["hour"])[:3] == ["part", "stale", "missing"]
