@@ -131,6 +131,8 @@ def _declined(planner: Planner, way: Way, level: Level) -> str:
     """Why nothing can be kept of a level; blank where it can."""
     if not level.width:
         return ""
+    if "median" in way.task.request.get("bin.stats", "").split(","):
+        return "medians are never kept: they cannot be made of other medians"
     bins = way.path.steps[way.before].spec.name
     summing = planner.registry.summing
     if summing is None or bins != summing.bins:

@@ -8,6 +8,7 @@ from itertools import islice
 from threading import Timer
 from typing import TYPE_CHECKING, Final
 
+from dasflex_core.cache.keeping import kept_levels, levels_in
 from dasflex_core.catalog.documents import describes_directory, place_in
 from dasflex_core.catalog.read_toml import examination, is_source_file, read_definition
 from dasflex_core.catalog.walk import Vocabulary
@@ -80,7 +81,16 @@ class Checker:
         yield from (Remark(each.place, each.message) for each in found.findings)
         if found.findings or describes_directory(path):
             return
-        yield from self._requests(self.definition(path), path)
+        definition = self.definition(path)
+        unfit = self._unfit_level(definition, path)
+        if unfit is not None:  # each request would fail for it
+            yield unfit
+            return
+        told = set()
+        for each in self._requests(definition, path):
+            told.add(each.place)
+            yield each
+        yield from (each for each in self._unkept_levels(definition, path) if each.place not in told)
 
     def definition(self, path: Path) -> Definition:
         """The definition in a file. Raises `ConfigError`."""
@@ -128,6 +138,24 @@ class Checker:
             if wish.example and self._run:
                 yield from self._runs(definition, wish, path, place)
         yield from self._filters(definition, path)
+
+    def _unfit_level(self, definition: Definition, path: Path) -> Remark | None:
+        """The first cache level that no source can have, such as one whose bins do not fit into its blocks."""
+        cache = definition.cache
+        for place in range(len(cache.levels)):
+            some = replace(definition, cache=replace(cache, levels=cache.levels[: place + 1]))
+            try:
+                levels_in(self._planner, self._planner.bound(some, {}))
+            except ConfigError as error:
+                return Remark(self._place(path, ("cache", "level", place)), error.message)
+        return None
+
+    def _unkept_levels(self, definition: Definition, path: Path) -> Iterator[Remark]:
+        """The cache levels of which no blocks can be made here."""
+        for place, each in enumerate(kept_levels(self._planner, definition) if definition.cache.levels else ()):
+            if each.declined:
+                message = f"nothing can be kept of this level: {each.declined}"
+                yield Remark(self._place(path, ("cache", "level", place)), message, wrong=False)
 
     def _filters(self, definition: Definition, path: Path) -> Iterator[Remark]:
         """Where a filter gives a classic program what that does not take, though no request of the definition asks."""

@@ -224,3 +224,32 @@ def test_learn_prints_tables_that_may_stand_in_the_definition(bare, folder):
     assert "time" in learned["coords"]
     change(folder, '[data.level]\nunits = "V"\n', done.stdout)
     assert bare.run("check", str(folder)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [
+        ("bin.time.max = 7", "Cache level 2: bins of 7 s do not fit into blocks of a day; the width must divide a day"),
+        ('bin.time.max = "wide"', "bin.time.max='wide' is not a number (of s)"),
+        ("read.frequency.max = 7", "read.frequency.max cannot be used here"),
+    ],
+)
+def test_a_cache_level_that_cannot_be_is_told_at_its_place(bare, folder, level, told):
+    text = f'{GOOD}\n[[cache.level]]\nblock = "day"\nbin.time.max = 60\n\n[[cache.level]]\nblock = "day"\n{level}\n'
+    file = folder / "source.toml"
+    file.write_text(text, encoding="utf-8")
+    done = bare.run("check", "--no-run", str(file))
+    assert done.exit_code == 1
+    (line,) = [each for each in done.output.splitlines() if each.startswith(str(file))]
+    assert told in line
+    number = text[: text.rindex("[[cache.level]]")].count("\n") + 1
+    assert int(line.removeprefix(f"{file}:").partition(":")[0]) in range(number, number + 3)
+
+
+def test_a_cache_level_of_which_nothing_can_be_kept_is_worth_a_look(bare, folder):
+    file = folder / "source.toml"
+    level = '\n[[cache.level]]\nblock = "day"\nbin.time.max = 60\nbin.stats = "mean,median"\n'
+    file.write_text(f"{GOOD}{level}", encoding="utf-8")
+    done = bare.run("check", "--no-run", str(file))
+    assert done.exit_code == 0
+    assert "warning: nothing can be kept of this level: medians are never kept" in done.output
