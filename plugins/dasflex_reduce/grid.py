@@ -36,8 +36,20 @@ _SECOND: Final = 1_000_000_000
 #: Nanoseconds from 1970 to 2000, and what us2000 counts.
 _TO_2000: Final = 946_684_800 * _SECOND
 _MICRO: Final = 1000
+#: How much of a product is no more than its rounding.
+_ROUNDING: Final = 2.0**-50
 #: Microseconds from 2000 that nanoseconds in 64 bits reach.
 _REACH: Final = 8.2e15
+
+
+def _whole(width: float) -> int | None:
+    """A width as a whole number, if it is one but for the rounding of its product; else None.
+
+    >>> _whole(0.07 * 1e9), _whole(1e-4)
+    (70000000, None)
+    """
+    nearest = round(width)
+    return nearest if nearest and abs(width - nearest) <= _ROUNDING * width else None
 
 
 @dataclass(slots=True)
@@ -60,9 +72,9 @@ class Grid:
 
         The first time sets the origin, where nothing has. There is one number for each time that is one.
         """
-        width = self.seconds * 1e6
-        if units == "us2000" and times.dtype.kind == "f" and width == round(width):
-            return self._of_microseconds(times.astype(np.float64), width, fill)
+        width = _whole(self.seconds * 1e6)
+        if units == "us2000" and times.dtype.kind == "f" and width is not None:
+            return self._of_microseconds(times.astype(np.float64), float(width), fill)
         moments = epochs.to_datetime64(times, units)
         missing = np.isnat(moments) | is_fill(times, fill)
         kept = ~missing if missing.any() else None
@@ -84,16 +96,21 @@ class Grid:
         if len(times) and self.origin.ns is None:
             first: np.datetime64 = epochs.to_datetime64(times[:1], "us2000")[0]
             self.origin.ns = int(first.astype(np.int64))
-        bins = (times - ((self.origin.ns or 0) - _TO_2000) / _MICRO) / width
-        return (np.floor(bins) if self.downward else bins).astype(np.int64), kept
+        since = times - ((self.origin.ns or 0) - _TO_2000) / _MICRO
+        bins = since / width
+        if not self.downward:
+            return bins.astype(np.int64), kept
+        np.floor(bins, out=bins)
+        bins -= bins * width > since  # the quotient of a time just before a bin is rounded up to that bin
+        return bins.astype(np.int64), kept
 
     def _of_nanoseconds(self, since: Integers) -> Integers:
         """The bins of nanoseconds since the origin."""
         width = self.seconds * _SECOND
-        if width != round(width):
+        whole = _whole(width)
+        if whole is None:
             bins = since / width
             return (np.floor(bins) if self.downward else bins).astype(np.int64)
-        whole = int(width)
         if self.downward or not len(since) or since.min() >= 0:
             return since // whole
         counted: Integers = np.sign(since) * (np.abs(since) // whole)
@@ -106,7 +123,8 @@ class Grid:
             first = (origin - _TO_2000) / _MICRO
             return (first + self.seconds * 1e6 * (numbers + 0.5)).astype(dtype)
         width = self.seconds * _SECOND
-        since = numbers * int(width) + int(width) // 2 if width == round(width) else np.rint(width * (numbers + 0.5))
+        whole = _whole(width)
+        since = np.rint(width * (numbers + 0.5)) if whole is None else numbers * whole + whole // 2
         middles = (origin + since.astype(np.int64)).view("M8[ns]")
         if dtype.kind == "M":
             return middles
