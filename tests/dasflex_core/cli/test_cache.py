@@ -276,3 +276,60 @@ def test_a_bar_tells_what_is_in_part_and_what_is_stale():
     span = (begin, begin + 120 * hour)
     covered = [Covered(begin, begin + hour, "there"), Covered(begin + 2 * hour, begin + 4 * hour, "stale")]
     assert bar(covered, span, PERIODS["hour"])[:3] == ["part", "stale", "missing"]
+
+
+GROWING = """
+title    = "Filled"
+contacts = { technical = "Somebody <somebody@example.org>" }
+reader   = { command = "#[python] reader.py #[read.time.min] #[read.time.max]", writes = "das/2/text" }
+example  = [{ title = "A day", time = "2020-01-01 to 2020-01-02" }]
+coords.time.range = "2020-01-01 to 2020-01-03"
+
+[cache]
+fill = true
+
+[[cache.level]]
+block = "hour"
+bin.time.max = 60
+bin.stats = "mean,min,max,count"
+"""
+#: A number for each ten seconds of what is asked.
+FILLED = """
+from datetime import datetime, timedelta
+at, end = (datetime.fromisoformat(each) for each in sys.argv[1:3])
+headers()
+while at < end:
+    sys.stdout.write(f":01:{at.isoformat()[:19]:<19} {at.minute * 60 + at.second:9d}\\n")
+    at += timedelta(seconds=10)
+sys.stdout.flush()
+"""
+ASKED = ("get", "filled", "2020-01-01T02:00/2020-01-01T06:00", "bin.time.max=60", "bin.stats=mean,min,max,count")
+
+
+def _bytes(roots, *words):
+    result = roots.run(*words)
+    assert result.exit_code == 0, result.output
+    return result.stdout_bytes
+
+
+@pytest.mark.parametrize("suffix", ["d2s", "sums", "block"])
+@pytest.mark.parametrize("width", ["60", "300"])
+def test_a_block_that_breaks_is_never_served_and_is_made_again(bare, suffix, width):
+    """A request leaves blocks behind; one of them breaks, and the answer stays the same."""
+    bare.add("Filled", FILLED, GROWING)
+    words = [*ASKED[:3], f"bin.time.max={width}", ASKED[4]]
+    fresh = _bytes(bare, *words)
+    assert "4 there" in bare.run("cache", "status", "filled").output
+    again = _bytes(bare, *words)
+    assert len(again) == len(fresh)
+    folder = bare.root / "cache" / "data" / "Filled" / "_noparam" / "bin-60s"
+    (broken,) = folder.rglob(f"2020-01-01T04_bin-60s.{suffix}")
+    data = bytearray(broken.read_bytes())
+    data[len(data) // 2] ^= 1
+    broken.write_bytes(data)
+    assert "4 blocks are whole" not in bare.run("cache", "verify", "filled").output
+    assert _bytes(bare, *words) == again
+    assert _bytes(bare, *words) == again
+    assert bare.run("cache", "verify", "filled", "--remove").exit_code in (0, 1)
+    assert _bytes(bare, *words) == again
+    assert bare.run("cache", "verify", "filled").output == "4 blocks are whole, 0 broken\n"
