@@ -17,7 +17,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import ConfigError, QueryError, did_you_mean
-from dasflex_core.times import FOREVER, Time
+from dasflex_core.times import FOREVER
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
@@ -74,23 +74,36 @@ class Period:
 
     def name(self, ns: int) -> str:
         """How the file of the period that holds this time begins: `2031-04-02`, `2031-04-02T11-05`."""
-        parts = _parts(ns)[: self.fields]
-        days, clock = "-".join(parts[:3]), "-".join(parts[3:])
-        return f"{days}T{clock}" if clock else days
+        return _named(_parts(ns, self.fields))
 
     def folders(self, ns: int) -> tuple[str, ...]:
         """The folders of that file below its level."""
-        return _parts(ns)[: self.fields - 1]
+        return _parts(ns, self.fields)[:-1]
+
+    def path(self, ns: int) -> str:
+        """Both: `2031/04/2031-04-02`."""
+        parts = _parts(ns, self.fields)
+        return "/".join((*parts[:-1], _named(parts)))
 
     def divides(self, width: int) -> bool:
         """Whether bins of that many nanoseconds, on the grid since 1970, never lie across a boundary."""
         return width > 0 and (self.length or _DAY) % width == 0
 
 
-def _parts(ns: int) -> tuple[str, ...]:
-    """Year, month, day, hour, minute and second as text with their zeros."""
-    text = str(Time(ns // _SECOND * _SECOND))
-    return text[:4], text[5:7], text[8:10], text[11:13], text[14:16], text[17:19]
+def _named(parts: tuple[str, ...]) -> str:
+    """Fields of time as the name of a file has them."""
+    days, clock = "-".join(parts[:3]), "-".join(parts[3:])
+    return f"{days}T{clock}" if clock else days
+
+
+def _parts(ns: int, fields: int) -> tuple[str, ...]:
+    """The first of year, month, day, hour, minute and second, as text with their zeros."""
+    days, second = divmod(ns // _SECOND, 86400)
+    day = date.fromordinal(days + _ORDINAL_1970)
+    parts: tuple[str, ...] = (f"{day.year:04d}", f"{day.month:02d}", f"{day.day:02d}")
+    if fields > len(parts):
+        parts += (f"{second // 3600:02d}", f"{second // 60 % 60:02d}", f"{second % 60:02d}")
+    return parts[:fields]
 
 
 #: Every period by its word, the shortest first.

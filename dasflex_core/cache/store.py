@@ -52,7 +52,7 @@ class Shelf:
 
     def base(self, ns: int) -> str:
         """The path of the block of the period that holds a time, without suffix."""
-        return "/".join((self.folder, *self.period.folders(ns), f"{self.period.name(ns)}_{self.name}"))
+        return f"{self.folder}/{self.period.path(ns)}_{self.name}"
 
     def look(self, begin: int, end: int) -> list[Stretch]:
         """What there is of a range that is widened to whole periods: blocks in the order of time, and what is between.

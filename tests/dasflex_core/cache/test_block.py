@@ -156,7 +156,7 @@ def test_a_file_server_that_fails_has_no_block(days, number, monkeypatch):
     def fail(*_where, **_how):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("builtins.open", fail)
+    monkeypatch.setattr(block_module.os, "open", fail)
     assert read_block(kept.base) is None
     monkeypatch.undo()
     monkeypatch.setattr(block_module.os, "stat", fail)

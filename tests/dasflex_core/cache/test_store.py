@@ -121,7 +121,7 @@ def test_folders_that_vanish_while_they_are_looked_at_hold_nothing(days, few, mo
         raise OSError(116, "Stale file handle")
 
     monkeypatch.setattr(store.os, "listdir", stale)
-    monkeypatch.setattr("builtins.open", stale)
+    monkeypatch.setattr(store.os, "open", stale)
     assert [each.state for each in days.shelf.look(ns("2020-02-29"), ns("2020-03-01"))] == ["missing"]
 
 
