@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from dasflex_core.cache.block import checked, remove
+from dasflex_core.cache.block import checked, read_block, remove
 from dasflex_core.run.joining import Joint
 from dasflex_core.stages import Frame
 
@@ -25,10 +25,14 @@ __all__ = ["block_streams", "broken", "opened"]
 
 
 def broken(run: Run, reopen: Callable[[int, int], Iterator[Piece]], block: Block, error: OSError) -> Iterator[Piece]:
-    """What takes the place of a block that is broken, which is removed: what `reopen` gives for its period."""
+    """What takes the place of a block that is broken, which is removed: what `reopen` gives for its period.
+
+    One that another program has made anew meanwhile stays.
+    """
     run.settings.note(f"the cache block {block.base} is broken and was removed: {error}")
     with suppress(OSError):
-        remove(block.base)
+        if read_block(block.base) in (None, block):
+            remove(block.base)
     return reopen(block.begin, block.end)
 
 
