@@ -31,7 +31,7 @@ def broken(run: Run, reopen: Callable[[int, int], Iterator[Piece]], block: Block
     """
     run.settings.note(f"the cache block {block.base} is broken and was removed: {error}")
     with suppress(OSError):
-        if read_block(block.base) in (None, block):
+        if read_block(block.base) == block:
             remove(block.base)
     return reopen(block.begin, block.end)
 
