@@ -122,6 +122,13 @@ class Pieces:
             made.append(_widen(planner, task, len(made) - 1))
         return tuple(replace(each, part=place) for place, each in enumerate(made))
 
+    def leaving(self, planner: Planner) -> Nodes:
+        """The nodes that read the whole range, which has no blocks, and leave these behind."""
+        way = self.kept.way
+        if way is None:
+            raise ConfigError(self.kept.declined, kind="config.bad-value")
+        return self._gap(planner, way, self.stretches[0])
+
     def gap(self, planner: Planner, begin: int, end: int) -> Nodes:
         """The nodes that give a part of the range without blocks, in place of one that is broken."""
         way = self.kept.way

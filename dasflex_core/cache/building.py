@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Builds blocks: the source's reader is run for a period, and what passes is left behind.
+
+What is there is not made again, so that whoever was interrupted goes on where that was; two that build one block make
+the same.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dasflex_core.cache.block import read_block
+from dasflex_core.cache.keeping import BEGIN, END, chosen, kept_levels
+from dasflex_core.cache.pieces import Pieces
+from dasflex_core.cache.store import Stretch
+from dasflex_core.errors import ConfigError, DasflexError, QueryError, SourceError
+from dasflex_core.solved import Plan
+from dasflex_core.times import FOREVER, Time, format_time, parse_range, parse_time
+from dasflex_core.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from dasflex_core.cache.keeping import Kept
+    from dasflex_core.cache.store import Shelf
+    from dasflex_core.site import Site, Source
+    from dasflex_core.tasks import Work
+
+__all__ = ["Built", "build", "build_block", "prepare", "span_of", "task", "wanted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What came of building: how many blocks were built, skipped since they were there, and could not be built.
+
+    `failures` are the periods of these with the reason.
+    """
+
+    built: int = 0
+    skipped: int = 0
+    failures: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def failed(self) -> int:
+        """How many could not be built."""
+        return len(self.failures)
+
+
+def span_of(source: Source, text: str = "") -> tuple[int, int]:
+    """A range in nanoseconds as it is written (`A/B`, `A to B`), by default that of the source, up to now.
+
+    Raises `QueryError` for one that is none, or where nothing is known.
+    """
+    now = parse_time("now")
+    written = text or str(source.definition.range or "")
+    if not written:
+        raise QueryError(
+            f"{source.id} does not say its range: give one, such as 2020-01/2020-02", kind="query.bad-range"
+        )
+    begin, end = parse_range(written, now=now)
+    return begin.ns, min(now.ns, end.ns) if end != FOREVER else now.ns
+
+
+def wanted(shelf: Shelf, begin: int, end: int, now: int | None = None) -> Iterator[tuple[int, int]]:
+    """The periods of a range, in nanoseconds, that are over and have no valid block."""
+    last = parse_time("now").ns if now is None else now
+    for each in shelf.look(begin, min(end, last)) if begin < min(end, last) else ():
+        if each.block is None:
+            for first, second in shelf.period.over(each.begin, each.end):
+                if second <= last:
+                    yield first, second
+
+
+def build(
+    site: Site,
+    kept: Kept,
+    begin: int,
+    end: int,
+    tell: Callable[[float | None, str], None],
+    workers: int = 1,
+) -> Built:
+    """Builds the blocks of a level that [begin, end), in nanoseconds, needs and that are not there.
+
+    `tell` is told how much is done, from 0 to 1, and which block is being made; so many `workers` make one each.
+    Raises `ConfigError` where the level cannot be kept. What fails is told in what is given.
+    """
+    if kept.way is None or kept.declined:
+        raise ConfigError(f"Cache level {kept.name}: {kept.declined}", kind="config.bad-value")
+    periods = list(wanted(kept.shelf, begin, end))
+    there = sum(1 for each in kept.shelf.look(begin, end) if each.block)
+    failed: list[tuple[str, str]] = []
+    tell(0.0, "")
+    with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
+        running = {pool.submit(build_block, site, kept, *each): each for each in periods}
+        for count, each in enumerate(as_completed(running), 1):
+            name = kept.shelf.period.name(running[each][0])
+            error = each.exception()
+            if isinstance(error, DasflexError):
+                failed.append((name, error.message))
+            elif error is not None:
+                raise error
+            tell(count / len(periods), name)
+    return Built(len(periods) - len(failed), there, tuple(sorted(failed)))
+
+
+def build_block(site: Site, kept: Kept, begin: int, end: int) -> None:
+    """Builds the block of a period, in nanoseconds. Raises `SourceError` and its kin where it cannot be made."""
+    from dasflex_core.run import Pump, new_request_id
+
+    if kept.way is None:
+        raise ConfigError(kept.declined, kind="config.bad-value")
+    planner, source = site.planner, site[kept.way.bound.definition.id]
+    how = "items" if kept.level.width else "bytes"
+    pieces = Pieces(kept, (Stretch(begin, end),), (begin, end), end, fill=True, how=how)
+    asked = {**kept.level.asked, BEGIN: format_time(Time(begin)), END: format_time(Time(end))}
+    solution = replace(
+        planner.solve(source.definition, asked.items()), nodes=pieces.leaving(planner), kept=None, use=None
+    )
+    plan = Plan(site.request(source.id, asked.items()), solution)
+    notes: list[str] = []
+    identifier = new_request_id()
+    settings = replace(plan.settings(identifier), note=notes.append, measure=None)
+    with Pump(solution.nodes, settings, plan.about(identifier)) as pump:
+        for _piece in pump.items() if kept.level.width else pump.chunks():
+            pass
+    block = read_block(kept.shelf.base(begin))
+    if block is None or kept.shelf.state(block) != "there":
+        why = "; ".join(notes) or "another program has taken it away"
+        raise SourceError(
+            f"The block of {kept.shelf.period.name(begin)} could not be kept", kind="source.exit", detail=why
+        )
+
+
+def prepare(site: Site, arguments: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The task to build blocks as one task for each block that is not there.
+
+    `source` is an id, `level` a number from 1 (blank: all), `begin` and `end` a range (blank: that of the source).
+    Raises `QueryError`, `NotFoundError` or `ConfigError`.
+    """
+    source = site[arguments.get("source", "")]
+    written = [arguments.get(name, "") for name in ("begin", "end")]
+    span = span_of(source, "/".join(written) if all(written) else "")
+    for kept in chosen(kept_levels(site.planner, source.definition), arguments.get("level", "")):
+        if kept.declined:
+            continue
+        for begin, end in wanted(kept.shelf, *span):
+            yield block_task(source.id, kept.name, begin, end)
+
+
+def block_task(source: str, level: str, begin: int, end: int) -> dict[str, str]:
+    """The arguments of the task that builds one block."""
+    return {
+        "source": source,
+        "level": level,
+        "begin": format_time(Time(begin)),
+        "end": format_time(Time(end)),
+    }
+
+
+def task(work: Work) -> str:
+    """Builds the blocks of a task that are not there. Raises `SourceError` where one could not be built."""
+    source = work.site[work.arguments["source"]]
+    span = parse_time(work.arguments["begin"]).ns, parse_time(work.arguments["end"]).ns
+    told = []
+    for kept in chosen(kept_levels(work.site.planner, source.definition), work.arguments.get("level", "")):
+        built = build(work.site, kept, *span, work.tell)
+        if built.failures:
+            period, why = built.failures[0]
+            raise SourceError(f"{period}: {why}; {built.failed} blocks failed, {built.built} were built")
+        told.append(f"{built.built} blocks built, {built.skipped} were there")
+    return "; ".join(told)
