@@ -46,13 +46,22 @@ class Accumulator:
     """The state of variables that are alike. Runs of records come in, columns of closed bins go out, by name.
 
     `samples` is how many samples of a record, along `Job.axis`, have a bin each; None where a whole record has one.
-    `shape` is that of the values of a bin, where it is not what the job says.
+    `shape` is that of the values of a bin, where it is not what the job says. With `careful`, means are as good as
+    their type.
     """
 
-    def __init__(self, jobs: tuple[Job, ...], samples: int | None = None, shape: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        jobs: tuple[Job, ...],
+        samples: int | None = None,
+        shape: tuple[int, ...] | None = None,
+        *,
+        careful: bool = False,
+    ) -> None:
         first = jobs[0]
         self._jobs = jobs
         self._samples = samples
+        self._careful = careful
         self._wanted = frozenset("mean" if each == "sum" else each for each in first.statistics)
         own = tuple(extent for place, extent in enumerate(first.source.shape) if place != first.axis)
         self._shape = own if shape is None else shape
@@ -88,7 +97,7 @@ class Accumulator:
             weights, _runs = self._rows({first.source.name: columns[first.weights]}, along, kept)
             found = weighted(rows, first.source.fill, weights, runs)
         else:
-            found = moments(rows, first.source.fill, runs, self._wanted, first.period)
+            found = moments(rows, first.source.fill, runs, self._wanted, first.period, careful=self._careful)
         return self.absorb(found, middles, joined=joined)
 
     def absorb(self, found: Moments, middles: NDArray[Any] | None = None, *, joined: bool) -> dict[str, NDArray[Any]]:

@@ -98,7 +98,7 @@ class BinAverage(
             return dataset
         grid = Grid(self._origin, self.seconds, downward=self.align == "grid")
         binned = bin_dataset(dataset, clock, self.stats, self.seconds)
-        self._bins = RecordBins(binned, grid, self.seconds)
+        self._bins = RecordBins(binned, grid, self.seconds, careful=self.align == "grid")
         return binned.dataset
 
     def records(self, batch: Records) -> Iterable[Records]:

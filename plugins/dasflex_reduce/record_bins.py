@@ -42,10 +42,10 @@ class Ruler(Protocol):
 class RecordBins:
     """The bins of a dataset: `binned` says how it is reduced, `ruler` which bin a record is in.
 
-    `seconds` is the width of bins of time.
+    `seconds` is the width of bins of time. With `careful`, means are as good as their type.
     """
 
-    def __init__(self, binned: Binned, ruler: Ruler, seconds: float = 0.0) -> None:
+    def __init__(self, binned: Binned, ruler: Ruler, seconds: float = 0.0, *, careful: bool = False) -> None:
         offsets = binned.offsets
         each = offsets is not None or binned.bursts is not None
         along = [job for job in binned.jobs if each and (job.axis is not None or job.source.ragged)]
@@ -53,9 +53,9 @@ class RecordBins:
         self._binned = binned
         self._ruler = ruler
         self._seconds = seconds
-        self._accumulators = [self._accumulator(jobs) for jobs in alike(plain)]
+        self._accumulators = [self._accumulator(jobs, careful=careful) for jobs in alike(plain)]
         # What lies along the samples, which have bins of their own.
-        self._along = [self._accumulator(jobs, **_shape_along(jobs, offsets)) for jobs in alike(along)]
+        self._along = [self._accumulator(jobs, careful=careful, **_shape_along(jobs, offsets)) for jobs in alike(along)]
         self._open: int | None = None
 
     def _accumulator(self, jobs: tuple[Job, ...], **shape: Any) -> Accumulator:  # noqa: ANN401  how many samples, or which shape
@@ -100,6 +100,7 @@ class RecordBins:
         if not len(numbers):
             return
         record = record if kept is None else record[kept]
+        numbers = self._numbered(numbers, record)
         joined, closed = self._follow(numbers[Runs.of(numbers).starts])
         pairs = Runs.of(record * 2 + _parity(numbers)).starts  # where the record or the bin changes
         runs = Runs.of(numbers[pairs])
@@ -112,6 +113,10 @@ class RecordBins:
             made |= accumulator.take(along, runs, joined=joined, kept=kept)
         if closed:
             yield self._told(closed, made)
+
+    def _numbered(self, numbers: Integers, record: NDArray[np.intp]) -> Integers:  # noqa: ARG002  for those who need it
+        """The bins of samples, whose records are numbered, by the numbers that tell them apart."""
+        return numbers
 
     def _follow(self, bins: Integers) -> tuple[bool, list[int]]:
         """Opens the last of these bins: whether the first was open before, and the bins that are closed by that."""

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dasflex_core.arrays import Dataset, NoData, StreamHeader
+from dasflex_core.arrays import Dataset, NoData, Problem, Records, StreamHeader
 from dasflex_core.moments import Moments
 from dasflex_reduce.binned import bin_dataset, clock_of
-from dasflex_reduce.binning import Runs
+from dasflex_reduce.binning import Runs, sum_runs
 from dasflex_reduce.facts import binned_header
 from dasflex_reduce.grid import Grid, Origin
 from dasflex_reduce.record_bins import RecordBins
-from dasflex_reduce.sums import GRID, plain, weighted_name
+from dasflex_reduce.sums import GRID, SAMPLES, plain, weighted_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Item, Records
+    from dasflex_core.arrays import Item
     from dasflex_reduce.accumulating import Accumulator
     from dasflex_reduce.binned import Binned
     from dasflex_reduce.binning import Moments as Found
@@ -47,7 +47,7 @@ class Widen:
     def feed(self, item: Item, /) -> Iterator[Item]:
         """What comes out because of this item."""
         for given in self._given(item):
-            self._gave = self._gave or not isinstance(given, StreamHeader | Dataset)
+            self._gave = self._gave or isinstance(given, Records | NoData | Problem)
             yield given
 
     def finish(self) -> Iterator[Item]:
@@ -89,20 +89,42 @@ class _Wide(RecordBins):
     def __init__(self, binned: Binned, seconds: float) -> None:
         super().__init__(binned, Grid(Origin(GRID), seconds, downward=True), seconds)
         self._width = round(seconds * 1e9)
+        self._by_samples = binned.offsets is not None or binned.bursts is not None
 
     def put(self, item: Moments) -> Iterator[Records]:
-        """The bins that these moments close."""
-        if not len(item):
+        """The bins that these moments close. Where records and samples have bins of their own, one kind is used."""
+        if not len(item) or (SAMPLES in item.parts) is not self._by_samples:
             return
         numbers = (item.begins - GRID) // self._width
         runs = Runs.of(numbers)
         joined, closed = self._follow(numbers[runs.starts])
+        again = _again(item, runs, joined=joined) if self._by_samples else None
         made: dict[str, NDArray[Any]] = {}
-        for accumulator in (*self._accumulators, *self._along):
-            found = _over(_of(accumulator, item), runs)
-            made |= accumulator.absorb(found, joined=joined)
+        for accumulator in self._accumulators:
+            found = _of(accumulator, item)
+            made |= accumulator.absorb(_over(found if again is None else _less(found, again), runs), joined=joined)
+        for accumulator in self._along:
+            made |= accumulator.absorb(_over(_of(accumulator, item), runs), joined=joined)
         if closed:
             yield self._told(closed, made)
+
+
+def _again(item: Moments, runs: Runs, *, joined: bool) -> NDArray[np.bool_]:
+    """The bins of records that have counted already in those bins that become one."""
+    again: NDArray[np.bool_] = item.parts[SAMPLES]["continues"].copy()
+    again[runs.starts[1:] if joined else runs.starts] = False
+    return again
+
+
+def _less(found: Found, these: NDArray[np.bool_]) -> Found:
+    """The moments without those of some bins; an extreme, or a value below zero, may be seen twice."""
+    made: Found = {}
+    for name, array in found.items():
+        made[name] = array
+        if name not in ("low", "high", "negative", "first"):
+            made[name] = array.copy()
+            made[name][these] = 0
+    return made
 
 
 def _of(accumulator: Accumulator, item: Moments) -> Found:
@@ -123,8 +145,8 @@ def _needed(job: Job) -> set[str]:
 
 
 _MADE_OF: Final[dict[str, set[str]]] = {
-    "mean": {"total", "turn", "negative"},
-    "stddev": {"total", "spread", "turn", "negative"},
+    "mean": {"total", "rest", "turn", "negative"},
+    "stddev": {"total", "rest", "spread", "turn", "negative"},
     "min": {"low"},
     "max": {"high"},
     "count": set(),
@@ -144,14 +166,25 @@ def _over(found: Found, runs: Runs) -> Found:
                 made[name] = _spread(found, runs)
             elif name == "first":
                 made[name] = _first(found, runs)
+            elif name == "total":
+                made[name] = sum_runs(array, runs)
+            elif name == "rest":
+                made[name] = _rest(found, runs)
             else:
                 made[name] = _OVER[name].reduceat(array, runs.starts, axis=0)
     return made
 
 
+def _rest(found: Found, runs: Runs) -> NDArray[np.float64]:
+    """What the sums of runs lack: what those of their bins did, and what was lost when these were added."""
+    means = sum_runs(found["total"], runs) / runs.lengths[:, None]
+    lost = sum_runs(found["total"] - means[runs.of_row], runs)
+    rest: NDArray[np.float64] = np.where(np.isfinite(lost), lost, 0.0) + sum_runs(found["rest"], runs)
+    return rest
+
+
 _OVER: Final[dict[str, np.ufunc]] = {
     "count": np.add,
-    "total": np.add,
     "weight": np.add,
     "turn": np.add,
     "low": np.minimum,
