@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dasflex_core.cache.block import read_block
 from dasflex_core.cache.keeping import BEGIN, END, chosen, kept_levels
@@ -112,7 +112,7 @@ def build_block(site: Site, kept: Kept, begin: int, end: int) -> None:
     if kept.way is None:
         raise ConfigError(kept.declined, kind="config.bad-value")
     planner, source = site.planner, site[kept.way.bound.definition.id]
-    how = "items" if kept.level.width else "bytes"
+    how: Literal["items", "bytes"] = "items" if kept.level.width else "bytes"
     pieces = Pieces(kept, (Stretch(begin, end),), (begin, end), end, fill=True, how=how)
     asked = {**kept.level.asked, BEGIN: format_time(Time(begin)), END: format_time(Time(end))}
     solution = replace(
