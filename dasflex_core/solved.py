@@ -264,6 +264,10 @@ class Plan:
         from dasflex_core.run.answered import note_answer
 
         config, solution = self.request.source.site.config, self.solution
+        if solution.kept is not None and solution.kept.pieces is not None:
+            from dasflex_core.cache.using import used
+
+            used(config, solution.source, solution.kept.pieces, _noted)
         note_answer(solution.answer, solution.source, self.canonical, "flex", str(config.answers), _noted)
         return RequestRecord(
             id=identifier,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from dasflex_core.cache.block import read_block
-from dasflex_core.cache.keeping import BEGIN, END, chosen, kept_levels
+from dasflex_core.cache.keeping import BEGIN, END
 from dasflex_core.cache.pieces import Pieces
 from dasflex_core.cache.store import Stretch
 from dasflex_core.errors import ConfigError, DasflexError, QueryError, SourceError
@@ -21,14 +21,13 @@ from dasflex_core.times import FOREVER, Time, format_time, parse_range, parse_ti
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from dasflex_core.cache.keeping import Kept
     from dasflex_core.cache.store import Shelf
     from dasflex_core.site import Site, Source
-    from dasflex_core.tasks import Work
 
-__all__ = ["Built", "build", "build_block", "prepare", "span_of", "task", "wanted"]
+__all__ = ["Built", "build", "build_block", "span_of", "wanted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,43 +130,3 @@ def build_block(site: Site, kept: Kept, begin: int, end: int) -> None:
         raise SourceError(
             f"The block of {kept.shelf.period.name(begin)} could not be kept", kind="source.exit", detail=why
         )
-
-
-def prepare(site: Site, arguments: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The task to build blocks as one task for each block that is not there.
-
-    `source` is an id, `level` a number from 1 (blank: all), `begin` and `end` a range (blank: that of the source).
-    Raises `QueryError`, `NotFoundError` or `ConfigError`.
-    """
-    source = site[arguments.get("source", "")]
-    written = [arguments.get(name, "") for name in ("begin", "end")]
-    span = span_of(source, "/".join(written) if all(written) else "")
-    for kept in chosen(kept_levels(site.planner, source.definition), arguments.get("level", "")):
-        if kept.declined:
-            continue
-        for begin, end in wanted(kept.shelf, *span):
-            yield block_task(source.id, kept.name, begin, end)
-
-
-def block_task(source: str, level: str, begin: int, end: int) -> dict[str, str]:
-    """The arguments of the task that builds one block."""
-    return {
-        "source": source,
-        "level": level,
-        "begin": format_time(Time(begin)),
-        "end": format_time(Time(end)),
-    }
-
-
-def task(work: Work) -> str:
-    """Builds the blocks of a task that are not there. Raises `SourceError` where one could not be built."""
-    source = work.site[work.arguments["source"]]
-    span = parse_time(work.arguments["begin"]).ns, parse_time(work.arguments["end"]).ns
-    told = []
-    for kept in chosen(kept_levels(work.site.planner, source.definition), work.arguments.get("level", "")):
-        built = build(work.site, kept, *span, work.tell)
-        if built.failures:
-            period, why = built.failures[0]
-            raise SourceError(f"{period}: {why}; {built.failed} blocks failed, {built.built} were built")
-        told.append(f"{built.built} blocks built, {built.skipped} were there")
-    return "; ".join(told)

@@ -85,10 +85,14 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """What the cache has for a task: the task on its grid with the composed readers, and why there are not more."""
+    """What the cache has for a task: the task on its grid with the composed readers, and why there are not more.
+
+    `pieces` is what there is of the range.
+    """
 
     task: Task
     level: Level | None = None
+    pieces: Pieces | None = None
     uses: tuple[Use, ...] = ()
     declined: Reasons = ()
 
@@ -162,6 +166,7 @@ def _offered(found: Composed, level: Kept, span: tuple[int, int], now: Time) -> 
     if "median" in request.get(_STATS, "").split(","):
         return replace(found, declined=((name, "medians are of no level: they cannot be made of other medians"),))
     pieces = Pieces.of(level, span, now.ns, fill=level.way.bound.definition.cache.fill)
+    found = replace(found, pieces=pieces)
     if not pieces.useful:
         return replace(found, declined=((name, f"there are no blocks of {level.level.title} in the range"),))
     uses = []

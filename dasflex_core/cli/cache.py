@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from dasflex_core.cli.cache_stock import Stock
 
 __all__ = ["cache"]
+
+#: Failures that are told one by one.
+_SHOWN: Final = 20
 
 _source = click.argument("source", shell_complete=complete_source)
 _span = click.argument("span", metavar="[A/B]", required=False)
@@ -80,6 +83,8 @@ def build(context: click.Context, source: str, span: str | None, level: str, wor
         with _progress(f"level {each.name}") as tell:
             built = build_blocks(stock.site, each, begin, end, tell, workers)
         failed += built.failed
+        for period, why in built.failures[:_SHOWN]:
+            click.echo(f"dasflex: level {each.name}, {period}: {why}", err=True)
         click.echo(
             f"level {each.name}: {built.built} blocks built, {built.skipped} were there, {built.failed} failed"
             f"  ({each.level.title})"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the plugin provides: the task that checks a source."""
+"""What the plugin provides: the tasks that check a source, and that build its cache blocks."""
 
 from __future__ import annotations
 
@@ -24,5 +24,14 @@ def dasflex_task_kinds(register: Callable[[TaskKind], None]) -> None:
             arguments=("source",),
             prepare="dasflex_work.check_task:prepare",
             waits=(600,),
+        )
+    )
+    register(
+        TaskKind(
+            "cache",
+            "Build the cache blocks of a source that are missing or stale, of one level and range or of all",
+            "dasflex_core.cache.building_tasks:run",
+            arguments=("source", "level", "begin", "end"),
+            prepare="dasflex_core.cache.building_tasks:prepare",
         )
     )

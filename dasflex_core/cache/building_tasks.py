@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The task that builds blocks in the background: one for each, so that a block which many ask for is built once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dasflex_core.errors import SourceError
+from dasflex_core.times import Time, format_time, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dasflex_core.site import Site
+    from dasflex_core.tasks import Work
+
+__all__ = ["block_task", "prepare", "run"]
+
+
+def prepare(site: Site, arguments: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The task to build blocks as one task for each block that is not there.
+
+    `source` is an id, `level` a number from 1 (blank: all), `begin` and `end` a range (blank: that of the source).
+    Raises `QueryError`, `NotFoundError` or `ConfigError`.
+    """
+    from dasflex_core.cache.building import span_of, wanted
+    from dasflex_core.cache.keeping import chosen, kept_levels
+
+    source = site[arguments.get("source", "")]
+    written = [arguments.get(name, "") for name in ("begin", "end")]
+    span = span_of(source, "/".join(written) if all(written) else "")
+    for kept in chosen(kept_levels(site.planner, source.definition), arguments.get("level", "")):
+        if kept.declined:
+            continue
+        for begin, end in wanted(kept.shelf, *span):
+            yield block_task(source.id, kept.name, begin, end)
+
+
+def block_task(source: str, level: str, begin: int, end: int) -> dict[str, str]:
+    """The arguments of the task that builds one block."""
+    return {
+        "source": source,
+        "level": level,
+        "begin": format_time(Time(begin)),
+        "end": format_time(Time(end)),
+    }
+
+
+def run(work: Work) -> str:
+    """Builds the blocks of a task that are not there. Raises `SourceError` where one could not be built."""
+    from dasflex_core.cache.building import build
+    from dasflex_core.cache.keeping import chosen, kept_levels
+
+    source = work.site[work.arguments["source"]]
+    span = parse_time(work.arguments["begin"]).ns, parse_time(work.arguments["end"]).ns
+    told = []
+    for kept in chosen(kept_levels(work.site.planner, source.definition), work.arguments.get("level", "")):
+        built = build(work.site, kept, *span, work.tell)
+        if built.failures:
+            period, why = built.failures[0]
+            raise SourceError(f"{period}: {why}; {built.failed} blocks failed, {built.built} were built")
+        told.append(f"{built.built} blocks built, {built.skipped} were there")
+    return "; ".join(told)
