@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -333,3 +335,88 @@ def test_a_block_that_breaks_is_never_served_and_is_made_again(bare, suffix, wid
     assert bare.run("cache", "verify", "filled", "--remove").exit_code in (0, 1)
     assert _bytes(bare, *words) == again
     assert bare.run("cache", "verify", "filled").output == "4 blocks are whole, 0 broken\n"
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_build_makes_what_is_missing_and_no_more(bare, workers):
+    bare.add("Filled", FILLED, GROWING.replace("fill = true", ""))
+    asked = ("get", "filled", "2020-01-01T02:00/2020-01-01T09:00", "bin.time.max=120", "format.type=csv")
+    live = _bytes(bare, *asked)
+    assert "0 there" in bare.run("cache", "status", "filled").output
+    built = bare.run("cache", "build", "filled", "2020-01-01T02:30/2020-01-01T04:30", "--workers", workers)
+    assert (built.exit_code, built.output[:58]) == (0, "level 1: 3 blocks built, 0 were there, 0 failed  (bins of ")
+    assert _bytes(bare, *asked) == live  # in part
+    built = bare.run("cache", "build", "filled", "--workers", workers)
+    assert built.output.startswith("level 1: 45 blocks built, 3 were there, 0 failed")
+    assert _bytes(bare, *asked) == live
+    assert bare.run("cache", "verify", "filled").output == "48 blocks are whole, 0 broken\n"
+    (level,) = json.loads(bare.run("cache", "status", "filled", "--json").output)["levels"]
+    assert (level["share"], level["records"], level["coverage"]) == (1.0, 48 * 60, "#" * 48)
+    assert bare.run("cache", "build", "filled").output.startswith("level 1: 0 blocks built, 48 were there, 0 failed")
+
+
+def test_build_tells_which_blocks_failed_and_builds_the_others(bare):
+    bare.add("Filled", 'if "T03" in sys.argv[1]:\n    sys.exit("no tape")\n' + FILLED, GROWING)
+    built = bare.run("cache", "build", "filled", "2020-01-01T02:00/2020-01-01T05:00")
+    assert built.exit_code == 1
+    assert "level 1: 2 blocks built, 0 were there, 1 failed" in built.stdout
+    assert "dasflex: level 1, 2020-01-01T03: " in built.stderr
+    assert "2 there" in bare.run("cache", "status", "filled").output
+
+
+def test_build_needs_a_level_and_a_range(bare):
+    bare.add("Filled", FILLED, GROWING.replace('coords.time.range = "2020-01-01 to 2020-01-03"', ""))
+    told = bare.run("cache", "build", "filled")
+    assert told.exit_code == 2
+    assert "has no range" in told.output
+    bare.add("Plain", READER)
+    told = bare.run("cache", "build", "plain", "2020-01-01/2020-01-02")
+    assert told.exit_code == 6
+    assert "Plain has no cache level" in told.output
+
+
+def test_a_view_is_built_over_the_range_of_what_it_shows(bare):
+    bare.add("Filled", FILLED, GROWING[: GROWING.index("[cache]")])
+    example = 'example = [{ title = "A day", time = "2020-01-01 to 2020-01-02" }]'
+    view = f'title = "View"\nreader.source = "Filled"\n{example}\n{GROWING[GROWING.index("[[cache.level]]") :]}'
+    bare.add("View", "", view)
+    assert bare.run("cache", "build", "view").output.startswith("level 1: 48 blocks built")
+    bare.run("cache", "prune", "view", "--all")
+    assert "0 there" in bare.run("cache", "status", "view").output
+
+
+def test_a_definition_that_changes_makes_its_blocks_useless_unless_it_is_only_the_title(bare):
+    bare.add("Filled", FILLED, GROWING)
+    bare.run("cache", "build", "filled", "2020-01-01T02:00/2020-01-01T04:00")
+    file = bare.root / "definitions" / "Filled" / "source.toml"
+    for change, there in (('"Filled"', True), ("reader.py", False)):
+        file.write_text(GROWING.replace(change, {'"Filled"': '"Better"'}.get(change, "./reader.py")), encoding="utf-8")
+        assert not compile_tree(bare.root).findings
+        (level,) = json.loads(bare.run("cache", "status", "filled", "--json").output)["levels"]
+        assert (level["blocks"]["there"], level["blocks"]["another"]) == ((2, 0) if there else (0, 2))
+    assert "2 of another reader, option or algorithm" in bare.run("cache", "prune", "filled").output
+
+
+@pytest.mark.integration
+def test_builds_that_are_killed_and_run_at_once_leave_whole_blocks_and_are_finished_by_another(bare, program, started):
+    """Two at once, killed again and again with their readers at work, until one is let alone."""
+    bare.add("Filled", FILLED, GROWING)
+    words = [str(program), "cache", "build", "filled", "--workers", "2"]
+    for wait in (0.6, 0.9, 1.2):
+        two = [started(words, env=bare.environment(), stdout=subprocess.DEVNULL) for _each in range(2)]
+        with suppress(subprocess.TimeoutExpired):
+            two[0].wait(wait)
+        for each in two:
+            each.kill()
+            each.wait()
+        verified = bare.run("cache", "verify", "filled")
+        assert verified.exit_code == 0, verified.output
+    two = [started(words, env=bare.environment(), stdout=subprocess.DEVNULL) for _each in range(2)]
+    assert [each.wait(60) for each in two] == [0, 0]
+    assert "48 there" in bare.run("cache", "status", "filled").output
+    assert bare.run("cache", "verify", "filled").output == "48 blocks are whole, 0 broken\n"
+    for left in bare.root.glob("cache/**/.*"):
+        os.utime(left, (time.time() - 2 * DAY,) * 2)
+    bare.run("cache", "prune", "filled")
+    assert not list(bare.root.glob("cache/**/.*"))
+    assert "48 there" in bare.run("cache", "status", "filled").output
