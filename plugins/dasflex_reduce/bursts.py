@@ -78,11 +78,16 @@ def bursts_of(dataset: Dataset, clock: Variable) -> Bursts | None:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of a batch: the record and the time of each, and whether it is a sample."""
+    """The rows of a batch: the record and the time of each, and whether it is a sample.
+
+    `begins` are the times of the records, `spans` how far their samples are apart, in nanoseconds.
+    """
 
     record: NDArray[np.intp]
     times: NDArray[np.datetime64]
     sampled: NDArray[np.bool_]
+    begins: NDArray[np.datetime64]
+    spans: Integers
 
     @classmethod
     def of(cls, batch: Records, clock: Variable, bursts: Bursts, seconds: float) -> Rows:
@@ -95,19 +100,19 @@ class Rows:
         sampled = np.ones(len(record), dtype=np.bool_)
         sampled[(np.cumsum(lengths) - lengths)[counts == 0]] = False
         shifts = np.zeros(len(record), dtype=np.int64)
+        spans = np.zeros(len(counts), dtype=np.int64)
         offsets = bursts.offsets(batch, counts)
         if len(offsets):
             some = ends[:-1][counts > 0]
-            wide = np.zeros(len(counts), dtype=np.bool_)
-            span = np.maximum.reduceat(offsets, some) - np.minimum.reduceat(offsets, some)
-            wide[counts > 0] = span > seconds * _SECOND
+            spans[counts > 0] = np.maximum.reduceat(offsets, some) - np.minimum.reduceat(offsets, some)
+            wide = spans > seconds * _SECOND
             shifts[sampled] = np.where(np.repeat(wide, counts), offsets, 0)
         held = batch.columns[clock.name]
         if isinstance(held, Ragged):
             raise TypeError("a clock has one time for each record")
         begins = epochs.to_datetime64(held, clock.units)
         begins = np.where(is_fill(held, clock.fill), np.datetime64("NaT"), begins)
-        return cls(record, begins[record] + shifts.view("m8[ns]"), sampled)
+        return cls(record, begins[record] + shifts.view("m8[ns]"), sampled, begins, spans)
 
     def values(self, variable: Variable, column: Ragged) -> NDArray[Any]:
         """The values of a variable along the samples, one for each row; fill for a record without samples."""

@@ -130,7 +130,7 @@ class RecordBins:
         """The same for records that hold samples of a waveform, some more than others."""
         if not len(batch):
             return
-        rows = Rows.of(batch, self._binned.clock, bursts, self._seconds)
+        rows = self._rows(batch, bursts)
         plain = {name: each for name, each in batch.columns.items() if not isinstance(each, Ragged)}
         sources = {job.source.name: job.source for job in self._binned.jobs}
         along = {
@@ -139,6 +139,10 @@ class RecordBins:
             if isinstance(each, Ragged) and name != bursts.column
         }
         yield from self._take_samples(plain, along, rows.times, rows.record)
+
+    def _rows(self, batch: Records, bursts: Bursts) -> Rows:
+        """The rows of records that hold samples."""
+        return Rows.of(batch, self._binned.clock, bursts, self._seconds)
 
     def rest(self) -> Iterator[Records]:
         """The bin that is still open."""

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Item, Variable
+    from dasflex_core.arrays import Fill, Item, Variable
     from dasflex_reduce.binning import Integers
     from dasflex_reduce.binning import Moments as Found
+    from dasflex_reduce.bursts import Bursts, Rows
     from dasflex_reduce.outputs import Job
 
 __all__ = ["GRID", "KEPT", "SAMPLES", "Sums", "plain", "weighted_name"]
@@ -37,10 +38,9 @@ __all__ = ["GRID", "KEPT", "SAMPLES", "Sums", "plain", "weighted_name"]
 GRID: Final = 946_684_800 * 1_000_000_000
 #: The statistics that can be made of what is kept.
 KEPT: Final = ("mean", "min", "max", "stddev", "count")
-#: The name of the part that bins have to which samples belong, not whole records: no variable has it.
+#: The name of the part that tells of bins to which samples belong, not whole records: no variable has it.
 SAMPLES: Final = ""
 _WEIGHTED: Final = " by its counts"
-_NEVER: Final = 1 << 62
 
 
 class Sums:
@@ -94,12 +94,7 @@ def weighted_name(name: str) -> str:
 
 
 class _Summed:
-    """The bins of a dataset as moments.
-
-    Where the samples of a record span more than a bin, bins are kept twice: those of wider bins, to which records
-    belong as a whole, and those to which each sample belongs by its own time. The latter wait for the former, so that
-    all bins come in the order of time.
-    """
+    """The bins of a dataset as moments."""
 
     def __init__(self, dataset: Dataset, clock: Variable, seconds: float) -> None:
         every = [bin_dataset(dataset, clock, KEPT, seconds)]
@@ -107,49 +102,19 @@ class _Summed:
         if heavy := tuple(job for job in means.jobs if job.weights):
             every.append(replace(means, jobs=heavy))
         apart = every[0].offsets is not None or every[0].bursts is not None
-        whole = every[0].bursts is None
-        self._wholes = [_Kept(dataset, replace(each, offsets=None), seconds) for each in every if whole]
-        self._samples = [_KeptSamples(dataset, each, seconds) for each in every if apart]
-        self._waiting: list[Moments] = []
+        kind = _KeptSamples if apart else _Kept
+        self._kept = [kind(dataset, each, seconds) for each in every]
 
     def take(self, batch: Records) -> Iterator[Moments]:
         """The bins that these records close."""
-        yield from _joined([each.moments(batch) for each in self._wholes])
-        self._waiting += _joined([each.moments(batch) for each in self._samples])
-        begin = self._wholes[0].begin if self._wholes else None
-        yield from self._passed(_NEVER if begin is None else begin)
+        return _joined([each.take(batch) for each in self._kept])
 
     def rest(self) -> Iterator[Moments]:
         """The bins that are still open."""
-        yield from _joined([each.last() for each in self._wholes])
-        self._waiting += _joined([each.last() for each in self._samples])
-        yield from self._passed(_NEVER)
-
-    def _passed(self, until: int) -> Iterator[Moments]:
-        """Those that wait, up to the first that begins at a time or later."""
-        while self._waiting:
-            first = self._waiting.pop(0)
-            late = np.flatnonzero(first.begins >= until)
-            if not len(late):
-                yield first
-                continue
-            early, later = _cut(first, int(late[0]))
-            self._waiting.insert(0, later)
-            if len(early):
-                yield early
-            return
+        return _joined([each.rest() for each in self._kept])
 
 
-def _cut(moments: Moments, place: int) -> tuple[Moments, Moments]:
-    """The bins before a place, and the others."""
-    halves = []
-    for rows in (slice(0, place), slice(place, None)):
-        parts = {name: {key: array[rows] for key, array in each.items()} for name, each in moments.parts.items()}
-        halves.append(Moments(moments.dataset, moments.begins[rows], parts))
-    return halves[0], halves[1]
-
-
-def _joined(flows: list[Iterator[Moments]]) -> Iterator[Moments]:
+def _joined(flows: list[Iterator[Any]]) -> Iterator[Moments]:
     """The moments that all reducers of a dataset give for the same bins, as one item."""
     for some in zip(*flows, strict=True):
         parts = {name: found for each in some for name, found in each.parts.items()}
@@ -164,21 +129,6 @@ class _Kept(RecordBins):
         self._source = source
         self._width = round(seconds * 1e9)
 
-    @property
-    def begin(self) -> int | None:
-        """Where the bin that is open begins."""
-        return None if self._open is None else GRID + self._open * self._width
-
-    def moments(self, batch: Records) -> Iterator[Moments]:
-        """The bins that these records close."""
-        given: Iterator[Any] = self.take(batch)
-        return given
-
-    def last(self) -> Iterator[Moments]:
-        """The bin that is open."""
-        given: Iterator[Any] = self.rest()
-        return given
-
     def _accumulator(self, jobs: tuple[Job, ...], **shape: Any) -> Accumulator:  # noqa: ANN401  as the base passes it
         return _Open(jobs, **shape)
 
@@ -187,26 +137,72 @@ class _Kept(RecordBins):
 
 
 class _KeptSamples(_Kept):
-    """The same in bins to which each sample of a record belongs by its own time.
+    """The same where samples of a record have a bin each, which depends on how wide bins are.
 
-    What a record has once counts once in each of its bins, so that it must not count again where these become one. So
-    a bin that has both is given as two: one of the record that has samples in the bin before, too, and one of the
-    records that begin in it. `SAMPLES` says which they are.
+    Moments are those of samples that share the bin of their record and that of themselves, so that wider bins can be
+    made of either; `begins` is that of the record, by whose time streams are cut. The part `SAMPLES` says of them:
+    `begins`, of the bin of the samples; `reach`, how wide a bin must be so that the record belongs to it as a whole;
+    and `continues`, whether the same record has moments before these. What a record has once counts in each of its
+    bins, and must not count again where these become one.
     """
 
+    def __init__(self, source: Dataset, binned: Binned, seconds: float) -> None:
+        super().__init__(source, binned, seconds)
+        self._bins: Integers = np.zeros(0, dtype=np.int64)
+        self._reaches: Integers = self._bins
+        self._marks: dict[int, tuple[int, ...]] = {}
+        self._latest = -1
+
+    def take(self, batch: Records) -> Iterator[Records]:
+        """The bins that these records close."""
+        binned, clock = self._binned, self._binned.clock
+        if binned.offsets is not None:
+            self._place(batch[clock.name], clock.units, clock.fill)
+            self._reach(np.full(len(batch), np.ptp(binned.offsets)))
+        yield from super().take(batch)
+
+    def _rows(self, batch: Records, bursts: Bursts) -> Rows:
+        rows = super()._rows(batch, bursts)
+        self._place(rows.begins, "UTC", None)
+        self._reach(rows.spans)
+        return rows
+
+    def _place(self, times: Any, units: str, fill: Fill) -> None:  # noqa: ANN401  a column
+        """Notes the bins of records by their own times."""
+        numbers, kept = self._ruler.numbers(times, units, fill)
+        self._bins = np.zeros(len(times), dtype=np.int64)
+        self._bins[... if kept is None else kept] = numbers
+
+    def _reach(self, spans: Integers) -> None:
+        """Notes how many bins the samples of records span."""
+        self._reaches = -(-spans // self._width)
+
     def _numbered(self, numbers: Integers, record: NDArray[np.intp]) -> Integers:
-        """Twice the number of the bin, and one more for records that have no samples in the bin before."""
-        changed = np.zeros(len(numbers), dtype=np.int64)
-        changed[1:] = numbers[1:] != numbers[:-1]
-        moved = np.cumsum(changed)
+        """Numbers that tell apart what has moments of its own; what they mean is noted."""
+        marks = np.empty((len(numbers), 4), dtype=np.int64)
+        marks[:, 0], marks[:, 1], marks[:, 2] = self._bins[record], numbers, self._reaches[record]
+        moved = np.zeros(len(numbers), dtype=np.int64)
+        np.cumsum(numbers[1:] != numbers[:-1], out=moved[1:])
         runs = Runs.of(record)
-        marked: Integers = numbers * 2 + (moved == moved[runs.starts][runs.of_row])
-        return marked
+        marks[:, 3] = moved > moved[runs.starts][runs.of_row]
+        changed = np.ones(len(numbers), dtype=np.int64)
+        changed[1:] = (marks[1:] != marks[:-1]).any(axis=1)
+        changed[0] = tuple(marks[0].tolist()) != self._marks.get(self._latest)
+        told = self._latest + np.cumsum(changed)
+        places = np.flatnonzero(changed)
+        self._marks.update(zip(told[places].tolist(), map(tuple, marks[places].tolist()), strict=True))
+        self._latest = int(told[-1])
+        return told
 
     def _told(self, closed: Sequence[int], made: Mapping[str, Any]) -> Any:  # noqa: ANN401  as above
-        marked = np.array(closed, dtype=np.int64)
-        parts = {SAMPLES: {"continues": marked % 2 == 0}, **made}
-        return Moments(self._source, GRID + marked // 2 * self._width, parts)
+        marks = np.array([self._marks.pop(each) for each in closed], dtype=np.int64)
+        begins, samples, reaches, continues = marks.T
+        told = {
+            "begins": GRID + samples * self._width,
+            "reach": reaches * self._width,
+            "continues": continues == 1,
+        }
+        return Moments(self._source, GRID + begins * self._width, {SAMPLES: told, **made})
 
 
 class _Open(Accumulator):

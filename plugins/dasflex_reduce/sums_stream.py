@@ -3,14 +3,15 @@
 
 A line that names form and version, the length of the head (8 bytes, little-endian), a JSON head padded to 8 bytes,
 then arrays, each padded to 8 bytes. The head has the type and the shape of each array, and the items of the stream:
-headers and datasets as plain JSON, of moments the places of their arrays. Times are where bins begin, in nanoseconds of
-UTC since 1970. Extremes keep the type of their data, since float64 does not hold every 64-bit integer.
+headers and datasets as plain JSON, of moments the places of their arrays. Between two declarations all moments of a
+dataset are together; a dataset that is declared anew, under the same id, has those that follow. Times are where bins
+begin, in nanoseconds of UTC since 1970. Extremes keep the type of their data, since float64 does not hold every 64-bit
+integer.
 """
 
 from __future__ import annotations
 
 import json
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -39,11 +40,15 @@ def write_stream(items: Iterable[Item]) -> bytes:
     """The bytes of a stream of moments. Raises `SourceError` for items that cannot be kept."""
     arrays: list[NDArray[Any]] = []
     written: list[dict[str, Any]] = []
-    for together, some in groupby(items, key=_group):
-        if together is None:
-            written += [_item(each, arrays) for each in some]
+    waiting: dict[object, list[Moments]] = {}
+    for item in items:
+        if isinstance(item, Moments):
+            waiting.setdefault((id(item.dataset), frozenset(item.parts)), []).append(item)
         else:
-            written.append(_moments([each for each in some if isinstance(each, Moments)], arrays))
+            written += [_moments(some, arrays) for some in waiting.values()]
+            waiting.clear()
+            written.append(_item(item, arrays))
+    written += [_moments(some, arrays) for some in waiting.values()]
     listed = [[array.dtype.str, list(array.shape)] for array in arrays]
     if any(array.dtype.kind not in _KINDS for array in arrays):
         raise SourceError("Values of this type cannot be kept in a file of sums", kind="source.stream")
@@ -72,11 +77,6 @@ def read_stream(data: bytes) -> Iterator[Item]:
     return iter(items)
 
 
-def _group(item: Item) -> int | None:
-    """What moments that follow one another have in common; None for other items."""
-    return id(item.dataset) if isinstance(item, Moments) else None
-
-
 def _item(item: Item, arrays: list[NDArray[Any]]) -> dict[str, Any]:
     """An item that is no moments."""
     if isinstance(item, NoData):
@@ -90,7 +90,7 @@ def _item(item: Item, arrays: list[NDArray[Any]]) -> dict[str, Any]:
 
 
 def _moments(some: list[Moments], arrays: list[NDArray[Any]]) -> dict[str, Any]:
-    """The moments of one dataset, as one."""
+    """Moments of one kind of one dataset, as one."""
     first = some[0]
 
     def put(held: list[NDArray[Any]]) -> int:

@@ -89,29 +89,36 @@ class _Wide(RecordBins):
     def __init__(self, binned: Binned, seconds: float) -> None:
         super().__init__(binned, Grid(Origin(GRID), seconds, downward=True), seconds)
         self._width = round(seconds * 1e9)
-        self._by_samples = binned.offsets is not None or binned.bursts is not None
 
     def put(self, item: Moments) -> Iterator[Records]:
-        """The bins that these moments close. Where records and samples have bins of their own, one kind is used."""
-        if not len(item) or (SAMPLES in item.parts) is not self._by_samples:
+        """The bins that these moments close."""
+        if not len(item):
             return
-        numbers = (item.begins - GRID) // self._width
+        begins, samples = item.begins, item.parts.get(SAMPLES)
+        if samples is not None:
+            begins = np.where(samples["reach"] <= self._width, begins, samples["begins"])
+        numbers = (begins - GRID) // self._width
         runs = Runs.of(numbers)
         joined, closed = self._follow(numbers[runs.starts])
-        again = _again(item, runs, joined=joined) if self._by_samples else None
+        again = None if samples is None else _again(samples["continues"], runs, joined=joined)
         made: dict[str, NDArray[Any]] = {}
-        for accumulator in self._accumulators:
+        for accumulator in (*self._accumulators, *self._along):
             found = _of(accumulator, item)
-            made |= accumulator.absorb(_over(found if again is None else _less(found, again), runs), joined=joined)
-        for accumulator in self._along:
-            made |= accumulator.absorb(_over(_of(accumulator, item), runs), joined=joined)
+            if again is not None and not _is_of_samples(accumulator.jobs[0]):
+                found = _less(found, again)
+            made |= accumulator.absorb(_over(found, runs), joined=joined)
         if closed:
             yield self._told(closed, made)
 
 
-def _again(item: Moments, runs: Runs, *, joined: bool) -> NDArray[np.bool_]:
+def _is_of_samples(job: Job) -> bool:
+    """Whether a variable has a value for each sample of a record."""
+    return job.axis is not None or job.source.ragged
+
+
+def _again(continues: NDArray[np.bool_], runs: Runs, *, joined: bool) -> NDArray[np.bool_]:
     """The bins of records that have counted already in those bins that become one."""
-    again: NDArray[np.bool_] = item.parts[SAMPLES]["continues"].copy()
+    again = continues.copy()
     again[runs.starts[1:] if joined else runs.starts] = False
     return again
 
