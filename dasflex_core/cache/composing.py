@@ -216,7 +216,7 @@ def _use(level: Kept, pieces: Pieces, request: Mapping[str, str], how: Literal["
         adds=traits,
         params=tuple(params),
         reads=() if exact else _ENDS,
-        cost=_price(way, pieces),
+        cost=_price(steps[:stands_for], pieces.missing),
         exact=exact,
         bundled=True,
         origin=steps[0].spec.origin,
@@ -230,10 +230,9 @@ def _declared(path: Path, name: str) -> list[ParamSpec]:
     return list(found)[:1]
 
 
-def _price(way: Way, pieces: Pieces) -> Cost:
-    """What it costs to use blocks, and to read the rest."""
-    costs = [step.spec.cost for step in way.path.steps]
-    missing = pieces.missing
-    start = sum(each.start for each in costs) if missing else 0.0
-    per_gb = sum(each.per_gb for each in costs) * missing
-    return Cost(_COST.start + 0.9 * start, _COST.per_gb + 0.9 * per_gb)
+def _price(steps: tuple[Step, ...], missing: float) -> Cost:
+    """What it costs to use blocks, and to read the share that is missing: always less than the steps they stand for."""
+    start = sum(step.spec.cost.start for step in steps)
+    per_gb = sum(step.spec.cost.per_gb for step in steps)
+    look = min(_COST.start, start / 20), min(_COST.per_gb, per_gb / 20)
+    return Cost(look[0] + (0.9 * start if missing else 0.0), look[1] + 0.9 * per_gb * missing)

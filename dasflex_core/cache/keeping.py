@@ -99,7 +99,7 @@ def kept(
         END: span[1],
         **({"bin.align": "grid"} if level.width else {}),
     }
-    task, path = planner.way(bound, request, {BEGIN, END, *level.asked} & request.keys(), _type(bound))
+    task, path = planner.way(bound, request, {BEGIN, END, *level.asked} & request.keys(), _type(bound, level))
     if path is None:
         return Kept(level, shelf, declined=f"no plan makes das streams of {level.title}")
     before = _before(path)
@@ -116,9 +116,14 @@ def _asked(request: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in request.items() if not name.startswith(_BEHIND)}
 
 
-def _type(bound: Bound) -> StreamType:
-    """The type of blocks: binary, of the generation that the source's reader writes."""
+def _type(bound: Bound, level: Level) -> StreamType:
+    """The type of blocks: binary, of the generation that the source's reader writes.
+
+    Records that are not said to be text are kept as they are written.
+    """
     written = [each.spec.produces for each in bound.stages.values() if each.reader]
+    if not level.width and len(written) == 1 and written[0].kind == "das" and written[0].variant != "text":
+        return StreamType("das", written[0].version, written[0].variant)
     return StreamType("das", "3" if any(each.version == "3" for each in written) else "2", "binary")
 
 
