@@ -7,15 +7,17 @@ the same.
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from dasflex_core.cache.block import read_block
 from dasflex_core.cache.keeping import BEGIN, END
 from dasflex_core.cache.pieces import Pieces
 from dasflex_core.cache.store import Stretch
 from dasflex_core.errors import ConfigError, DasflexError, QueryError, SourceError
+from dasflex_core.plan.binding import view_chain
 from dasflex_core.solved import Plan
 from dasflex_core.times import FOREVER, Time, format_time, parse_range, parse_time
 from dasflex_core.values import dataclass
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from dasflex_core.site import Site, Source
 
 __all__ = ["Built", "build", "build_block", "span_of", "wanted"]
+
+#: Seconds for which another program may be between the files of a block that it writes, and those between two looks.
+_PATIENCE: Final = 2.0
+_PAUSE: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ def span_of(source: Source, text: str = "") -> tuple[int, int]:
     Raises `QueryError` for one that is none, or where nothing is known.
     """
     now = parse_time("now")
-    written = text or str(source.definition.range or "")
+    chain = view_chain(source.definition, source.site.catalog.find)
+    written = text or next((str(each.range) for each in chain if each.range), "")
     if not written:
         raise QueryError(
             f"{source.id} does not say its range: give one, such as 2020-01/2020-02", kind="query.bad-range"
@@ -90,18 +97,48 @@ def build(
     periods = list(wanted(kept.shelf, begin, end))
     there = sum(1 for each in kept.shelf.look(begin, end) if each.block)
     failed: list[tuple[str, str]] = []
+    built = 0
     tell(0.0, "")
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        running = {pool.submit(build_block, site, kept, *each): each for each in periods}
-        for count, each in enumerate(as_completed(running), 1):
-            name = kept.shelf.period.name(running[each][0])
-            error = each.exception()
-            if isinstance(error, DasflexError):
-                failed.append((name, error.message))
-            elif error is not None:
-                raise error
-            tell(count / len(periods), name)
-    return Built(len(periods) - len(failed), there, tuple(sorted(failed)))
+        running = {pool.submit(_made, site, kept, *each): each for each in periods}
+        try:
+            for count, each in enumerate(as_completed(running), 1):
+                name = kept.shelf.period.name(running[each][0])
+                try:
+                    built += each.result()
+                except DasflexError as error:
+                    failed.append((name, _why(error)))
+                tell(count / len(periods), name)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # those that are being made are made
+            raise
+    return Built(built, there + len(periods) - len(failed) - built, tuple(sorted(failed)))
+
+
+def _why(error: DasflexError) -> str:
+    """What failed, with the last that was said of it."""
+    said = error.detail.strip().splitlines()
+    return f"{error.message}: {said[-1]}" if said else error.message
+
+
+def _made(site: Site, kept: Kept, begin: int, end: int) -> bool:
+    """Builds the block of a period, unless another program has done so by now; whether it was built."""
+    if _there(kept.shelf, begin):
+        return False
+    build_block(site, kept, begin, end)
+    return True
+
+
+def _there(shelf: Shelf, begin: int, patience: float = 0.0) -> bool:
+    """Whether there is a valid block of a period, within so many seconds: another program may be writing the same."""
+    until = time.monotonic() + patience
+    while True:
+        block = read_block(shelf.base(begin))
+        if block is not None and shelf.state(block) == "there":
+            return True
+        if time.monotonic() >= until:
+            return False
+        time.sleep(_PAUSE)
 
 
 def build_block(site: Site, kept: Kept, begin: int, end: int) -> None:
@@ -124,8 +161,7 @@ def build_block(site: Site, kept: Kept, begin: int, end: int) -> None:
     with Pump(solution.nodes, settings, plan.about(identifier)) as pump:
         for _piece in pump.items() if kept.level.width else pump.chunks():
             pass
-    block = read_block(kept.shelf.base(begin))
-    if block is None or kept.shelf.state(block) != "there":
+    if not _there(kept.shelf, begin, 0.0 if notes else _PATIENCE):
         why = "; ".join(notes) or "another program has taken it away"
         raise SourceError(
             f"The block of {kept.shelf.period.name(begin)} could not be kept", kind="source.exit", detail=why

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
-from dasflex_core.cache.block import Block, Declared, Part
+from dasflex_core.cache.block import Block, Declared, Part, read_block
 from dasflex_core.errors import SourceError
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ class BlockWriter:
             declared=tuple(self._index.declared),
             records=block.records if self._index.blind else self._index.records,
         )
-        Path(f"{self._base}.block").unlink(missing_ok=True)
+        there = read_block(made.base)
+        if there is None or there.parts != made.parts:  # else the files are the same, whoever's are there at a time
+            Path(f"{made.base}.block").unlink(missing_ok=True)
         for suffix, file in self._files.items():
             _renamed(file.path, Path(f"{self._base}.{suffix}"), parts[suffix].size)
         self._files = {}
