@@ -14,7 +14,7 @@ from dasflex_reduce.binning import Runs
 from dasflex_reduce.bursts import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -82,7 +82,7 @@ class RecordBins:
         made: dict[str, NDArray[Any]] = {}
         for accumulator in self._accumulators:
             made |= accumulator.take(columns, runs, joined=joined, kept=kept)
-        if closed:
+        if len(closed):
             yield self._told(closed, made)
 
     def _take_samples(
@@ -111,18 +111,18 @@ class RecordBins:
         runs = Runs.of(numbers)
         for accumulator in self._along:
             made |= accumulator.take(along, runs, joined=joined, kept=kept)
-        if closed:
+        if len(closed):
             yield self._told(closed, made)
 
     def _numbered(self, numbers: Integers, record: NDArray[np.intp]) -> Integers:  # noqa: ARG002  for those who need it
         """The bins of samples, whose records are numbered, by the numbers that tell them apart."""
         return numbers
 
-    def _follow(self, bins: Integers) -> tuple[bool, list[int]]:
+    def _follow(self, bins: Integers) -> tuple[bool, Integers]:
         """Opens the last of these bins: whether the first was open before, and the bins that are closed by that."""
         joined = self._open is not None and self._open == int(bins[0])
-        closed = [self._open] if self._open is not None and not joined else []
-        closed += bins[:-1].tolist()
+        earlier = [self._open] if self._open is not None and not joined else []
+        closed = np.concatenate([np.array(earlier, dtype=np.int64), bins[:-1]])
         self._open = int(bins[-1])
         return joined, closed
 
@@ -150,12 +150,12 @@ class RecordBins:
             return
         last, self._open = self._open, None
         every = (*self._accumulators, *self._along)
-        yield self._told([last], {name: column for each in every for name, column in each.rest().items()})
+        yield self._told(np.array([last]), {name: column for each in every for name, column in each.rest().items()})
 
-    def _told(self, closed: Sequence[int], made: Mapping[str, NDArray[Any]]) -> Records:
+    def _told(self, closed: Integers, made: Mapping[str, NDArray[Any]]) -> Records:
         """The records of closed bins."""
         dataset, along = self._binned.dataset, self._binned.time
-        centres = self._ruler.centres(np.array(closed, dtype=np.int64), along.units, along.dtype)
+        centres = self._ruler.centres(closed, along.units, along.dtype)
         return Records(dataset, {name: made.get(name, centres) for name in dataset.wire})
 
 

@@ -22,7 +22,7 @@ from dasflex_reduce.grid import Grid, Origin
 from dasflex_reduce.record_bins import RecordBins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -132,8 +132,8 @@ class _Kept(RecordBins):
     def _accumulator(self, jobs: tuple[Job, ...], **shape: Any) -> Accumulator:  # noqa: ANN401  as the base passes it
         return _Open(jobs, **shape)
 
-    def _told(self, closed: Sequence[int], made: Mapping[str, Any]) -> Any:  # noqa: ANN401  moments, where the base has records
-        return Moments(self._source, GRID + np.array(closed, dtype=np.int64) * self._width, made)
+    def _told(self, closed: Integers, made: Mapping[str, Any]) -> Any:  # noqa: ANN401  moments, where the base has records
+        return Moments(self._source, GRID + closed * self._width, made)
 
 
 class _KeptSamples(_Kept):
@@ -194,8 +194,8 @@ class _KeptSamples(_Kept):
         self._latest = int(told[-1])
         return told
 
-    def _told(self, closed: Sequence[int], made: Mapping[str, Any]) -> Any:  # noqa: ANN401  as above
-        marks = np.array([self._marks.pop(each) for each in closed], dtype=np.int64)
+    def _told(self, closed: Integers, made: Mapping[str, Any]) -> Any:  # noqa: ANN401  as above
+        marks = np.array([self._marks.pop(each) for each in closed.tolist()], dtype=np.int64)
         begins, samples, reaches, continues = marks.T
         told = {
             "begins": GRID + samples * self._width,

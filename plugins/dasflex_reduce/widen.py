@@ -107,7 +107,7 @@ class _Wide(RecordBins):
             if again is not None and not _is_of_samples(accumulator.jobs[0]):
                 found = _less(found, again)
             made |= accumulator.absorb(_over(found, runs), joined=joined)
-        if closed:
+        if len(closed):
             yield self._told(closed, made)
 
 
@@ -125,25 +125,18 @@ def _again(continues: NDArray[np.bool_], runs: Runs, *, joined: bool) -> NDArray
 
 def _less(found: Found, these: NDArray[np.bool_]) -> Found:
     """The moments without those of some bins; an extreme, or a value below zero, may be seen twice."""
-    made: Found = {}
-    for name, array in found.items():
-        made[name] = array
-        if name not in ("low", "high", "negative", "first"):
-            made[name] = array.copy()
-            made[name][these] = 0
-    return made
+    kept = ("low", "high", "negative", "first")
+    return {name: array if name in kept else np.where(these[:, None], 0, array) for name, array in found.items()}
 
 
 def _of(accumulator: Accumulator, item: Moments) -> Found:
     """The moments of the variables of a group, side by side, as far as its statistics need them."""
     jobs = accumulator.jobs
     parts = [item.parts[weighted_name(job.source.name) if job.weights else job.source.name] for job in jobs]
-    wanted = _needed(jobs[0])
-    return {
-        name: np.concatenate([part[name] for part in parts], axis=1) if len(parts) > 1 else parts[0][name]
-        for name in parts[0]
-        if name in wanted
-    }
+    names = parts[0].keys() & _needed(jobs[0])
+    if len(parts) == 1:
+        return {name: parts[0][name] for name in names}
+    return {name: np.concatenate([part[name].T for part in parts]).T for name in names}
 
 
 def _needed(job: Job) -> set[str]:
@@ -163,33 +156,60 @@ _MADE_OF: Final[dict[str, set[str]]] = {
 
 
 def _over(found: Found, runs: Runs) -> Found:
-    """The moments of runs of bins."""
+    """The moments of runs of bins. A few columns are taken as lines, which lie together."""
     if len(runs) == runs.rows:
         return {name: array.copy() for name, array in found.items()}
+    if found["count"].shape[1] >= _WIDE:
+        return _reduced(found, runs, 0)
+    return {
+        name: array.T for name, array in _reduced({name: array.T for name, array in found.items()}, runs, 1).items()
+    }
+
+
+def _reduced(found: Found, runs: Runs, axis: int) -> Found:
+    """The moments of runs that lie along an axis."""
     made: Found = {}
     with np.errstate(invalid="ignore", over="ignore"):
-        for name, array in found.items():
-            if name == "spread":
-                made[name] = _spread(found, runs)
-            elif name == "first":
-                made[name] = _first(found, runs)
-            elif name == "total":
-                made[name] = sum_runs(array, runs)
-            elif name == "rest":
-                made[name] = _rest(found, runs)
-            else:
-                made[name] = _OVER[name].reduceat(array, runs.starts, axis=0)
+        for name in found.keys() & _OVER.keys():
+            made[name] = _OVER[name].reduceat(found[name], runs.starts, axis=axis)
+        if "total" in found:
+            made["total"] = sum_runs(found["total"], runs, axis)
+        if "rest" in found:
+            made["rest"] = sum_runs(found["rest"], runs, axis) + _lost(found["total"], made["total"], runs, axis)
+        if "spread" in found:
+            made["spread"] = _spread(found, made, runs, axis)
+        if "first" in found:
+            made["first"] = _first(found, runs, axis)
     return made
 
 
-def _rest(found: Found, runs: Runs) -> NDArray[np.float64]:
-    """What the sums of runs lack: what those of their bins did, and what was lost when these were added."""
-    means = sum_runs(found["total"], runs) / runs.lengths[:, None]
-    lost = sum_runs(found["total"] - means[runs.of_row], runs)
-    rest: NDArray[np.float64] = np.where(np.isfinite(lost), lost, 0.0) + sum_runs(found["rest"], runs)
-    return rest
+def _lost(totals: NDArray[np.float64], whole: NDArray[np.float64], runs: Runs, axis: int) -> NDArray[np.float64]:
+    """What the sums of runs lost when they were added."""
+    means = whole / (runs.lengths if axis else runs.lengths[:, None])
+    lost = sum_runs(totals - np.repeat(means, runs.lengths, axis=axis), runs, axis)
+    return np.where(np.isfinite(lost), lost, 0.0)
 
 
+def _spread(found: Found, made: Found, runs: Runs, axis: int) -> NDArray[np.float64]:
+    """The sums of the squares of the distances from the means of runs."""
+    counts = found["count"]
+    whole = made["total"] / np.maximum(made["count"], 1)
+    apart = found["total"] / np.maximum(counts, 1) - np.repeat(whole, runs.lengths, axis=axis)
+    apart[counts == 0] = 0.0
+    return sum_runs(found["spread"] + counts * apart * apart, runs, axis)
+
+
+def _first(found: Found, runs: Runs, axis: int) -> NDArray[Any]:
+    """The first values of runs, of those bins that have one."""
+    numbers = np.arange(runs.rows)
+    places = np.where(found["count"] > 0, numbers if axis else numbers[:, None], runs.rows)
+    first = np.minimum(np.minimum.reduceat(places, runs.starts, axis=axis), runs.rows - 1)
+    values: NDArray[Any] = np.take_along_axis(found["first"], first, axis=axis)
+    return values
+
+
+#: Fewer columns are taken as lines.
+_WIDE: Final = 8
 _OVER: Final[dict[str, np.ufunc]] = {
     "count": np.add,
     "weight": np.add,
@@ -198,22 +218,3 @@ _OVER: Final[dict[str, np.ufunc]] = {
     "high": np.maximum,
     "negative": np.logical_or,
 }
-
-
-def _spread(found: Found, runs: Runs) -> NDArray[np.float64]:
-    """The sums of the squares of the distances from the means of runs."""
-    counts = found["count"]
-    means = found["total"] / np.maximum(counts, 1)
-    whole = np.add.reduceat(found["total"], runs.starts, axis=0)
-    whole = whole / np.maximum(np.add.reduceat(counts, runs.starts, axis=0), 1)
-    apart = np.where(counts > 0, means - whole[runs.of_row], 0.0)
-    spread: NDArray[np.float64] = np.add.reduceat(found["spread"] + counts * apart * apart, runs.starts, axis=0)
-    return spread
-
-
-def _first(found: Found, runs: Runs) -> NDArray[Any]:
-    """The first values of runs, of those bins that have one."""
-    places = np.where(found["count"] > 0, np.arange(runs.rows)[:, None], runs.rows)
-    first = np.minimum(np.minimum.reduceat(places, runs.starts, axis=0), runs.rows - 1)
-    values: NDArray[Any] = np.take_along_axis(found["first"], first, axis=0)
-    return values
