@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from contextlib import suppress
@@ -421,3 +422,84 @@ def test_builds_that_are_killed_and_run_at_once_leave_whole_blocks_and_are_finis
     bare.run("cache", "prune", "filled")
     assert not list(bare.root.glob("cache/**/.*"))
     assert "48 there" in bare.run("cache", "status", "filled").output
+
+
+def test_a_cache_that_cannot_be_written_disturbs_no_request(bare):
+    bare.add("Filled", FILLED, GROWING)
+    (bare.root / "cache" / "data").write_bytes(b"in the way")
+    first = _bytes(bare, *ASKED)
+    (bare.root / "cache" / "data").unlink()
+    assert len(_bytes(bare, *ASKED)) == len(first)
+    assert "4 there" in bare.run("cache", "status", "filled").output
+
+
+@pytest.mark.integration
+def test_a_disk_that_fills_up_disturbs_no_request_and_leaves_no_block_in_part(bare):
+    """On a file system of 64 KiB, where one may be mounted."""
+    bare.add("Filled", FILLED, GROWING)
+    data = bare.root / "cache" / "data"
+    data.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(data)]
+    mounted = subprocess.run(mount, check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no file system may be mounted here")
+    words = ["get", "filled", "2020-01-01/2020-01-02", *ASKED[3:]]
+    try:
+        first = _bytes(bare, *words)
+        assert _bytes(bare, *words) == first
+        verified = bare.run("cache", "verify", "filled")
+        assert verified.exit_code == 0
+        whole = int(verified.output.split()[0])
+        assert 0 < whole < 24
+        built = bare.run("cache", "build", "filled", "2020-01-01/2020-01-02")
+        assert built.exit_code == 1
+        assert "No space left" in built.stderr
+        assert not [each for each in data.rglob(".*") if each.is_file()]
+    finally:
+        subprocess.run(["umount", "-l", str(data)], check=True)
+    assert len(_bytes(bare, *words)) == len(first)
+
+
+def test_requests_are_counted(bare):
+    bare.add("Filled", FILLED, GROWING)
+    for _each in range(3):
+        _bytes(bare, *ASKED)
+    assert "66.7%: 8 of 12 blocks that 3 requests wanted" in bare.run("cache", "status", "filled").output
+
+
+def _classic(folder, hours):
+    """What the classic cache reader gives of hour blocks: one header, declarations that are new, and all data.
+
+    It looks for files by their names alone (das-streams 6.2), and knows no `.block` (6.4).
+    """
+    given_, before = b"", {}
+    for hour in hours:
+        data = (folder / f"2020/01/01/2020-01-01T{hour:02d}_bin-60s.d2s").read_bytes()
+        at, sizes = 0, {}
+        while at < len(data):
+            if data[at : at + 1] == b"[":
+                end = at + 10 + int(data[at + 4 : at + 10])
+                number, packet = data[at + 1 : at + 3], data[at:end]
+                if number == b"00":
+                    before.setdefault(number, packet)
+                else:
+                    planes = re.findall(rb'<(?:x|y|z|yscan)[^>]*type="[a-z_]*?(\d+)"', packet)
+                    sizes[number] = sum(map(int, planes))
+                    if before.get(number) != packet:
+                        given_ += packet
+                    before[number] = packet
+            else:
+                end = at + 4 + sizes[data[at + 1 : at + 3]]
+                given_ += data[at:end]
+            at = end
+    return given_
+
+
+def test_the_classic_cache_reader_finds_the_blocks_and_reads_them(bare):
+    bare.add("Filled", FILLED, GROWING)
+    live = _bytes(bare, *ASKED, "format.serial=binary")
+    classic = _classic(bare.root / "cache" / "data" / "Filled" / "_noparam" / "bin-60s", range(2, 6))
+    header = 10 + int(live[4:10])
+    assert live[:4] == b"[00]"
+    assert classic.count(b":01:") == 4 * 60
+    assert classic == live[header:]
