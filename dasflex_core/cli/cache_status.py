@@ -121,8 +121,8 @@ def lines(standing: Standing, *, fine: bool = False) -> Iterator[str]:
     if level.declined:
         yield f"   cannot be kept: {level.declined}"
     others = {"stale": "stale", "another": "of another reader, option or algorithm", "damaged": "damaged"}
-    more = "".join(f", {counts[state]} {text}" for state, text in others.items() if counts[state])  # type: ignore[index]  # the keys are states
-    yield f"   blocks    {counts['there']} there{more}"
+    more = "".join(f", {counts[state]:,} {text}" for state, text in others.items() if counts[state])  # type: ignore[index]  # the keys are states
+    yield f"   blocks    {counts['there']:,} there{more}"
     yield f"   size      {amount(standing.bytes)}, {standing.records:,} records"
     if standing.first is not None and standing.last is not None:
         yield f"   kept      {Time(standing.first)} to {Time(standing.last)}"
