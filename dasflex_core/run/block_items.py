@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from dasflex_core.errors import ConfigError, SourceError
 from dasflex_core.loading import load
-from dasflex_core.moments import Moments
+from dasflex_core.moments import Moments, gathered
 from dasflex_core.run.blocks import opened
 from dasflex_core.run.joining_items import concat_items
 
@@ -43,7 +43,7 @@ def block_items(node: Node, instead: Callable[[Block, OSError], Iterator[Piece]]
             return cast("Iterator[Item]", instead(block, OSError(error.message)))
 
     whole = concat_items([partial(items, block) for block in node.blocks])
-    return whole if node.span is None else _within(whole, *node.span)
+    return gathered(whole if node.span is None else _within(whole, *node.span))
 
 
 def _within(items: Iterator[Item], begin: int, end: int) -> Iterator[Item]:

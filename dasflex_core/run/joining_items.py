@@ -77,7 +77,7 @@ class _Join:
             case Dataset():
                 earlier = self._declared.get(item.id)
                 self._declared[item.id] = item
-                if earlier is None or not same(earlier, item):
+                if earlier is not item and (earlier is None or not same(earlier, item)):
                     yield item
             case NoData():
                 self._nothing = self._nothing or item

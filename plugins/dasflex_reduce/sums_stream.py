@@ -3,15 +3,18 @@
 
 A line that names form and version, the length of the head (8 bytes, little-endian), a JSON head padded to 8 bytes,
 then arrays, each padded to 8 bytes. The head has the type and the shape of each array, and the items of the stream:
-headers and datasets as plain JSON, of moments the places of their arrays. Between two declarations all moments of a
-dataset are together; a dataset that is declared anew, under the same id, has those that follow. Times are where bins
-begin, in nanoseconds of UTC since 1970. Extremes keep the type of their data, since float64 does not hold every 64-bit
-integer.
+headers and datasets as texts of plain JSON, each with the places of its arrays, and of moments the places of theirs.
+Between two declarations all moments of a dataset are together; a dataset that is declared anew, under the same id, has
+those that follow. Times are where bins begin, in nanoseconds of UTC since 1970. Extremes keep the type of their data,
+since float64 does not hold every 64-bit integer.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -34,6 +37,8 @@ _MAGIC: Final = b"dasflex-sums 1\n\0"
 _WORD: Final = 8
 #: The kinds of arrays that a file may hold: numbers, truths, text and times.
 _KINDS: Final = "iufcbSUM"
+#: Declarations that are remembered.
+_DECLARED: Final = 256
 
 
 def write_stream(items: Iterable[Item]) -> bytes:
@@ -70,7 +75,7 @@ def read_stream(data: bytes) -> Iterator[Item]:
             array, place = _array(data, place, np.dtype(kind), tuple(shape))
             arrays.append(array)
         items = list(_items(head["items"], arrays))
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
         raise _damaged(str(error)) from error
     if place != len(data):
         raise _damaged(f"{len(data)} bytes, where its head tells of {place}")
@@ -83,10 +88,14 @@ def _item(item: Item, arrays: list[NDArray[Any]]) -> dict[str, Any]:
         return {"nothing": item.message}
     if not isinstance(item, StreamHeader | Dataset):
         raise SourceError(f"A {type(item).__name__} cannot be kept in a file of sums", kind="source.stream")
+    own: list[NDArray[Any]] = []
     try:
-        return {"declared": to_plain(item, arrays)}
+        text = json.dumps(to_plain(item, own), separators=(",", ":"))
     except TypeError as error:
         raise SourceError(str(error), kind="source.stream") from error
+    first = len(arrays)
+    arrays += own
+    return {"declared": text, "arrays": list(range(first, len(arrays)))}
 
 
 def _moments(some: list[Moments], arrays: list[NDArray[Any]]) -> dict[str, Any]:
@@ -112,7 +121,8 @@ def _items(written: list[dict[str, Any]], arrays: list[NDArray[Any]]) -> Iterato
     datasets: dict[int, Dataset] = {}
     for each in written:
         if "declared" in each:
-            made = from_plain(each["declared"], arrays)
+            held = tuple(_Held.of(arrays[place]) for place in each["arrays"])
+            made = _declared(each["declared"], held)
             if isinstance(made, Dataset):
                 datasets[made.id] = made
             yield made
@@ -125,6 +135,33 @@ def _items(written: list[dict[str, Any]], arrays: list[NDArray[Any]]) -> Iterato
             yield Moments(datasets[each["of"]], arrays[each["begins"]], parts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An array as a key."""
+
+    kind: str
+    shape: tuple[int, ...]
+    data: bytes
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> _Held:
+        """The key of an array."""
+        return cls(array.dtype.str, array.shape, array.tobytes())
+
+    def array(self) -> NDArray[Any]:
+        """The array again."""
+        return np.frombuffer(self.data, self.kind).reshape(self.shape)
+
+
+@lru_cache(_DECLARED)
+def _declared(text: str, held: tuple[_Held, ...]) -> StreamHeader | Dataset:
+    """What is declared; the blocks of a range declare the same, which is made once."""
+    made = from_plain(json.loads(text), [each.array() for each in held])
+    if not isinstance(made, StreamHeader | Dataset):
+        raise TypeError(f"a {type(made).__name__} declares nothing")
+    return made
+
+
 def _packed(array: NDArray[Any]) -> bytes:
     """The bytes of an array, padded."""
     data = array.tobytes()
@@ -133,9 +170,9 @@ def _packed(array: NDArray[Any]) -> bytes:
 
 def _array(data: bytes, place: int, kind: np.dtype[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], int]:
     """The array at a place, and the place behind it. Raises `ValueError` for one that cannot be there."""
-    if kind.kind not in _KINDS or any(extent < 0 for extent in shape):
+    if kind.kind not in _KINDS or min(shape, default=0) < 0:
         raise ValueError(f"no array has the type {kind} and the shape {shape}")
-    count = int(np.prod(shape, dtype=np.int64))
+    count = prod(shape)
     size = count * kind.itemsize
     if place + size > len(data):
         raise ValueError("it ends inside an array")

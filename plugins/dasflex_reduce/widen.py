@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Widen"]
 
+#: Fewer columns are taken as lines.
+_WIDE: Final = 8
+#: So many bins are reduced at once: what is in the cache of a processor is added faster.
+_ROWS: Final = 1 << 14
+
 
 class Widen:
     """The stage: moments in, records out. `seconds` is the width of the bins, `stats` what is told of their values."""
@@ -63,7 +68,8 @@ class Widen:
         if isinstance(item, Moments):
             self._came = self._came or len(item) > 0
             if (wide := self._active.get(item.dataset.id)) is not None:
-                yield from wide.put(item)
+                for first in range(0, len(item), _ROWS):
+                    yield from wide.put(item.rows(slice(first, first + _ROWS)) if len(item) > _ROWS else item)
         elif isinstance(item, StreamHeader):
             yield binned_header(item, self._seconds, self._stats)
         elif isinstance(item, Dataset):
@@ -92,8 +98,6 @@ class _Wide(RecordBins):
 
     def put(self, item: Moments) -> Iterator[Records]:
         """The bins that these moments close."""
-        if not len(item):
-            return
         begins, samples = item.begins, item.parts.get(SAMPLES)
         if samples is not None:
             begins = np.where(samples["reach"] <= self._width, begins, samples["begins"])
@@ -208,8 +212,6 @@ def _first(found: Found, runs: Runs, axis: int) -> NDArray[Any]:
     return values
 
 
-#: Fewer columns are taken as lines.
-_WIDE: Final = 8
 _OVER: Final[dict[str, np.ufunc]] = {
     "count": np.add,
     "weight": np.add,
