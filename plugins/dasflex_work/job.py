@@ -111,9 +111,9 @@ class TaskJob(Job):
 
     def told(self, site: Site) -> tuple[TaskKind, dict[str, str]]:
         """The kind of the task, and its arguments. Raises `ConfigError` where no plugin does such tasks."""
-        named, arguments = str(self.kwargs["kind"]), self.kwargs["arguments"]
+        named, arguments = str(self.kwargs.get("kind", "")), self.kwargs.get("arguments")
         for kind in site.registry.task_kinds:
-            if kind.name == named:
+            if kind.name == named and isinstance(arguments, dict):
                 return kind, {str(name): str(text) for name, text in arguments.items()}
         raise ConfigError(f"No plugin of this worker does tasks of the kind {named:.80}", kind="config.plugin")
 

@@ -50,6 +50,8 @@ class TaskWorker(Worker):
     max_connection_wait_time = _PATIENCE
 
     def __init__(self, worklist: WorkList, name: str, *, beat: int, every: float) -> None:
+        self._beat = beat
+        self._every = every  # the queue's own worker asks for it while it is made
         super().__init__(
             [worklist.queue],
             name=name,
@@ -62,8 +64,6 @@ class TaskWorker(Worker):
         self.log = logging.getLogger("dasflex.work.queue")
         self.asked_to_stop = False
         self._list = worklist
-        self._beat = beat
-        self._every = every
         self._tended = 0.0
         self._warned = False
         self._due = RQScheduler([worklist.queue], connection=worklist.connection, serializer=JSONSerializer)
