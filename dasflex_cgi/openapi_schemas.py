@@ -120,6 +120,14 @@ SCHEMAS: Final[dict[str, Node]] = {
             "type": "array",
             "items": _object("A plan that lost", stages=_TEXTS, seconds=_SECONDS, reason=_TEXT),
         },
+        cache={
+            "oneOf": [
+                {"type": "null"},
+                _object(
+                    "Cache blocks that are used", level=_TEXT, blocks=_COUNT, missing=_COUNT
+                ),
+            ]
+        },
         declined={"type": "array", "items": _object("A stage that declined", stage=_TEXT, reason=_TEXT)},
         remarks=_TEXTS,
         answer=_TEXT,

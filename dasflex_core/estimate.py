@@ -148,7 +148,7 @@ class _Work:
         reads = set(solution.path.steps[0].spec.reads)
         request = {name: text for name, text in solution.request if name in consumed}
         base = _chain(plan)[-1]
-        name = solution.path.steps[0].spec.name
+        name = solution.whole.steps[0].spec.name
         reader = next((each for each in base.readers if (each.name or "reader") == name), None)
         time = base.coords.get("time")
         interval = _positive(request.get(INTERVAL, ""))
@@ -170,6 +170,12 @@ class _Work:
     def start(self) -> float:
         """The seconds that the stages take to begin, as they declare them."""
         return sum(step.spec.cost.start for step in self.plan.solution.path.steps)
+
+    @property
+    def missing(self) -> float:
+        """The share of the range for which the cache has no blocks: what is read."""
+        use = self.plan.solution.use
+        return 1.0 if use is None else use.pieces.missing
 
     @property
     def span(self) -> float | None:
@@ -249,7 +255,7 @@ class _Work:
     @property
     def reads_text(self) -> bool:
         """Whether the reader writes text."""
-        return self._is_text(str(self.plan.solution.path.steps[0].spec.produces))
+        return self._is_text(str(self.plan.solution.whole.steps[0].spec.produces))
 
     def _is_text(self, written: str) -> bool:
         """Whether a stream type is text."""
@@ -315,6 +321,7 @@ def _reckoned(work: _Work, shape: Shape | None) -> Estimate:
     if read is not None:
         costs = [step.spec.cost for step in work.plan.solution.path.steps]
         seconds = sum(cost.start + cost.per_gb * read / 1e9 for cost in costs)
+        read *= work.missing
     return Estimate(seconds, _whole(read), _whole(size), _whole(count), tuple(basis))
 
 
@@ -326,7 +333,7 @@ def _answer(
     Where it was `measured` what is read, the answer is no larger than that makes it.
     """
     plan = work.plan
-    if len(plan.solution.path.steps) == 1:
+    if len(plan.solution.whole.steps) == 1:
         return read, records
     if not work.families <= _AS_READ or plan.media_type.startswith("image/"):
         return None, None

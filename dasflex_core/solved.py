@@ -83,10 +83,17 @@ class Plan:
         if how == "mermaid":
             return explain.as_mermaid(self.solution)
         if how == "sh":
-            return explain.shell_line(self.solution) + "\n"
+            return explain.shell_line(self._uncached()) + "\n"
         title, _, rest = explain.as_text(self.solution, administrator=administrator).partition("\n")
         lines = [title, f"  {price.text()}", *([f"  refused to clients: {refused.message}"] if refused else [])]
         return "\n".join((*lines, rest))
+
+    def _uncached(self) -> Solution:
+        """The solution without blocks, which only dasflex reads."""
+        if self.solution.use is None:
+            return self.solution
+        source = self.request.source
+        return replace(source.site.planner, cache_root="").solve(source.definition, self.canonical)
 
     def why(self, name: str) -> str:
         """Why a stage is or is not on the plan, or which stage consumes a parameter."""

@@ -168,12 +168,11 @@ def as_text(solution: Solution, *, administrator: bool = False) -> str:
         )
         rows += [("", "", f"as {node.program}", f"→ {node.produces}", "", "") for node in nodes if node.program]
     lines += _columns(rows)
+    if (kept := _cached(solution)) is not None:
+        level, used, missing = kept
+        lines += ["", f"  cache: {level}: {used} blocks{f', {missing} to be read' if missing else ''}"]
     if administrator:
-        whole = {
-            step.spec.name: [argv for node in nodes if node.command for argv in node.command.argvs]
-            for step, nodes in _steps(solution)
-        }
-        lines += ["", *(f"  {name}: {shell_text(argvs)}" for name, argvs in whole.items() if argvs)]
+        lines += ["", *(f"  {name}: {text}" for name, text in _commands(solution))]
     lines += [f"  note: {remark}" for remark in solution.remarks]
     others = alternatives(solution)
     if others:
@@ -184,6 +183,23 @@ def as_text(solution: Solution, *, administrator: bool = False) -> str:
         lines += [f"  {name}: {reason}" for name, reason in solution.declined]
     lines += ["", f"answer {solution.answer}  plan {solution.plan}"]
     return "\n".join(lines) + "\n"
+
+
+def _cached(solution: Solution) -> tuple[str, int, int] | None:
+    """The cache level of a plan that uses blocks, how many these are, and how many are missing."""
+    if solution.use is None:
+        return None
+    pieces = solution.use.pieces
+    return (pieces.kept.level.title, *pieces.counts())
+
+
+def _commands(solution: Solution) -> Iterator[tuple[str, str]]:
+    """The command lines of each step; a reader that fills gaps between blocks has one for each gap."""
+    for step, nodes in _steps(solution):
+        if solution.use is not None and step.spec is solution.use.spec:
+            yield from ((step.spec.name, shell_text(node.command.argvs)) for node in nodes if node.command)
+        elif argvs := [argv for node in nodes if node.command for argv in node.command.argvs]:
+            yield step.spec.name, shell_text(argvs)
 
 
 def _steps(solution: Solution) -> Iterator[tuple[Step, list[Node]]]:
@@ -235,6 +251,7 @@ def as_json(solution: Solution, *, administrator: bool = False) -> dict[str, Jso
         {"stages": list(each.stages), "seconds": round(each.seconds, 6), "reason": each.reason}
         for each in alternatives(solution)
     ]
+    kept = _cached(solution)
     return {
         "source": solution.source,
         "convention": solution.convention,
@@ -244,6 +261,7 @@ def as_json(solution: Solution, *, administrator: bool = False) -> dict[str, Jso
         "seconds": round(solution.seconds, 6),
         "gigabytes": solution.size,
         "nodes": list[Json](nodes),
+        "cache": None if kept is None else {"level": kept[0], "blocks": kept[1], "missing": kept[2]},
         "alternatives": others,
         "declined": [{"stage": name, "reason": reason} for name, reason in solution.declined],
         "remarks": list(solution.remarks),
@@ -282,7 +300,7 @@ def as_mermaid(solution: Solution) -> str:
     for place, (step, node) in enumerate((step, node) for step, nodes in _steps(solution) for node in nodes):
         names = () if node.part else sorted(step.consumes, key=_reading_order)
         programs = (f"as {node.program}",) if node.program else ()
-        words = "<br/>".join(_quoted(each) for each in (step.spec.name, *programs, *names))
+        words = "<br/>".join(_quoted(each) for each in (node.name, *programs, *names))
         lines.append(f'  n{place}["{words}"]')
     for place, node in enumerate(solution.nodes):
         lines += [f"  n{each} -->|{solution.nodes[each].produces}| n{place}" for each in node.inputs]

@@ -91,6 +91,11 @@ class Solution:
         return self.path.seconds
 
     @property
+    def whole(self) -> Path:
+        """The path that would give the same without the cache."""
+        return self.path if self.use is None else self.use.whole(self.path, dict(self.request))
+
+    @property
     def gridded(self) -> bool:
         """Whether range and bins are those of a cache level, and not the client's own."""
         return self.kept is not None and self.kept.level is not None and self.kept.level.width > 0
