@@ -44,6 +44,8 @@ __all__ = ["Front"]
 _DAS2_PATHS: Final = ("/", "/das/server", "/das/das2server")
 #: Streams that are verified at once, since nothing else here takes its time in this process.
 _VERIFIED_AT_ONCE: Final = 4
+#: What can be asked of a source beside its data, behind its address.
+_ABOUT: Final = ("plan", "ticket", "coverage.json")
 #: What das2C reads of headers, less what servers add to ours (the das2 clients, HTTP).
 _LONGEST_HEAD: Final = 1_700
 #: What is left out of headers that would be longer, the least important first.
@@ -209,11 +211,11 @@ class Front:
         """What is asked of a source by its path: data, a plan, a ticket, or a page. `rest` follows `/source/`."""
         identifier, _, what = rest.rpartition("/")
         what = what.lower()
-        if not identifier or (what not in ("flex", "plan", "ticket") and not what.startswith("data.")):
+        if not identifier or (what not in ("flex", *_ABOUT) and not what.startswith("data.")):
             return self._page(visit, rest)
         suffix = what.removeprefix("data.") if what.startswith("data.") else ""
         pairs, wrong = _read(visit.asked.query)
-        if what not in ("plan", "ticket"):
+        if what not in _ABOUT:
             info = self.site.registry.by_suffix(suffix) if suffix else None
             visit.wanted = asked_type(pairs) or (info.type if info else None)
         source = self._found(visit, identifier)
@@ -224,14 +226,8 @@ class Front:
         moved = moved_answer(self.site.config, visit, source.definition, f"/{what}")
         if moved is not None:
             return moved
-        if what == "ticket":
-            from dasflex_cgi.ticketing import ticket_answer
-
-            return ticket_answer(source, visit)
-        if what == "plan":
-            from dasflex_cgi.explaining import plan_answer
-
-            return plan_answer(visit, source, pairs)
+        if what in _ABOUT:
+            return self._about_source(visit, source, what, pairs)
         request = Request(source, tuple(pairs), claim=visit.claim)
         request = request.as_suffix(suffix) if suffix else request
         if "prefer" in visit.asked.headers and visit.asked.method == "GET":
@@ -241,6 +237,20 @@ class Front:
             if later is not None:
                 return later
         return deliver(visit, request, self._runs)
+
+    def _about_source(self, visit: Visit, source: Source, what: str, pairs: Pairs) -> Answer:
+        """What is asked of a source beside its data: a plan, a ticket, or when there are data."""
+        if what == "ticket":
+            from dasflex_cgi.ticketing import ticket_answer
+
+            return ticket_answer(source, visit)
+        if what == "coverage.json":
+            from dasflex_cgi.covering import coverage_answer
+
+            return coverage_answer(visit, source)
+        from dasflex_cgi.explaining import plan_answer
+
+        return plan_answer(visit, source, pairs)
 
     def _page(self, visit: Visit, rest: str) -> Answer:
         """The page of a source or of a directory; a directory answers with and without its slash."""

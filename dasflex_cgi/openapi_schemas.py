@@ -106,6 +106,16 @@ SCHEMAS: Final[dict[str, Node]] = {
         ticket=_TEXT,
         expires={"type": "string", "format": "date-time"},
     ),
+    "Coverage": _object(
+        "When a source has data",
+        source=_TEXT,
+        begin=_WHEN,
+        end=_WHEN,
+        width={"type": "integer", "minimum": 1, "description": "Seconds of each bin"},
+        records={"type": "array", "items": {"type": ["integer", "null"], "minimum": 0}},
+        made=_WHEN,
+        changed={"type": ["integer", "null"], "description": "The date of the data, in seconds since 1970"},
+    ),
     "Plan": _object(
         "A plan, and its price",
         source=_TEXT,
@@ -123,9 +133,7 @@ SCHEMAS: Final[dict[str, Node]] = {
         cache={
             "oneOf": [
                 {"type": "null"},
-                _object(
-                    "Cache blocks that are used", level=_TEXT, blocks=_COUNT, missing=_COUNT
-                ),
+                _object("Cache blocks that are used", level=_TEXT, blocks=_COUNT, missing=_COUNT),
             ]
         },
         declined={"type": "array", "items": _object("A stage that declined", stage=_TEXT, reason=_TEXT)},

@@ -139,6 +139,15 @@ def _sources(registry: Registry) -> Node:
             _failed("400", "403", "404", "500"),
             params=[*here, *asked, how],
         ),
+        "/source/{id}/coverage.json": _get(
+            "catalog",
+            "When the source has data: its records in each bin of its range, null where that is not known",
+            _object("Coverage"),
+            _SAME,
+            _MOVED,
+            _failed("404"),
+            params=here,
+        ),
         "/source/{id}/ticket": _get(
             "data",
             "A ticket with which a page may connect to the WebSocket of the source, for a minute",

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from dasflex_cgi.covering import Strip, strip_of
 from dasflex_cgi.entering import OPEN, Entrance
 from dasflex_cgi.plot_library import Library, library
 from dasflex_cgi.requesting import Recipe, address_query, gaps, recipes
@@ -97,7 +98,8 @@ class About:
     """All that the page of a source shows. Without `groups`, what the source takes could not be told.
 
     `address` is where data are asked for, and `data_address` the same with what the form asks. `facts` is what the
-    scripts of the page have to know, as JSON; `plot` is None where nothing draws.
+    scripts of the page have to know, as JSON; `plot` is None where nothing draws, `strip` where it is not known when
+    there are data.
     """
 
     id: str
@@ -121,6 +123,7 @@ class About:
     additions: tuple[Addition, ...]
     plot: Library | None
     facts: str
+    strip: Strip | None = None
 
 
 class Wording:
@@ -182,6 +185,7 @@ def describe(source: Source, base: str, server: str = "", query: Pairs | None = 
         additions=_additions(source, offer),
         plot=library() if _is_plotted(offer) else None,
         facts=_facts(source, offer, server, given, door),
+        strip=strip_of(source, here),
     )
 
 

@@ -272,7 +272,7 @@ class Plan:
 
         config, solution = self.request.source.site.config, self.solution
         if solution.kept is not None and solution.kept.pieces is not None:
-            from dasflex_core.cache.using import used
+            from dasflex_core.missed import used
 
             used(config, solution.source, solution.kept.pieces, _noted)
         note_answer(solution.answer, solution.source, self.canonical, "flex", str(config.answers), _noted)

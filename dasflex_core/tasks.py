@@ -56,13 +56,17 @@ class Task:
     def id(self, server: str) -> str:
         """The id of the task at a server (`SERVER_ID`): letters, digits and hyphens that say what it is.
 
+        In which order the arguments are written does not count: the source comes first, then they go by their names.
+
         >>> Task("check", {"source": "Examples/Waveform"}).id("test")
         'check-examples-waveform-lv27heariyovbgth'
         """
         from dasflex_core.plan.identity import digest
 
-        words = _OTHERS.sub("-", "-".join(self.arguments.values()).lower())[:_SLUG].strip("-")
-        told = digest([server, self.kind, sorted(self.arguments.items())])
+        sorted_arguments = sorted(self.arguments.items())
+        ordered = sorted(sorted_arguments, key=lambda each: each[0] != "source")
+        words = _OTHERS.sub("-", "-".join(value for _name, value in ordered).lower())[:_SLUG].strip("-")
+        told = digest([server, self.kind, sorted_arguments])
         return "-".join(filter(None, (self.kind, words, told)))
 
 

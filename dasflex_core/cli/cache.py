@@ -76,7 +76,7 @@ def build(context: click.Context, source: str, span: str | None, level: str, wor
     stock = _stock(root, source, span, level)
     begin, end = stock.wanted()
     levels = stock.buildable()
-    from dasflex_core.cache.building import build as build_blocks
+    from dasflex_core.upkeep.building import build as build_blocks
 
     failed = 0
     for each in levels:
@@ -131,6 +131,26 @@ def verify(
             freed = f", removed: {cache_stock.freed(stock, broken)}"
     click.echo(f"{whole} blocks are whole, {len(broken)} broken{freed}")
     context.exit(FAILED if broken else 0)
+
+
+@cache.command("coverage", cls=Verb)
+@_source
+@_span
+@root_option
+def coverage(source: str, span: str | None, root: str | None) -> None:
+    """Measure when a source has data, as far as that is not known, of A/B or of all times that it has.
+
+    Its page then shows it, and so does `coverage.json` of the source. A measurement that was stopped goes on.
+    """
+    import dasflex_core
+    from dasflex_core.upkeep.coverage import measure
+
+    with _progress("measured") as tell:
+        found = measure(dasflex_core.open(root)[source], tell, span or "")
+    there = sum(1 for each in found.records if each)
+    unknown = sum(1 for each in found.records if each is None)
+    left = f", {unknown:,} not known" if unknown else ""
+    click.echo(f"{found.source}: {there:,} of {len(found.records):,} bins of {found.width:,} s have data{left}")
 
 
 @cache.command("prune", cls=Verb)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the plugin provides: the tasks that check a source, and that build its cache blocks."""
+"""What the plugin provides: the tasks that check a source, build its cache blocks and measure its coverage."""
 
 from __future__ import annotations
 
@@ -30,8 +30,17 @@ def dasflex_task_kinds(register: Callable[[TaskKind], None]) -> None:
         TaskKind(
             "cache",
             "Build the cache blocks of a source that are missing or stale, of one level and range or of all",
-            "dasflex_core.cache.building_tasks:run",
+            "dasflex_core.upkeep.building_tasks:run",
             arguments=("source", "level", "begin", "end"),
-            prepare="dasflex_core.cache.building_tasks:prepare",
+            prepare="dasflex_core.upkeep.building_tasks:prepare",
+        )
+    )
+    register(
+        TaskKind(
+            "coverage",
+            "Measure when a source has data, as far as that is not known; without a SOURCE, of all",
+            "dasflex_core.upkeep.coverage_task:run",
+            arguments=("source",),
+            prepare="dasflex_core.upkeep.coverage_task:prepare",
         )
     )

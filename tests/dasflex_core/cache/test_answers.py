@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dasflex_core.cache.block import read_block
-from dasflex_core.cache.building import build
 from dasflex_core.cache.keeping import kept_levels
 from dasflex_core.catalog.tree import compile_tree
 from dasflex_core.errors import SourceError
 from dasflex_core.roots import make_root
 from dasflex_core.site import Site, open_site
 from dasflex_core.times import Time, format_time, parse_time
+from dasflex_core.upkeep.building import build
 
 #: Writes das2 binary, a record every 20 s of 2020 but for gaps, with fill, NaN, a count and a spectrum of 3 channels.
 READER = """
@@ -428,7 +428,7 @@ def test_bins_that_begin_with_the_request_are_read(cached):
 
 
 def test_periods_that_are_not_over_are_never_kept(cached):
-    from dasflex_core.cache.building import wanted
+    from dasflex_core.upkeep.building import wanted
 
     kept = kept_levels(cached.site.planner, cached.site["filled"].definition)[0]
     now = parse_time("2020-02-01T12:30").ns

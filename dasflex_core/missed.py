@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.cache.hits import note_hits
+from dasflex_core.times import Time, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from dasflex_core.cache.pieces import Pieces
     from dasflex_core.config import Config
 
-__all__ = ["KIND", "used"]
+__all__ = ["KIND", "block_task", "used"]
 
 #: The kind of the task that builds blocks.
 KIND: Final = "cache"
@@ -29,9 +30,18 @@ def used(config: Config, source: str, pieces: Pieces, note: Callable[[str], None
     note_hits(f"{config.cache_root}/data/{source}", pieces.kept.name, *pieces.counts())
     if not config.work_queue_broker or not (missing := pieces.wanted(_MOST)):
         return
-    from dasflex_core.cache.building_tasks import block_task
     from dasflex_core.tasks import Task, hand_over
 
     tasks = [Task(KIND, block_task(source, pieces.kept.name, begin, end)) for begin, end in missing]
     if failed := hand_over(config, tasks):
         note(failed)
+
+
+def block_task(source: str, level: str, begin: int, end: int) -> dict[str, str]:
+    """The arguments of the task that builds one block."""
+    return {
+        "source": source,
+        "level": level,
+        "begin": format_time(Time(begin)),
+        "end": format_time(Time(end)),
+    }

@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import SourceError
-from dasflex_core.times import Time, format_time, parse_time
+from dasflex_core.missed import block_task
+from dasflex_core.times import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from dasflex_core.site import Site
     from dasflex_core.tasks import Work
 
-__all__ = ["block_task", "prepare", "run"]
+__all__ = ["prepare", "run"]
 
 
 def prepare(site: Site, arguments: Mapping[str, str]) -> Iterator[dict[str, str]]:
@@ -23,8 +24,8 @@ def prepare(site: Site, arguments: Mapping[str, str]) -> Iterator[dict[str, str]
     `source` is an id, `level` a number from 1 (blank: all), `begin` and `end` a range (blank: that of the source).
     Raises `QueryError`, `NotFoundError` or `ConfigError`.
     """
-    from dasflex_core.cache.building import span_of, wanted
     from dasflex_core.cache.keeping import chosen, kept_levels
+    from dasflex_core.upkeep.building import span_of, wanted
 
     source = site[arguments.get("source", "")]
     written = [arguments.get(name, "") for name in ("begin", "end")]
@@ -36,20 +37,10 @@ def prepare(site: Site, arguments: Mapping[str, str]) -> Iterator[dict[str, str]
             yield block_task(source.id, kept.name, begin, end)
 
 
-def block_task(source: str, level: str, begin: int, end: int) -> dict[str, str]:
-    """The arguments of the task that builds one block."""
-    return {
-        "source": source,
-        "level": level,
-        "begin": format_time(Time(begin)),
-        "end": format_time(Time(end)),
-    }
-
-
 def run(work: Work) -> str:
     """Builds the blocks of a task that are not there. Raises `SourceError` where one could not be built."""
-    from dasflex_core.cache.building import build
     from dasflex_core.cache.keeping import chosen, kept_levels
+    from dasflex_core.upkeep.building import build
 
     source = work.site[work.arguments["source"]]
     span = parse_time(work.arguments["begin"]).ns, parse_time(work.arguments["end"]).ns
