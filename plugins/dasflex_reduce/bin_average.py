@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from dasflex_core.run.reducing import PerDataset
 from dasflex_core.stages import Reducer, param
 from dasflex_core.times import parse_time
-from dasflex_reduce.binned import bin_dataset, clock_of
+from dasflex_reduce.binned import bin_dataset, clock_of, repeats
 from dasflex_reduce.facts import binned_header
 from dasflex_reduce.grid import WIDEST, Grid, Origin
 from dasflex_reduce.outputs import STATISTICS
@@ -67,6 +67,7 @@ class BinAverage(
         self._origin = Origin(self._begin())
         self._stage: PerDataset | None = None
         self._bins: RecordBins | None = None
+        self._known: dict[int, Dataset] = {}
 
     def _begin(self) -> int | None:
         """Where bin 0 begins; None for the first record."""
@@ -77,6 +78,8 @@ class BinAverage(
 
     def feed(self, item: Item, /) -> Iterable[Item]:
         """What comes out because of this item. The datasets of a stream share where bin 0 begins."""
+        if self.align == "grid" and repeats(item, self._known):
+            return ()
         if self._stage is None:
             self._stage = PerDataset(self.spec, self._another)
         return self._stage.feed(item)

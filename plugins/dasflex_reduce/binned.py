@@ -15,22 +15,23 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dasflex_core import epochs
-from dasflex_core.arrays import Encoding, Properties, Property
+from dasflex_core.arrays import Dataset, Encoding, Properties, Property
 from dasflex_core.errors import QueryError
+from dasflex_core.run.joining_items import same
 from dasflex_core.units import convert_factor
 from dasflex_reduce.bursts import bursts_of
 from dasflex_reduce.outputs import is_number, job_of, real
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Dataset, Sequence, Variable
+    from dasflex_core.arrays import Item, Sequence, Variable
     from dasflex_reduce.bursts import Bursts
     from dasflex_reduce.outputs import Job
 
-__all__ = ["Binned", "bin_along", "bin_dataset", "clock_of", "refuse_ragged", "with_outputs"]
+__all__ = ["Binned", "bin_along", "bin_dataset", "clock_of", "refuse_ragged", "repeats", "with_outputs"]
 
 #: The roles that a time of one value per record may have, the best first.
 _CLOCKS: Final = ("center", "reference", "mean", "average", "min")
@@ -75,6 +76,19 @@ def clock_of(dataset: Dataset) -> Variable | None:
             kind="query.unreachable-type",
         )
     return None
+
+
+def repeats(item: Item, declared: MutableMapping[int, Dataset]) -> bool:
+    """Whether an item declares a dataset as it is `declared`, by id, already; what is new is noted there.
+
+    Readers declare their data anew for each file, and blocks for each of them. Bins of the absolute grid go on then, so
+    that they do not depend on how data are cut.
+    """
+    if not isinstance(item, Dataset):
+        return False
+    earlier = declared.get(item.id)
+    declared[item.id] = item
+    return earlier is item or same(earlier, item)
 
 
 def bin_dataset(dataset: Dataset, clock: Variable, statistics: tuple[str, ...], seconds: float) -> Binned:

@@ -16,7 +16,7 @@ import numpy as np
 from dasflex_core.arrays import Dataset, NoData, Problem, Records
 from dasflex_core.moments import Moments
 from dasflex_reduce.accumulating import Accumulator
-from dasflex_reduce.binned import Binned, bin_dataset, clock_of
+from dasflex_reduce.binned import Binned, bin_dataset, clock_of, repeats
 from dasflex_reduce.binning import Runs
 from dasflex_reduce.grid import Grid, Origin
 from dasflex_reduce.record_bins import RecordBins
@@ -49,13 +49,14 @@ class Sums:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._active: dict[int, _Summed] = {}
+        self._known: dict[int, Dataset] = {}
         self._came = False
         self._gave = False
 
     def feed(self, item: Item, /) -> Iterator[Item]:
         """What comes out because of this item."""
         self._came = self._came or (isinstance(item, Records) and len(item) > 0)
-        for given in self._given(item):
+        for given in () if repeats(item, self._known) else self._given(item):
             self._gave = self._gave or isinstance(given, Moments | Records | NoData | Problem)
             yield given
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from dasflex_core.arrays import Dataset, NoData, Problem, Records, StreamHeader
 from dasflex_core.moments import Moments
-from dasflex_reduce.binned import bin_dataset, clock_of
+from dasflex_reduce.binned import bin_dataset, clock_of, repeats
 from dasflex_reduce.binning import Runs, sum_runs
 from dasflex_reduce.facts import binned_header
 from dasflex_reduce.grid import Grid, Origin
@@ -46,12 +46,13 @@ class Widen:
         self._seconds = seconds
         self._stats = tuple(stats)
         self._active: dict[int, _Wide] = {}
+        self._known: dict[int, Dataset] = {}
         self._came = False
         self._gave = False
 
     def feed(self, item: Item, /) -> Iterator[Item]:
         """What comes out because of this item."""
-        for given in self._given(item):
+        for given in () if repeats(item, self._known) else self._given(item):
             self._gave = self._gave or isinstance(given, Records | NoData | Problem)
             yield given
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dasflex_core import epochs
-from dasflex_core.arrays import Dataset, Ragged, Records, StreamHeader, is_fill
-from dasflex_core.errors import QueryError
+from dasflex_core.arrays import (
+    VARIES,
+    Comment,
+    Dataset,
+    Dimension,
+    NoData,
+    Ragged,
+    Records,
+    Sequence,
+    StreamHeader,
+    Variable,
+    is_fill,
+)
+from dasflex_core.errors import QueryError, SourceError
 from dasflex_core.moments import Moments, gathered
 from dasflex_core.run.joining_items import concat_items
 from dasflex_core.testing import golden
@@ -22,7 +35,7 @@ from dasflex_core.testing.comparing import difference, in_pieces, merged, misfit
 from dasflex_das.das2_decoder import Das2Decoder
 from dasflex_das.das3_decoder import Das3Decoder
 from dasflex_reduce.bin_average import BinAverage
-from dasflex_reduce.binned import bin_dataset, clock_of
+from dasflex_reduce.binned import bin_dataset, clock_of, repeats
 from dasflex_reduce.sums import GRID, KEPT, Sums
 from dasflex_reduce.sums_stream import read_stream, write_stream
 from dasflex_reduce.widen import Widen
@@ -103,7 +116,8 @@ def check(
     declared = [[each for each in some if isinstance(each, StreamHeader | Dataset)] for some, _ in (made, wanted)]
     assert not difference(*declared)
     assert len(made[1]) == len(wanted[1])
-    sources = merged([each for each in items if isinstance(each, Records | Dataset)])[1]
+    known: dict[int, Dataset] = {}
+    sources = merged(each for each in items if isinstance(each, Records | Dataset) and not repeats(each, known))[1]
     found = 0
     for mine, theirs, source, bound in zip(made[1], wanted[1], sources, bounds[1], strict=True):
         assert not misfit(mine)
@@ -145,10 +159,13 @@ def agree(mine: Records, theirs: Records, out: Output, largest: NDArray[np.float
         return
     one, other = (each.floats(name) for each in (mine, theirs))
     assert np.array_equal(np.isnan(one), np.isnan(other)), where
-    far = np.nan_to_num(np.abs(one - other))  # an infinite mean is the same or none
+    with np.errstate(invalid="ignore"):
+        far = np.where((one == other) | np.isnan(one), 0.0, np.abs(one - other))
     kind = theirs[name].dtype.type if theirs[name].dtype.kind == "f" else np.float64
-    rounding = np.spacing(np.nan_to_num(np.abs(other)).astype(kind)).astype("f8")
-    near = 4 * np.spacing(largest) if out.statistic == "mean" else 1e-9 * np.asarray(largest)
+    finite = np.where(np.isfinite(other), np.abs(other), 0.0)
+    rounding = np.spacing(finite.astype(kind)).astype("f8")
+    with np.errstate(invalid="ignore", over="ignore"):
+        near = 4 * np.spacing(largest) if out.statistic == "mean" else 1e-9 * np.asarray(largest)
     assert (far <= np.maximum(np.nan_to_num(near), rounding)).all(), where
 
 
@@ -254,3 +271,124 @@ def test_moments_within_a_range_are_those_that_begin_in_it(times, ends):
     wanted = [place for place, each in enumerate(times) if min(ends) <= each < max(ends)]
     assert ([] if found is None else found.parts["b"]["count"][:, 0].tolist()) == wanted
     assert found is None or found.begins.tolist() == [times[place] for place in wanted]
+
+
+FILL = -1e31
+VALUES = st.one_of(
+    st.floats(-1e6, 1e6, width=32), st.sampled_from([FILL, float("nan"), 0.0, -0.0, 1e-30, 3e30, float("inf")])
+)
+
+
+def made_of(
+    number: int, kind: str, samples: list[list[float]], begins: list[int], step: int
+) -> tuple[Dataset, Records]:
+    """A dataset of a line, of spectra, or of a waveform with a gain for each record, and its records."""
+    inner = {"line": (), "spectra": (3,), "waveform": (3,), "bursts": (VARIES,)}[kind]
+    none = tuple(None for _ in inner)
+    waves = kind in ("waveform", "bursts")
+    time = Variable("t", "reference" if waves else "center", "datetime", "UTC", (VARIES, *none), np.dtype("M8[ns]"))
+    beside: tuple[Variable, ...] = ()
+    if kind == "waveform":
+        offsets = np.arange(3) * (step / 1e9)
+        beside = (Variable("o", "offset", "real", "s", (None, 3), np.dtype("f8"), values=offsets),)
+    elif kind == "bursts":
+        rule = (Sequence("0", ("-", str(step / 1e9))),)
+        beside = (Variable("o", "offset", "real", "s", (None, VARIES), np.dtype("f8"), sequences=rule),)
+    b = Variable("b", "center", "real", "nT", (VARIES, *inner), np.dtype("f8"), FILL)
+    gain = Variable("gain", "center", "integer", "", (VARIES, *none), np.dtype("i8"))
+    dimensions = (
+        Dimension("time", "time", coordinate=True, variables=(time, *beside), axis="x"),
+        *(Dimension(each.name, each.name, coordinate=False, variables=(each,)) for each in (b, gain)),
+    )
+    dataset = Dataset(number, kind, (VARIES, *inner), dimensions, ("t", "b", "gain"))
+    if kind == "bursts":
+        ends = np.cumsum([0, *map(len, samples)]).astype(np.int64)
+        column: Any = Ragged(np.array([each for run in samples for each in run], dtype="f8"), ends)
+    else:
+        column = np.array([[*run, 1.0, 2.0, 3.0][:3] for run in samples])
+        column = column if inner else column[:, 0]
+    gains = 2**60 + 3 * np.arange(len(samples))
+    return dataset, Records(dataset, {"t": np.array(begins, dtype="M8[ns]"), "b": column, "gain": gains})
+
+
+@st.composite
+def streams(draw: Any, ns: int) -> list[Item]:
+    """Streams of datasets of several kinds, one declared anew, with gaps, fill, NaN and times out of the grid."""
+    items: list[Item] = [StreamHeader(3)]
+    begin = GRID + draw(st.integers(-50, 50)) * ns + draw(st.integers(0, ns - 1))
+    for number in draw(st.lists(st.integers(1, 2), min_size=1, max_size=3)):
+        kind = draw(st.sampled_from(["line", "spectra", "waveform", "bursts"]))
+        step = draw(st.sampled_from([ns // 8, ns, 3 * ns + 1]))
+        samples = draw(st.lists(st.lists(VALUES, max_size=6), min_size=1, max_size=12))
+        gaps = draw(
+            st.lists(st.sampled_from([0, 1, ns // 3, ns, 7 * ns]), min_size=len(samples), max_size=len(samples))
+        )
+        begins = [begin + sum(gaps[:place]) for place in range(len(samples))]
+        begin = begins[-1] + draw(st.sampled_from([1, ns, 90 * ns]))
+        items += made_of(number, kind, samples, begins, step)
+    return items
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), k=st.integers(1, 50), width=st.sampled_from([0.25, 1.0, 60.0]), stats=STATS)
+def test_streams_of_any_kind_cut_anywhere_give_the_bins_of_their_records(data, k, width, stats):
+    """Blocks end with a bin; live pieces end where they do, and what they have of a bin is put together."""
+    ns = round(width * 1e9)
+    items = data.draw(streams(ns))
+    first, last = span(items)
+    places = st.integers(first - ns, last + ns)
+    edges = sorted(data.draw(st.sets(places | places.map(lambda each: each // ns * ns), max_size=5)))
+    check(items, width, k, stats, edges, data.draw(st.integers(1, 5)))
+
+
+@pytest.mark.parametrize(("channels", "k"), [(0, 1440), (0, 7), (16, 1440), (16, 7)])
+def test_means_of_many_values_are_as_good_as_their_type(channels, k):
+    """A day of seconds that lie far from zero, in minutes, and the exact mean of each bin."""
+    count = 200_000 // max(1, channels)
+    rng = np.random.default_rng(7)
+    values = 1e6 + rng.normal(size=(count, channels) if channels else count) * [1.0, 1e5][k % 2]
+    first, *_rest = made_of(1, "line", [[0.0]], [0], 1)
+    b = first["b"]
+    if channels:
+        first = replace(first.swap(b, replace(b, index=(VARIES, channels), axes=())), index=(VARIES, channels))
+    ns = GRID + np.arange(count) * 10**9
+    columns = {"t": ns.view("M8[ns]"), "b": values, "gain": np.arange(count)}
+    items: list[Item] = [StreamHeader(3), first, Records(first, columns)]
+    assert check(items, 60.0, k, KEPT, [GRID + each * 3600 * 10**9 for each in (3, 7, 20)], 10_000)
+    [made] = merged(run(Widen(60.0 * k, ("mean", "stddev")), through(items, 60.0, [GRID + 3600 * 10**9], 999)))[1]
+    bins = (ns - GRID) // (60 * k * 10**9)
+    for number in (0, len(made) - 1):
+        some = values[bins == number].reshape(int((bins == number).sum()), -1)
+        exact = [fsum(column) / len(column) for column in some.T]
+        assert np.abs(made["b"][number].reshape(-1) - exact).max() <= 2 * np.spacing(np.abs(some).max())
+        assert np.allclose(made["b.std_dev"][number].reshape(-1), np.std(some, axis=0, ddof=1), rtol=1e-12)
+
+
+def test_a_dataset_that_is_declared_as_it_was_goes_on_with_its_bins():
+    """As by a reader that writes its headers for each file; where bins begin with the request it is as in classic programs."""
+    first, records = made_of(1, "line", [[1.0], [3.0]], [GRID, GRID + 1], 1)
+    items = [StreamHeader(3), first, records, replace(first), records]
+    [made] = merged(run(Widen(60.0, KEPT), through(items, 1.0, [])))[1]
+    assert (made["b"].tolist(), made["b.count"].tolist()) == ([2.0], [4])
+    assert [len(each) for each in merged(run(BinAverage(seconds=60.0, stats=KEPT, align="grid"), items))[1]] == [1]
+    assert [len(each) for each in merged(run(BinAverage(seconds=60.0, stats=KEPT), items))[1]] == [1, 1]
+
+
+@pytest.mark.parametrize("with_comment", [True, False])
+def test_records_without_a_time_are_no_data(with_comment):
+    first, records = made_of(1, "line", [[1.0]], [0], 1)
+    nowhere = replace(records, columns={**records.columns, "t": np.array(["NaT"], dtype="M8[ns]")})
+    items = [StreamHeader(3), first, *([Comment("", "a remark")] if with_comment else []), nowhere]
+    wanted = run(BinAverage(seconds=60.0, stats=KEPT, align="grid"), items)
+    assert isinstance(wanted[-1], NoData)
+    assert not difference(run(Widen(60.0, KEPT), run(Sums(1.0), items)), wanted)
+
+
+def test_a_dataset_without_times_passes_as_it_is_and_cannot_be_kept():
+    header, first, records = golden.scalars()[0], *made_of(1, "line", [[1.0]], [0], 1)
+    plain = replace(first, dimensions=first.dimensions[1:], wire=first.wire[1:])
+    without = replace(records, dataset=plain, columns={name: records[name] for name in plain.wire})
+    items = [header, plain, without]
+    assert not difference(run(Widen(60.0, KEPT), run(Sums(1.0), items))[1:], items[1:])
+    with pytest.raises(SourceError, match="Records"):
+        write_stream(run(Sums(1.0), items))
