@@ -81,8 +81,8 @@ def clock_of(dataset: Dataset) -> Variable | None:
 def repeats(item: Item, declared: MutableMapping[int, Dataset]) -> bool:
     """Whether an item declares a dataset as it is `declared`, by id, already; what is new is noted there.
 
-    Readers declare their data anew for each file, and blocks for each of them. Bins of the absolute grid go on then, so
-    that they do not depend on how data are cut.
+    Readers declare their data anew for each file, and blocks do. Bins of the absolute grid go on then, so that they
+    do not depend on how data are cut.
     """
     if not isinstance(item, Dataset):
         return False
