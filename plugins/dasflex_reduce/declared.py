@@ -9,6 +9,7 @@ Property(name='label', text='B (nT)', type='String', units='', term='', translat
 
 from __future__ import annotations
 
+import re
 from dataclasses import MISSING, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     Plain = Any
 
-__all__ = ["from_plain", "to_plain"]
+__all__ = ["dtype_of", "from_plain", "to_plain"]
 
 _CLASSES: Final[Mapping[str, type]] = {
     each.__name__: each
@@ -54,6 +55,8 @@ _CLASSES: Final[Mapping[str, type]] = {
 }
 #: Fields that are made of others.
 _DERIVED: Final = frozenset({"axes"})
+#: Numbers, truths, text and times, as numpy writes their types.
+_TYPE: Final = re.compile(r"[<>|=][biufcSU]\d{1,9}|[<>=]M8\[\d*[a-z]{1,2}\]")
 
 
 def to_plain(value: object, arrays: MutableSequence[NDArray[Any]]) -> Plain:
@@ -103,14 +106,21 @@ def from_plain(plain: Plain, arrays: SequenceOf[NDArray[Any]]) -> Any:  # noqa: 
     return arrays[held] if kind == "array" else _MADE[kind](held)
 
 
+def dtype_of(text: str) -> np.dtype[Any]:
+    """The type of that name. Raises `ValueError` for one that no array of a stream has."""
+    if not _TYPE.fullmatch(text):
+        raise ValueError(f"{text!r} is no type of an array")
+    return np.dtype(text)
+
+
 def _scalar(held: list[str]) -> np.generic:
     """A number of numpy's own types."""
-    found: np.generic = np.frombuffer(bytes.fromhex(held[1]), np.dtype(held[0]))[0]
+    found: np.generic = np.frombuffer(bytes.fromhex(held[1]), dtype_of(held[0]))[0]
     return found
 
 
 _MADE: Final[Mapping[str, Callable[[Any], object]]] = {
-    "dtype": np.dtype,
+    "dtype": dtype_of,
     "scalar": _scalar,
     "float": float.fromhex,
     "bytes": bytes.fromhex,

@@ -22,7 +22,7 @@ import numpy as np
 from dasflex_core.arrays import Dataset, NoData, StreamHeader
 from dasflex_core.errors import SourceError
 from dasflex_core.moments import Moments
-from dasflex_reduce.declared import from_plain, to_plain
+from dasflex_reduce.declared import dtype_of, from_plain, to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,8 +35,6 @@ __all__ = ["read_stream", "write_stream"]
 
 _MAGIC: Final = b"dasflex-sums 1\n\0"
 _WORD: Final = 8
-#: The kinds of arrays that a file may hold: numbers, truths, text and times.
-_KINDS: Final = "iufcbSUM"
 #: Declarations that are remembered.
 _DECLARED: Final = 256
 
@@ -55,8 +53,11 @@ def write_stream(items: Iterable[Item]) -> bytes:
             written.append(_item(item, arrays))
     written += [_moments(some, arrays) for some in waiting.values()]
     listed = [[array.dtype.str, list(array.shape)] for array in arrays]
-    if any(array.dtype.kind not in _KINDS for array in arrays):
-        raise SourceError("Values of this type cannot be kept in a file of sums", kind="source.stream")
+    try:
+        for name in {array.dtype.str for array in arrays}:
+            dtype_of(name)
+    except ValueError as error:
+        raise SourceError(f"Cannot be kept in a file of sums: {error}", kind="source.stream") from error
     head = json.dumps({"arrays": listed, "items": written}, separators=(",", ":")).encode()
     head += b" " * (-len(head) % _WORD)
     return b"".join((_MAGIC, len(head).to_bytes(_WORD, "little"), head, *map(_packed, arrays)))
@@ -72,7 +73,7 @@ def read_stream(data: bytes) -> Iterator[Item]:
         head = json.loads(data[start:place])
         arrays = []
         for kind, shape in head["arrays"]:
-            array, place = _array(data, place, np.dtype(kind), tuple(shape))
+            array, place = _array(data, place, dtype_of(kind), tuple(shape))
             arrays.append(array)
         items = list(_items(head["items"], arrays))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
@@ -170,8 +171,8 @@ def _packed(array: NDArray[Any]) -> bytes:
 
 def _array(data: bytes, place: int, kind: np.dtype[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], int]:
     """The array at a place, and the place behind it. Raises `ValueError` for one that cannot be there."""
-    if kind.kind not in _KINDS or min(shape, default=0) < 0:
-        raise ValueError(f"no array has the type {kind} and the shape {shape}")
+    if min(shape, default=0) < 0:
+        raise ValueError(f"no array has the shape {shape}")
     count = prod(shape)
     size = count * kind.itemsize
     if place + size > len(data):

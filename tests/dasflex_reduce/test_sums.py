@@ -28,7 +28,6 @@ from dasflex_core.arrays import (
     is_fill,
 )
 from dasflex_core.errors import QueryError, SourceError
-from dasflex_core.moments import Moments, gathered
 from dasflex_core.run.joining_items import concat_items
 from dasflex_core.testing import golden
 from dasflex_core.testing.comparing import difference, in_pieces, merged, misfit
@@ -102,7 +101,7 @@ def through(items: list[Item], width: float, edges: list[int], size: int = 1 << 
     for place, flow in enumerate(flows(items, edges)):
         moments = run(Sums(width), in_pieces(flow, size))
         made.append(list(read_stream(write_stream(moments))) if place % 2 else moments)
-    return list(concat_items([lambda each=each: iter(each) for each in made]))  # type: ignore[misc]  # of a loop
+    return list(concat_items([lambda each=each: iter(each) for each in made]))
 
 
 def check(
@@ -234,43 +233,6 @@ def told_once(items: list[Item]) -> list[list[Item]]:
             seen.add(each.id)
         made[-1].append(each)
     return made
-
-
-@settings(max_examples=20, deadline=None)
-@given(sizes=st.lists(st.integers(1, 9000), min_size=1, max_size=8), kinds=st.lists(st.integers(1, 2), min_size=8))
-def test_moments_that_follow_one_another_are_gathered_in_their_order(sizes, kinds):
-    header, first, *_rest = golden.scalars()
-    assert isinstance(first, Dataset)
-    datasets = {1: replace(first, id=1), 2: replace(first, id=2)}
-    items: list[Item] = [header, *datasets.values()]
-    begin = 0
-    for size, kind in zip(sizes, kinds, strict=False):
-        numbers = np.arange(begin, begin + size)
-        items.append(Moments(datasets[kind], numbers, {"b": {"total": numbers[:, None] * 1.0}}))
-        begin += size
-    made = list(gathered(items))
-    assert made[:3] == items[:3]
-    for some in (items, made):
-        assert np.array_equal(
-            np.concatenate([each.begins for each in some if isinstance(each, Moments)]), np.arange(begin)
-        )
-    moments = [each for each in made if isinstance(each, Moments)]
-    for each in moments:
-        assert np.array_equal(each.parts["b"]["total"][:, 0], each.begins)
-    assert all(one.dataset.id != other.dataset.id or len(one) > 9000 for one, other in pairwise(moments))
-
-
-@given(
-    times=st.lists(st.integers(0, 20), min_size=1, max_size=30), ends=st.tuples(st.integers(0, 20), st.integers(0, 20))
-)
-def test_moments_within_a_range_are_those_that_begin_in_it(times, ends):
-    numbers = np.arange(len(times))
-    dataset = golden.scalars()[1]
-    assert isinstance(dataset, Dataset)
-    found = Moments(dataset, np.array(times), {"b": {"count": numbers[:, None]}}).within(*sorted(ends))
-    wanted = [place for place, each in enumerate(times) if min(ends) <= each < max(ends)]
-    assert ([] if found is None else found.parts["b"]["count"][:, 0].tolist()) == wanted
-    assert found is None or found.begins.tolist() == [times[place] for place in wanted]
 
 
 FILL = -1e31
