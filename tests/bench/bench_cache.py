@@ -18,12 +18,12 @@ import time
 from pathlib import Path
 from statistics import median
 
-from dasflex_core.cache.building import build
 from dasflex_core.cache.keeping import kept_levels
 from dasflex_core.catalog.tree import compile_tree
 from dasflex_core.roots import make_root
 from dasflex_core.site import open_site
 from dasflex_core.times import parse_time
+from dasflex_core.upkeep.building import build
 
 REPEATS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 PROGRAM = [str(Path(sys.executable).with_name("dasflex_cgimain"))]
