@@ -58,9 +58,10 @@ def left(source: Iterator[bytes], filling: Filling, note: Callable[[str], None])
 def left_of_items(source: Iterator[Item], filling: Filling, note: Callable[[str], None]) -> Iterator[Item]:
     """The same moments, with headers and datasets, of which each whole period is left behind when it has passed.
 
-    There are no more blocks where the stream tells of a failure, or does not come to its end.
+    There are no more blocks where the stream tells of a failure, holds records that have no time and so no bins, or
+    does not come to its end.
     """
-    from dasflex_core.arrays import Dataset, Problem, StreamHeader
+    from dasflex_core.arrays import Dataset, Problem, Records, StreamHeader
     from dasflex_core.moments import Moments
 
     shelving = _Shelving(filling, note)
@@ -72,7 +73,7 @@ def left_of_items(source: Iterator[Item], filling: Filling, note: Callable[[str]
                 shelving.expect(item.id)
             case Moments():
                 shelving.take(item)
-            case Problem():
+            case Problem() | Records():
                 shelving.abandon()
         yield item
     shelving.finish()
