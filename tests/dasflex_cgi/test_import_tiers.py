@@ -98,3 +98,43 @@ def test_only_a_page_imports_jinja2(passing):
     assert status == 200
     assert "jinja2" in modules
     assert "werkzeug" not in modules
+
+
+CACHED = """
+title    = "Kept"
+contacts = { technical = "Somebody <somebody@example.org>" }
+reader   = { command = "#[python] reader.py #[read.time.min] #[read.time.max]", writes = "das/2" }
+example  = [{ title = "An hour", time = "2020-01-01 to 2020-01-01T01:00" }]
+coords.time.range = "2020-01-01 to 2020-01-02"
+
+[[cache.level]]
+block = "hour"
+bin.time.max = 60
+"""
+#: Writes the minutes of the hour in which its range begins.
+HOUR = """
+headers()
+for minute in range(60):
+    sys.stdout.write(f":01:{sys.argv[1][:13]}:{minute:02d}:00 {minute:9d}\\n")
+"""
+
+
+def test_blocks_as_they_are_are_joined_without_numpy(bare):
+    """Also with background work, for which there is nothing to do."""
+    from dasflex_core.cache.keeping import kept_levels
+    from dasflex_core.site import open_site
+    from dasflex_core.times import parse_time
+    from dasflex_core.upkeep.building import build
+
+    bare.add("Kept", HOUR, CACHED)
+    site = open_site(bare.root)
+    (kept,) = kept_levels(site.planner, site["Kept"].definition)
+    ends = [parse_time(each).ns for each in ("2020-01-01T00:00", "2020-01-01T03:00")]
+    assert build(site, kept, *ends, lambda _part, _what: None).built == 3
+    query = "time=2020-01-01T00:00/2020-01-01T03:00&bin.time.max=60&bin.align=grid"
+    modules_of(bare.config, f"/source/kept/plan?{query}")
+    status, size, modules = modules_of(bare.config, f"/source/kept/flex?{query}")
+    assert status == 200
+    assert size > 180 * 20
+    assert sorted(set(FORBIDDEN) & set(modules)) == []
+    assert "dasflex_core.run.blocks" in modules

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from dasflex_core.cache.block import read_block
 from dasflex_core.cache.keeping import kept_levels
+from dasflex_core.catalog.model import Access
 from dasflex_core.catalog.tree import compile_tree
-from dasflex_core.errors import SourceError
+from dasflex_core.claims import Claim
+from dasflex_core.errors import AccessError, SourceError
 from dasflex_core.roots import make_root
-from dasflex_core.site import Site, open_site
+from dasflex_core.site import Request, Site, Source, open_site
 from dasflex_core.times import Time, format_time, parse_time
 from dasflex_core.upkeep.building import build
 
@@ -434,3 +436,58 @@ def test_periods_that_are_not_over_are_never_kept(cached):
     now = parse_time("2020-02-01T12:30").ns
     periods = list(wanted(kept.shelf, parse_time("2020-02-01T10:00").ns, parse_time("2020-02-01T15:00").ns, now))
     assert [format_time(Time(end)) for _begin, end in periods] == ["2020-02-01T11:00:00", "2020-02-01T12:00:00"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "das"])
+def test_every_format_is_made_of_blocks(cached, kind):
+    cached.clear("kept")
+    asked = {"bin_time_max": "120", "bin_stats": "min,max,count", "format_type": kind}
+    request = cached.ask("kept", "2020-01-03", "2020-01-03T06:00", **asked)
+    read = b"".join(request.plan().run())
+    cached.build("kept", "2020-01-03/2020-01-04")
+    plan = request.plan()
+    assert any(each.blocks for each in plan.solution.nodes)
+    assert b"".join(plan.run()) == read
+
+
+def test_das2_clients_get_the_same_bins(cached):
+    pairs = [("start_time", "2020-01-03T00:00:30"), ("end_time", "2020-01-03T03:00"), ("resolution", "130")]
+    plan = cached.site.request("kept", pairs, "das2").plan()
+    solved = dict(plan.solution.request)
+    assert (solved["bin.time.max"], solved["read.time.min"]) == ("120", "2020-01-03T00:00:00")
+
+
+def guarded(cached, *allow):
+    """The cached source with rules of its own."""
+    source = cached.site["kept"]
+    return Source(cached.site, replace(source.definition, access=Access("Team", allow)))
+
+
+def planned(source, begin, end, width):
+    """What a stranger gets of a source: the request that is solved, or why there is none."""
+    pairs = (("read.time.min", begin), ("read.time.max", end), ("bin.time.max", width))
+    try:
+        return dict(Request(source, pairs, claim=Claim("203.0.113.1")).plan().solution.request)
+    except AccessError as error:
+        return error.kind
+
+
+def test_whoever_may_have_averages_gets_no_narrower_ones(cached):
+    span = ("2020-01-03T00:00:30", "2020-01-03T03:00")
+    assert planned(guarded(cached, "bin:60s"), *span, "10")["bin.time.max"] == "60"
+    assert planned(guarded(cached, "bin:60s"), *span, "130")["bin.time.max"] == "120"
+    solved = planned(guarded(cached, "bin:125s"), *span, "130")
+    assert (solved["bin.time.max"], solved["read.time.min"]) == ("130", "2020-01-03T00:00:30")
+
+
+def test_whoever_may_have_old_data_gets_no_younger_ones(cached, monkeypatch):
+    now = parse_time("2020-02-01T03:00:30")
+    monkeypatch.setattr(
+        "dasflex_core.plan.planner.parse_time", lambda text, **more: now if text == "now" else parse_time(text, **more)
+    )
+    source = guarded(cached, "age:1d")
+    solved = planned(source, "2020-01-31T00:00:30", "2020-01-31T03:00:30", "120")
+    assert (solved["read.time.min"], solved["read.time.max"]) == ("2020-01-31T00:00:30", "2020-01-31T03:00:30")
+    solved = planned(source, "2020-01-31T00:00:30", "2020-01-31T02:00:30", "120")
+    assert solved["read.time.max"] == "2020-01-31T02:02:00"
+    assert planned(source, "2020-01-31T00:00:30", "2020-01-31T04:00:30", "120") == "access.log-in"
