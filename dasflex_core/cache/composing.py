@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from dasflex_core.cache.keeping import BEGIN, END, WIDTH, Kept, Way, kept, levels_in
 from dasflex_core.cache.levels import level_for
+from dasflex_core.cache.periods import can_be_told
 from dasflex_core.cache.pieces import Pieces
 from dasflex_core.errors import AccessError
 from dasflex_core.plan.parameters import value_text
@@ -112,6 +113,8 @@ def composed(planner: Planner, bound: Bound, task: Task, admit: Admit, now: Time
         return Composed(task, declined=((_BINS, "bins that begin with the request are not those of blocks"),))
     if level.width:
         gridded = _gridded(level, task.request, span)
+        if gridded is None:
+            return Composed(task)
         if not _may(admit, task.request, gridded, now):
             return Composed(task, declined=((_BINS, "whole bins of the level are more than may be read"),))
         task = replace(task, request=gridded)
@@ -131,10 +134,12 @@ def _span(request: Mapping[str, str], now: Time) -> tuple[int, int] | None:
     return None if FOREVER in (begin, end) or begin.ns >= end.ns else (begin.ns, end.ns)
 
 
-def _gridded(level: Level, request: Mapping[str, str], span: tuple[int, int]) -> dict[str, str]:
-    """The request with whole bins of a multiple of the level's width."""
+def _gridded(level: Level, request: Mapping[str, str], span: tuple[int, int]) -> dict[str, str] | None:
+    """The request with whole bins of a multiple of the level's width; None where these reach beyond all times."""
     width = level.multiple(float(request[WIDTH]))
     begin, end = level.widened(*span, width)
+    if not can_be_told(begin, end):
+        return None
     return {
         **request,
         BEGIN: format_time(Time(begin)),

@@ -23,12 +23,21 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["PERIODS", "Period", "period"]
+__all__ = ["PERIODS", "Period", "can_be_told", "period"]
 
 _SECOND: Final = 1_000_000_000
 _DAY: Final = 86400 * _SECOND
 _ORDINAL_1970: Final = 719163  # date(1970, 1, 1).toordinal()
 _FIRST: Final = (1 - _ORDINAL_1970) * _DAY
+
+
+def can_be_told(begin: int, end: int) -> bool:
+    """Whether a range lies within the years 1 to 9999, and ends before what is taken for the end of all times.
+
+    >>> can_be_told(0, 1), can_be_told(_FIRST - 1, 0), can_be_told(0, FOREVER.ns)
+    (True, False, False)
+    """
+    return begin >= _FIRST and end < FOREVER.ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,19 @@ class Period:
         while at < end:
             first, at = self.snap(at), self.next(at)
             yield first, at
+
+    def count(self, begin: int, end: int) -> int:
+        """How many periods overlap [begin, end).
+
+        >>> PERIODS["month"].count(0, 32 * _DAY), PERIODS["second"].count(0, 2 * _SECOND + 1)
+        (2, 3)
+        """
+        if begin >= end:
+            return 0
+        first, last = self.snap(begin), self.next(end - 1)
+        if self.length:
+            return (last - first) // self.length
+        return sum(1 for _each in self.over(first, last))
 
     def name(self, ns: int) -> str:
         """How the file of the period that holds this time begins: `2031-04-02`, `2031-04-02T11-05`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Final, Literal
 
 from dasflex_core.cache.filling import Filling
@@ -17,7 +17,7 @@ from dasflex_core.plan.solver import Path
 from dasflex_core.plan.stating import facts_for
 from dasflex_core.stages import StageSpec
 from dasflex_core.streamtype import ARRAYS
-from dasflex_core.times import Time, format_time
+from dasflex_core.times import FOREVER, Time, format_time, parse_range
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
@@ -40,14 +40,15 @@ _STATS: Final = "bin.stats"
 class Pieces:
     """What there is of the range `span`, in nanoseconds: stretches with a block and without.
 
-    `now` is the present: a period that is not over is never kept. With `fill`, gaps leave blocks behind. `how` says
-    whether moments of bins are wanted, or streams as they are.
+    `held` is from when to when the source may have periods that are over: others are never kept, since they would be
+    made again, or are empty. With `fill`, gaps leave blocks behind. `how` says whether moments of bins are wanted, or
+    streams as they are.
     """
 
     kept: Kept
     stretches: tuple[Stretch, ...]
     span: tuple[int, int]
-    now: int
+    held: tuple[int, int]
     fill: bool = False
     how: Literal["items", "bytes"] = "items"
 
@@ -60,7 +61,7 @@ class Pieces:
                 found.append(replace(each, begin=max(each.begin, span[0]), end=min(each.end, span[1])))
             else:
                 found.append(each)
-        return cls(kept, tuple(found), span, now, fill)
+        return cls(kept, tuple(found), span, _held(kept, now), fill)
 
     @property
     def useful(self) -> bool:
@@ -92,7 +93,7 @@ class Pieces:
         """How many blocks are used, and how many periods have none."""
         period = self.kept.shelf.period
         gaps = [each for each in self.stretches if each.block is None]
-        return len(self.stretches) - len(gaps), sum(1 for each in gaps for _ in period.over(each.begin, each.end))
+        return len(self.stretches) - len(gaps), sum(period.count(each.begin, each.end) for each in gaps)
 
     def wanted(self, most: int) -> list[tuple[int, int]]:
         """The periods, up to so many, that are over, have no block, and get none from this request."""
@@ -101,10 +102,11 @@ class Pieces:
         for each in self.stretches:
             if each.block is not None:
                 continue
-            for begin, end in period.over(each.begin, each.end):
-                if len(found) >= most:
-                    return found
-                if end <= self.now and not any(first <= begin and end <= last for first, last in filled):
+            at, last = max(each.begin, self.held[0]), min(each.end, self.held[1])
+            while at < last and len(found) < most:
+                begin, end = period.snap(at), period.next(at)
+                at = next((after for first, after in filled if first <= begin < after), end)
+                if at == end:
                     found.append((begin, end))
         return found
 
@@ -165,10 +167,11 @@ class Pieces:
         period = self.kept.shelf.period
         found: list[tuple[int, int]] = []
         for each in self.stretches:
-            begin = each.begin if period.snap(each.begin) == each.begin else period.next(each.begin)
-            end = period.snap(min(each.end, self.now))
+            first, last = max(each.begin, self.held[0]), min(each.end, self.held[1])
+            begin, end = first if period.snap(first) == first else period.next(first), period.snap(last)
             if each.block is None and begin < end:
-                found += period.over(begin, end) if not self.kept.level.width else [(begin, end)]
+                one_by_one = islice(period.over(begin, end), _MOST_RECORDS + 1)
+                found += [(begin, end)] if self.kept.level.width else one_by_one
         return found if self.kept.level.width or len(found) <= _MOST_RECORDS else []
 
     def _file(self, planner: Planner, way: Way, spec: StageSpec, run: list[Stretch]) -> Node:
@@ -225,6 +228,20 @@ class Pieces:
             finish,
             writer,
         )
+
+
+def _held(kept: Kept, now: int) -> tuple[int, int]:
+    """From when to when a source may have periods that are over, in nanoseconds: by its range, and by now."""
+    period = kept.shelf.period
+    first, last = -(1 << 62), period.snap(now)
+    own = [] if kept.way is None else [each.definition for each in kept.way.bound.stages.values() if each.reader]
+    for definition in (*own, *([kept.way.bound.definition] if kept.way else ())):
+        if definition.range is None:
+            continue
+        begin, end = parse_range(str(definition.range), now=Time(now))
+        first = max(first, period.snap(begin.ns))
+        last = min(last, period.next(end.ns - 1)) if end != FOREVER else last
+    return first, last
 
 
 def facts_of(way: Way) -> Facts | None:

@@ -149,7 +149,7 @@ def build_block(site: Site, kept: Kept, begin: int, end: int) -> None:
         raise ConfigError(kept.declined, kind="config.bad-value")
     planner, source = site.planner, site[kept.way.bound.definition.id]
     how: Literal["items", "bytes"] = "items" if kept.level.width else "bytes"
-    pieces = Pieces(kept, (Stretch(begin, end),), (begin, end), end, fill=True, how=how)
+    pieces = Pieces(kept, (Stretch(begin, end),), (begin, end), (begin, end), fill=True, how=how)
     asked = {**kept.level.asked, BEGIN: format_time(Time(begin)), END: format_time(Time(end))}
     solution = replace(
         planner.solve(source.definition, asked.items()), nodes=pieces.leaving(planner), kept=None, use=None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -491,3 +492,24 @@ def test_whoever_may_have_old_data_gets_no_younger_ones(cached, monkeypatch):
     solved = planned(source, "2020-01-31T00:00:30", "2020-01-31T02:00:30", "120")
     assert solved["read.time.max"] == "2020-01-31T02:02:00"
     assert planned(source, "2020-01-31T00:00:30", "2020-01-31T04:00:30", "120") == "access.log-in"
+
+
+@pytest.mark.parametrize("begin", ["0001-01-01", "1970-01-01", "2020-01-03", "9999-12-31"])
+@pytest.mark.parametrize("end", ["0001-01-02", "2020-01-04", "9999-12-31T23:59:59", "9999-12-31T23:59:59.999999999"])
+@pytest.mark.parametrize("width", ["60", "100000", "4000000000"])
+@pytest.mark.parametrize("source", ["kept", "filled", "records"])
+def test_ranges_as_long_as_all_times_are_planned_at_once(cached, source, begin, end, width):
+    if begin >= end:
+        return
+    before = time.perf_counter()
+    cached.ask(source, begin, end, bin_time_max=width).plan()
+    assert time.perf_counter() - before < 5
+
+
+def test_nothing_is_kept_of_times_before_and_after_those_of_the_source(cached):
+    cached.clear("filled")
+    cached.ask("filled", "2019-12-31T20:00", "2020-01-01T02:00", bin_time_max="60").read()
+    cached.ask("filled", "2020-02-29T22:00", "2020-03-01T06:00", bin_time_max="60").read()
+    assert [each.name[:13] for each in cached.blocks("filled")] == [
+        "2020-01-01T00", "2020-01-01T01", "2020-02-29T22", "2020-02-29T23",
+    ]  # fmt: skip
