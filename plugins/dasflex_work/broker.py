@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import BusyError, ConfigError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.config import Config
 
-__all__ = ["connected", "place", "queue_name"]
+__all__ = ["connected", "needs", "place", "queue_name", "url"]
 
 _PLACE: Final = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:/@\s]+)(?::(?P<port>\d{1,5}))?(?::(?P<db>\d{1,4}))?")
 _URL: Final = re.compile(r"(rediss?|unix)://")
@@ -33,6 +34,18 @@ def queue_name(config: Config) -> str:
 def place(config: Config) -> str:
     """Where the server is, for people: without a password."""
     return _SECRET.sub("//", config.work_queue_conn)
+
+
+def needs(*packages: str) -> None:
+    """Raises `ConfigError` where a package is not installed, with what installs it."""
+    for each in packages:
+        try:
+            import_module(each)
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"Background work needs {error.name}, which is not installed: pip install 'dasflex[work]'",
+                kind="config.missing-extra",
+            ) from error
 
 
 def url(config: Config) -> str:
@@ -60,11 +73,12 @@ def connected(config: Config, *, patient: bool = False, timeout: float = _SOON) 
 
     Raises `BusyError` where nobody answers, and `ConfigError`.
     """
+    at = url(config)
+    needs("redis")
     from redis import Redis, exceptions
     from redis.backoff import ExponentialBackoff, NoBackoff
     from redis.retry import Retry
 
-    at = url(config)
     try:
         once = Redis.from_url(at, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0))
         once.ping()

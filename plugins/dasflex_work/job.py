@@ -14,6 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
@@ -21,6 +22,8 @@ from rq.serializers import JSONSerializer
 from dasflex_core.errors import AccessError, ConfigError, DasflexError, NotFoundError, QueryError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from redis import Redis
     from redis.client import Pipeline
     from rq.executions import Execution
@@ -77,6 +80,13 @@ class TaskJob(Job):
     def send_webhooks(self, status: Any, *, exc_string: str | None = None) -> None:  # noqa: ANN401  that of the queue
         """Sends nothing, whatever the server says."""
 
+    def restore(self, raw_data: Mapping[bytes, bytes]) -> None:
+        """Takes over what the server says. Of what is ruined, which ends no worker, only what is to be done counts."""
+        try:
+            super().restore(raw_data)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            super().restore({name: raw_data[name] for name in (b"data", b"origin") if name in raw_data})
+
     @property
     def started_job_registry(self) -> Working:
         """The registry of what is worked on."""
@@ -111,7 +121,12 @@ class TaskJob(Job):
 
     def told(self, site: Site) -> tuple[TaskKind, dict[str, str]]:
         """The kind of the task, and its arguments. Raises `ConfigError` where no plugin does such tasks."""
-        named, arguments = str(self.kwargs.get("kind", "")), self.kwargs.get("arguments")
+        try:
+            named, arguments = str(self.kwargs["kind"]), self.kwargs["arguments"]
+        except (DeserializationError, LookupError, TypeError, ValueError) as error:
+            raise ConfigError(
+                "What Redis has of the task is no task: something else wrote it", kind="config.plugin"
+            ) from error
         for kind in site.registry.task_kinds:
             if kind.name == named and isinstance(arguments, dict):
                 return kind, {str(name): str(text) for name, text in arguments.items()}

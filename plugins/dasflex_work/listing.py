@@ -108,9 +108,9 @@ class Listing:
         return list(dict.fromkeys(each.partition(":")[0] for each in found))
 
     def entries(self, identifiers: Iterable[str]) -> Iterator[Entry]:
-        """What is known of tasks."""
+        """What is known of tasks. One that the server has forgotten waits until a worker puts it on the list again."""
         wanted = list(identifiers)
-        handed = set(self._spool.handed_over())
+        handed = {*self._spool.handed_over(), *self._spool.taken()}
         for first in range(0, len(wanted), _MANY):
             some = wanted[first : first + _MANY]
             pipeline = self._server.pipeline(transaction=False)
@@ -144,9 +144,10 @@ def _entry(identifier: str, fields: Sequence[bytes | None], again: float | None,
     if data is None:
         return Entry(identifier, "waiting" if handed else "unknown")
     notes, told = _plain(meta), _plain(data)
-    words = told[3] if isinstance(told, list) and len(told) == 4 else {}
+    words = _object(told[3] if isinstance(told, list) and len(told) == 4 else None)
     state = _CALLED.get(status or b"", "unknown")
-    found = notes if isinstance(notes, dict) else {}
+    found = _object(notes)
+    fraction, tries = found.get("fraction"), found.get("tries")
     text = str(found.get("said" if state == "finished" else "doing" if state == "working" else "error", ""))
     if state == "failed":
         text = _STOPPED if status == b"stopped" else text or _KILLED
@@ -154,10 +155,10 @@ def _entry(identifier: str, fields: Sequence[bytes | None], again: float | None,
         identifier,
         state,
         kind=str(words.get("kind", "")),
-        arguments=tuple((str(name), str(value)) for name, value in words.get("arguments", {}).items()),
-        fraction=found.get("fraction") if state in ("working", "finished") else None,
+        arguments=tuple((str(name), str(value)) for name, value in _object(words.get("arguments")).items()),
+        fraction=fraction if isinstance(fraction, float | int) and state in ("working", "finished") else None,
         text=text,
-        tries=int(found.get("tries", 0)),
+        tries=tries if isinstance(tries, int) else 0,
         worker=_text(worker or b"") if state == "working" else "",
         added=_moment(added),
         begun=_moment(begun),
@@ -174,6 +175,11 @@ def _plain(data: bytes | None) -> Any:  # noqa: ANN401  what JSON holds
         return json.loads(zlib.decompress(data) if data and data[:1] == b"x" else data or b"{}")
     except (ValueError, zlib.error):
         return {}
+
+
+def _object(found: object) -> dict[str, Any]:
+    """An object of JSON; an empty one where it is something else, which nothing of ours wrote."""
+    return found if isinstance(found, dict) else {}
 
 
 def _moment(text: bytes | None) -> float:

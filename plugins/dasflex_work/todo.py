@@ -136,7 +136,7 @@ def add(
         click.echo(each)
     if len(new) < len(identifiers):
         click.echo(f"dasflex: note: {len(identifiers) - len(new)} of them were on the list already", err=True)
-    if waits:
+    if waits and identifiers:
         context.exit(_wait(Listing(site.config, server), identifiers, None))
 
 
@@ -215,10 +215,12 @@ def _server(site: Site) -> Redis:
 
 def _worklist(site: Site, server: Redis) -> WorkList:
     """The list, to be changed. Raises `ConfigError` where the queue's library is missing."""
-    from dasflex_core.loading import load
+    from dasflex_work.broker import needs
 
-    made: WorkList = load("dasflex_work.worklist:WorkList")(site, server)
-    return made
+    needs("rq")
+    from dasflex_work.worklist import WorkList
+
+    return WorkList(site, server)
 
 
 def _tell(counts: Counts) -> None:
@@ -232,7 +234,7 @@ def _line(entry: Entry) -> str:
     """A task on a line."""
     done = "" if entry.fraction is None or entry.state != "working" else f"{entry.fraction:4.0%}"
     took = f"{entry.ended - entry.begun:.1f} s" if entry.ended and entry.begun else ""
-    text = entry.text.partition("\n")[0]
+    text = "".join(each if each.isprintable() else "?" for each in entry.text.partition("\n")[0])
     return "  ".join(filter(None, (f"{entry.state:<8}", entry.id, done, took, text)))
 
 

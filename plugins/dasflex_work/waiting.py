@@ -24,16 +24,25 @@ _HOUR: Final = 3600
 def wait_for(listing: Listing, identifiers: Sequence[str], seconds: float | None, screen: TextIO) -> list[Entry]:
     """Waits until tasks are over, or where none are named until nothing waits. Gives those that failed.
 
-    A task that failed and will be tried again is not over. Raises `BusyError` where the time is over before.
+    A task that failed and will be tried again is not over. A server that goes away is waited for. Raises `BusyError`
+    where the time is over before.
     """
+    from redis.exceptions import ConnectionError as NotConnectedError
+    from redis.exceptions import TimeoutError as NoAnswerError
+
     begun = time.monotonic()
     before = set(() if identifiers else listing.ids("failed"))
-    most = 0.0
+    most, left = 0.0, len(identifiers)
     try:
         while True:
-            left, part, of = _left(listing, identifiers)
-            most = max(most, float(of))
-            _show(screen, bar(most - left + part, most, time.monotonic() - begun))
+            try:
+                left, part, of = _left(listing, identifiers)
+            except (NotConnectedError, NoAnswerError):
+                left = max(1, left)
+                _show(screen, "Redis does not answer")
+            else:
+                most = max(most, float(of))
+                _show(screen, bar(most - left + part, most, time.monotonic() - begun))
             if not left:
                 break
             if seconds is not None and time.monotonic() - begun > seconds:

@@ -14,7 +14,7 @@ import click
 
 from dasflex_core.cli.exit_codes import FAILED, exit_code
 from dasflex_core.cli.verbs import Verb
-from dasflex_core.errors import ConfigError, DasflexError
+from dasflex_core.errors import DasflexError
 from dasflex_core.noting import tell_in_json, with_log_format
 
 if TYPE_CHECKING:
@@ -108,16 +108,10 @@ def workd(  # noqa: PLR0913  click gives each option
 
 def _check(site: Site) -> None:
     """Raises `ConfigError` where there can be no background work."""
-    from dasflex_work.broker import url
+    from dasflex_work.broker import needs, url
 
     url(site.config)
-    try:
-        import rq  # noqa: F401  whether it is there
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"Background work needs {error.name}, which is not installed: pip install 'dasflex[work]'",
-            kind="config.missing-extra",
-        ) from error
+    needs("redis", "rq")
 
 
 def _log(site: Site, level: str) -> None:

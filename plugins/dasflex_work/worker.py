@@ -81,9 +81,11 @@ class TaskWorker(Worker):
         return _MISSED * self._beat
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
-        """Gives a sign of life; a server that is away for a while ends no task."""
+        """Gives a sign of life, to those who hand tasks over as well; a server that is away ends no task."""
         with suppress(*_AWAY):
             super().maintain_heartbeats(job, execution)
+        with suppress(OSError):
+            self._list.spool.beat()
 
     def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001  as the queue calls it
         """Does nothing: it would ask the server before each task."""

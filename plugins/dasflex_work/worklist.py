@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -241,8 +242,10 @@ def _batched(values: Iterable[_T]) -> Iterator[list[_T]]:
 
 
 def _status(text: bytes | str | None) -> JobStatus | None:
-    """The state that the server tells."""
-    return JobStatus(as_text(text)) if text else None
+    """The state that the server tells; None where it is none of the queue's."""
+    with suppress(ValueError):
+        return JobStatus(as_text(text)) if text else None
+    return None
 
 
 def _since(text: bytes | str | None) -> float:

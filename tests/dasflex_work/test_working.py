@@ -141,7 +141,7 @@ def test_a_task_is_cancelled_before_and_while_it_is_done(work):
 
 def test_the_command_adds_one_task_for_each_block_and_waits_for_all(work):
     told = work.todo("add", "cache", "source=kept", "begin=2020-01-01", "end=2020-01-01T05:00")
-    assert told.count("cache-kept-1-2020-01-01t") == 5
+    assert told.count("cache-kept-2020-01-01t") == 5
     work.start()
     work.todo("wait", "--seconds", "40")
     assert len(work.blocks()) == 5
