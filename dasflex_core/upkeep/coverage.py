@@ -62,11 +62,11 @@ class Coverage:
         """The file: JSON, with null for what is not known."""
         facts = {
             "source": self.source,
-            "begin": format_time(Time(self.begin)),
-            "end": format_time(Time(self.end)),
+            "begin": f"{format_time(Time(self.begin))}Z",
+            "end": f"{format_time(Time(self.end))}Z",
             "width": self.width,
             "records": self.records,
-            "made": format_time(Time(int(self.made) * _NS)),
+            "made": f"{format_time(Time(int(self.made) * _NS))}Z",
             "changed": self.changed,
         }
         return json.dumps(facts, separators=(",", ":")).encode() + b"\n"

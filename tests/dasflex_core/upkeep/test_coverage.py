@@ -115,8 +115,8 @@ def test_the_file_is_plain_json(root):
     source = open_site(root)["daily"]
     measure(source, nothing, "2020-01-01/2020-01-10")
     plain = json.loads(coverage_path(source.site.config, source.id).read_text())
-    assert plain["begin"] == "2020-01-01T00:00:00"
-    assert plain["end"] == "2020-03-01T00:00:00"
+    assert plain["begin"] == "2020-01-01T00:00:00Z"
+    assert plain["end"] == "2020-03-01T00:00:00Z"
     assert plain["records"][2:4] == [0, 24]
     assert plain["records"][-1] is None
 
