@@ -13,14 +13,16 @@ from dasflex_cgi.entering import OPEN, Entrance
 from dasflex_cgi.plot_library import Library, library
 from dasflex_cgi.requesting import Recipe, address_query, gaps, recipes
 from dasflex_cgi.source_form import Fieldset, fields, filled
+from dasflex_core.cache.keeping import kept_levels
 from dasflex_core.errors import DasflexError
 from dasflex_core.plan.capabilities import Addition, Capabilities, additions, capabilities
 from dasflex_core.plan.offering import Offer, offered
 from dasflex_core.plan.parameters import CANONICAL, GOAL
+from dasflex_core.tasks import background
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from dasflex_core.catalog.model import Contacts, Definition
     from dasflex_core.queries import Pairs
@@ -99,7 +101,7 @@ class About:
 
     `address` is where data are asked for, and `data_address` the same with what the form asks. `facts` is what the
     scripts of the page have to know, as JSON; `plot` is None where nothing draws, `strip` where it is not known when
-    there are data.
+    there are data; `cache` says what is kept.
     """
 
     id: str
@@ -124,6 +126,7 @@ class About:
     plot: Library | None
     facts: str
     strip: Strip | None = None
+    cache: tuple[str, ...] = ()
 
 
 class Wording:
@@ -186,7 +189,20 @@ def describe(source: Source, base: str, server: str = "", query: Pairs | None = 
         plot=library() if _is_plotted(offer) else None,
         facts=_facts(source, offer, server, given, door),
         strip=strip_of(source, here),
+        cache=tuple(_cache(source)),
     )
+
+
+def _cache(source: Source) -> Iterator[str]:
+    """What is kept of the source, and that nobody makes it where that is so; nothing where nothing is kept."""
+    try:
+        levels = kept_levels(source.site.planner, source.definition)
+    except DasflexError:  # `dasflex check` says what is wrong
+        return
+    yield from (each.level.title for each in levels if not each.declined)
+    state = background(source.site.config)
+    if levels and state != "on":
+        yield "background work is off" if state == "off" else "nobody works in the background now"
 
 
 def _variables(definition: Definition, *, coordinates: bool) -> tuple[Variable, ...]:

@@ -90,3 +90,31 @@ def test_a_file_that_is_damaged_is_not_shown(front):
     assert strip_of(front.site["Known"], "/source/known") is None
     put(front, replace(Coverage("Known", BEGIN, 60, ())))
     assert strip_of(front.site["Known"], "/source/known") is None
+
+
+LEVELS = """
+    title = "Kept"
+    contacts = { technical = "A <a@example.org>" }
+    reader = { command = "#[python] reader.py #[read.time.min] #[read.time.max]", writes = "das/2/text" }
+    example = [{ title = "A day", time = "2020-01-01 to 2020-01-02" }]
+
+    [[cache.level]]
+    block = "day"
+    bin.time.max = 60
+"""
+
+
+@pytest.mark.parametrize(
+    ("broker", "state"), [("", "background work is off"), ("redis", "nobody works in the background")]
+)
+def test_the_page_says_what_is_kept_and_whether_somebody_makes_it(bare, broker, state):
+    conf = bare.root / "etc" / "dasflex.conf"
+    lines = [each for each in conf.read_text().splitlines() if not each.startswith("WORK_QUEUE_BROKER")]
+    conf.write_text("\n".join([*lines, f"WORK_QUEUE_BROKER = {broker}", ""]))
+    bare.add("Kept", "", LEVELS)
+    bare.add("Other", "")
+    front = Front(dasflex_core.open(bare.root), lambda _text: None)
+    page = asked(front, "/source/kept.html")[2].decode()
+    assert f"<dd>bins of 60 s in day blocks; {state}" in page
+    assert "<dt>Kept</dt>" not in asked(front, "/source/other.html")[2].decode()
+    assert json.loads(asked(front, "/health")[2])["background"] == ("idle" if broker else "off")
