@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dasflex_cgi.exchange import JSON, Answer
 from dasflex_cgi.failures import NOT_DATA
 from dasflex_core.errors import DasflexError
+from dasflex_core.tasks import background
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ __all__ = ["asked_before", "health", "peers", "record"]
 
 
 def health(site: Site, note: Callable[[str], None]) -> Answer:
-    """Whether requests can be answered: 503 where the catalog cannot be read."""
+    """Whether requests can be answered, 503 where the catalog cannot be read, and whether there is background work."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -34,7 +35,8 @@ def health(site: Site, note: Callable[[str], None]) -> Answer:
     except DasflexError as error:
         note(error.message)
         status, word = 503, "the catalog cannot be read"
-    return Answer(status, (("Content-Type", JSON), *NOT_DATA), _json({"status": word, "version": number}))
+    told = {"status": word, "version": number, "background": background(site.config)}
+    return Answer(status, (("Content-Type", JSON), *NOT_DATA), _json(told))
 
 
 def peers(config: Config, note: Callable[[str], None]) -> Iterator[tuple[str, str]]:

@@ -54,7 +54,9 @@ _ESTIMATE: Final = _object(
 #: The schemas by their names.
 SCHEMAS: Final[dict[str, Node]] = {
     "Identity": _object("Who a server is", id=_TEXT, name=_TEXT, title=_TEXT, url=_TEXT, software=_TEXT),
-    "Health": _object("Whether a server is well", status=_TEXT, version=_TEXT),
+    "Health": _object(
+        "Whether a server is well", status=_TEXT, version=_TEXT, background={"enum": ["off", "idle", "on"]}
+    ),
     "Record": _object(
         "What became of a request",
         id={"type": "string", "pattern": "^[0-9a-z]{22}$"},

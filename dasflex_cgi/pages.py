@@ -27,6 +27,7 @@ from dasflex_cgi.visit import address
 from dasflex_core.claims import UNKNOWN
 from dasflex_core.errors import ConfigError, QueryError
 from dasflex_core.queries import query_pairs
+from dasflex_core.tasks import background
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ _SHORT: Final = 60
 _MOST_VERDICTS: Final = 100
 #: How many sources a page of search lists.
 _MOST_FOUND: Final = 200
+#: What the introduction says of background work.
+_BACKGROUND: Final = {
+    "off": "Background work is off: what is not kept is made while you wait for it.",
+    "idle": "Nobody does background work: what is not kept is made while you wait for it.",
+    "on": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,7 @@ def front(site: Site, asked: Asked) -> Answer:
         sources=[_line(site.catalog, each, asked.base) for each in shown],
         count=count,
         sample=_sample(site, asked),
+        background=_BACKGROUND[background(site.config)],
     )
 
 

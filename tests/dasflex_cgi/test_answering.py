@@ -14,6 +14,8 @@ import dasflex_core
 from dasflex_cgi.answering import Front
 from dasflex_cgi.exchange import Asked
 from dasflex_core.roots import make_root
+from dasflex_core.site import open_site
+from dasflex_core.tasks import Spool
 
 DAY = "time=2020-01-01/2020-01-02"
 RANDOM = "time=2017-01-01/2017-01-02"
@@ -134,6 +136,17 @@ class TestPaths:
         assert headers["Cache-Control"] == "no-store"
         assert str(bare.root) not in answer.body.decode()
         assert str(bare.root) in noted[0]
+
+    def test_health_says_whether_there_is_background_work(self, local, bare):
+        def said():
+            return json.loads(taken(ask(local(), "/health")[0]))["background"]
+
+        assert said() == "off"
+        with (bare.root / "etc" / "dasflex.conf").open("a") as conf:
+            conf.write("\nWORK_QUEUE_BROKER = redis\n")
+        assert said() == "idle"
+        Spool(open_site(bare.root).config).beat()
+        assert said() == "on"
 
 
 class TestKept:

@@ -29,6 +29,7 @@ from dasflex_core.extras import Extra
 from dasflex_core.site import Source, open_site
 from dasflex_core.stages import StageSpec
 from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
+from dasflex_core.tasks import Spool
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "wbr"}
 BROWSER = {"accept": "text/html,*/*", "user-agent": "Mozilla/5.0"}
@@ -291,6 +292,16 @@ def test_what_an_extra_would_add_stands_on_the_page_of_a_source(site, asked):
     assert "<li>The live plot on the page of the source, by <code>pip install 'dasflex[pages]'</code></li>" in text
     whole = replace(site, registry=replace(site.registry, extras=()))
     assert "pip install" not in Page(pages.source(whole, asked, "Examples/Spectra")).text
+
+
+def test_the_introduction_says_in_a_line_whether_there_is_background_work(bare, asked):
+    assert "Background work is off" in Page(pages.front(open_site(bare.root), asked)).text
+    with (bare.root / "etc" / "dasflex.conf").open("a") as conf:
+        conf.write("\nWORK_QUEUE_BROKER = redis\n")
+    site = open_site(bare.root)
+    assert "Nobody does background work" in Page(pages.front(site, asked)).text
+    Spool(site.config).beat()
+    assert "ackground work" not in Page(pages.front(site, asked)).text
 
 
 def test_a_site_without_sources_says_what_to_do(bare, asked):
