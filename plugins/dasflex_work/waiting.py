@@ -19,6 +19,8 @@ _LOOK: Final = 0.25
 _WIDTH: Final = 30
 _MINUTE: Final = 60
 _HOUR: Final = 3600
+#: Of less than this part it cannot be told how long the rest takes.
+_TOLD: Final = 1e-6
 
 
 def wait_for(listing: Listing, identifiers: Sequence[str], seconds: float | None, screen: TextIO) -> list[Entry]:
@@ -62,7 +64,7 @@ def bar(done: float, of: float, seconds: float) -> str:
     """
     fraction = min(1.0, max(0.0, done / of)) if of else 1.0
     full = int(fraction * _WIDTH)
-    rest = f"  {_lasting(seconds * (1 - fraction) / fraction)} left" if 0 < fraction < 1 else ""
+    rest = f"  {_lasting(seconds * (1 - fraction) / fraction)} left" if _TOLD < fraction < 1 else ""
     return f"[{'#' * full}{'.' * (_WIDTH - full)}] {fraction:4.0%}  {int(done):,} of {int(of):,}{rest}".replace(
         "%", " %"
     )

@@ -68,19 +68,6 @@ def test_a_worker_that_is_killed_in_a_block_is_noticed_and_the_block_is_built(wo
     assert not [each for each in work.site.config.cache_root.rglob(".*") if each.is_file() and "bin-" in each.name]
 
 
-def test_the_process_of_a_task_that_is_killed_is_started_again(work):
-    (work.folder / "slow").write_text("60")
-    worker = work.start()
-    (identifier,) = work.list.add([work.hour(0)])
-    until(work.reads)
-    (work.folder / "slow").unlink()
-    found = subprocess.run(("pgrep", "-P", str(worker.pid)), capture_output=True, text=True, check=True)
-    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
-    until(lambda: work.state(identifier) in ("finished", "waiting"), 20)
-    work.todo("retry", identifier, code=0) if work.state(identifier) == "failed" else None
-    until(work.blocks, 40)
-
-
 def test_tasks_outlive_a_redis_that_forgets_them(work):
     (work.folder / "slow").write_text("0.3")
     work.start()
