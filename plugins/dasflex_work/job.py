@@ -14,7 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from rq.exceptions import DeserializationError
+from rq.exceptions import DeserializationError, TimeoutFormatError
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
@@ -37,6 +37,8 @@ __all__ = ["FUNCTION", "TaskJob", "Working", "server_time"]
 FUNCTION: Final = "task"
 #: Failures that another try does not mend.
 _LASTING: Final = (QueryError, NotFoundError, AccessError, ConfigError)
+#: What the queue raises for fields of a job that hold what they cannot.
+_RUINED: Final = (AssertionError, AttributeError, LookupError, TypeError, ValueError, TimeoutFormatError)
 #: Seconds between two notes of how far a task is, and how long none is written where the server did not answer.
 _NOTE: Final = 1.0
 _PAUSE: Final = 10.0
@@ -84,8 +86,9 @@ class TaskJob(Job):
         """Takes over what the server says. Of what is ruined, which ends no worker, only what is to be done counts."""
         try:
             super().restore(raw_data)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            super().restore({name: raw_data[name] for name in (b"data", b"origin") if name in raw_data})
+        except _RUINED:
+            kept = {name: raw_data[name] for name in (b"data", b"origin") if name in raw_data}
+            super().restore(kept | {b"timeout": b"-1"})
 
     @property
     def started_job_registry(self) -> Working:

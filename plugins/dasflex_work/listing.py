@@ -7,6 +7,7 @@ So the queue's library is not imported, and of those that wait only the ids are 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -183,12 +184,14 @@ def _object(found: object) -> dict[str, Any]:
 
 
 def _moment(text: bytes | None) -> float:
-    """A moment of the server in seconds since 1970."""
-    return datetime.fromisoformat(_text(text)).timestamp() if text else 0.0
+    """A moment of the server in seconds since 1970; 0 where it is none."""
+    with suppress(ValueError, OverflowError):
+        return datetime.fromisoformat(_text(text)).timestamp() if text else 0.0
+    return 0.0
 
 
 def _text(data: bytes | str) -> str:
-    return data if isinstance(data, str) else data.decode()
+    return data if isinstance(data, str) else data.decode(errors="replace")
 
 
 def _texts(found: Iterable[object]) -> list[str]:

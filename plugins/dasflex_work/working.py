@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from redis import RedisError
@@ -54,6 +55,10 @@ def work(site: Site, *, beat: int, every: float, once: bool, leash: int | None) 
                 worker.work(burst=once, logging_level="WARNING")
             except RedisError as error:
                 _LOGGER.warning("Redis at %s went away: %s", place(site.config), error)
+            except StopRequested:  # while it was beginning, when it may be on the list of workers already
+                with suppress(RedisError):
+                    worker.register_death()  # type: ignore[no-untyped-call]
+                return
             if worker.asked_to_stop or once:
                 return
             time.sleep(_FIRST)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from rq import Queue
 from rq.command import send_stop_job_command
-from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.exceptions import DeserializationError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.job import Retry as Tries
 from rq.results import Result
@@ -213,10 +213,10 @@ class WorkList:
         tasks = []
         for each in identifiers:
             try:
-                job = TaskJob.fetch(each, connection=self.connection, serializer=JSONSerializer)
-            except NoSuchJobError:
-                continue
-            tasks.append(Task(str(job.kwargs["kind"]), dict(job.kwargs["arguments"])))
+                told = TaskJob.fetch(each, connection=self.connection, serializer=JSONSerializer).kwargs
+                tasks.append(Task(str(told["kind"]), dict(told["arguments"])))
+            except (NoSuchJobError, DeserializationError, LookupError, TypeError, ValueError):
+                continue  # nothing is known of it, or what is known is no task
         return self.add(tasks, again=True)
 
     def _states(self, identifiers: Iterable[str]) -> list[JobStatus | None]:
@@ -250,4 +250,6 @@ def _status(text: bytes | str | None) -> JobStatus | None:
 
 def _since(text: bytes | str | None) -> float:
     """The seconds since a moment of the server; endless where there is none."""
-    return (now() - utcparse(as_text(text))).total_seconds() if text else float("inf")
+    with suppress(ValueError):
+        return (now() - utcparse(as_text(text))).total_seconds() if text else float("inf")
+    return float("inf")

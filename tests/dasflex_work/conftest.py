@@ -177,6 +177,21 @@ class Work:
         (entry,) = self.listing.entries([identifier])
         return entry.state
 
+    def hasten(self) -> None:
+        """Lets what is to be tried again be due now."""
+        again = f"rq:scheduled:{self.list.name}"
+        for each in self.server.zrange(again, 0, -1):
+            self.server.zadd(again, {each: 1}, xx=True)
+
+    def until_finished(self, identifier: str) -> None:
+        """Waits until a task is done, but not for the pauses between its tries."""
+
+        def finished() -> bool:
+            self.hasten()
+            return self.state(identifier) == "finished"
+
+        until(finished)
+
     def end(self) -> None:
         if self.client is not None:
             self.client.close()

@@ -61,7 +61,7 @@ def test_what_failed_a_moment_ago_is_not_begun_again_by_requests(work):
 
 @pytest.mark.parametrize("off", [86_400], ids=["a day ahead"])
 def test_a_worker_whose_clock_is_wrong_takes_no_task_from_another(work, off):
-    (work.folder / "slow").write_text("6")
+    (work.folder / "slow").write_text("4.5")
     (identifier,) = work.list.add([work.hour(0)])
     work.start()
     until(work.reads)
@@ -78,7 +78,7 @@ def test_a_worker_whose_clock_is_wrong_takes_no_task_from_another(work, off):
 
 @pytest.mark.parametrize("off", [-86_400], ids=["a day behind"])
 def test_a_worker_whose_clock_is_wrong_keeps_its_own_task(work, off):
-    (work.folder / "slow").write_text("5")
+    (work.folder / "slow").write_text("4")
     (identifier,) = work.list.add([work.hour(0)])
     words = ("--every", "0.2", "--beat", "1", "--config", str(work.root))
     wrong = subprocess.Popen(

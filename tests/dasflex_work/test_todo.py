@@ -139,7 +139,7 @@ def test_waiting_ends_when_its_time_is_over(work):
 
 
 def test_waiting_survives_a_redis_that_forgets(work):
-    (work.folder / "slow").write_text("0.5")
+    (work.folder / "slow").write_text("0.2")
     identifiers = work.list.add([work.hour(each) for each in range(3)])
     command = (sys.executable, "-c", "from dasflex_work.todo import main; main()", "wait", *identifiers)
     waits = subprocess.Popen((*command, "--root", str(work.root)), stderr=subprocess.PIPE, text=True)
@@ -155,7 +155,7 @@ def test_waiting_survives_a_redis_that_forgets(work):
 
 
 def test_a_terminal_shows_a_bar(work):
-    (work.folder / "slow").write_text("0.4")
+    (work.folder / "slow").write_text("0.2")
     work.list.add([work.hour(each) for each in range(4)])
     work.start()
     ours, theirs = pty.openpty()

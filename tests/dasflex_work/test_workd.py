@@ -21,7 +21,7 @@ WORKD = (sys.executable, "-m", "dasflex_work")
 
 
 def test_a_signal_lets_the_task_at_hand_be_finished(work):
-    (work.folder / "slow").write_text("2")
+    (work.folder / "slow").write_text("1")
     work.list.add([work.hour(0), work.hour(1)])
     worker = work.start()
     until(work.reads)
@@ -47,12 +47,12 @@ def test_the_tasks_of_a_worker_that_is_ended_twice_are_done_by_another(work):
     worker = work.start()
     until(work.reads)
     worker.terminate()
-    time.sleep(1.5)  # the queue takes two signals within a second for one
+    time.sleep(1.1)  # the queue takes two signals within a second for one
     worker.terminate()
     worker.wait(30)
     (work.folder / "slow").unlink()
     work.start()
-    until(lambda: work.state(identifier) == "finished", 60)
+    work.until_finished(identifier)
     assert len(work.blocks()) == 1
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from dasflex_core.tasks import Spool, Task, background, hand_over
@@ -63,9 +64,22 @@ def test_a_worker_that_is_killed_in_a_block_is_noticed_and_the_block_is_built(wo
     worker.wait()
     assert not work.blocks()
     work.start()
-    until(lambda: work.state(identifier) == "finished")
+    work.until_finished(identifier)
     assert len(work.blocks()) == 1
     assert not [each for each in work.site.config.cache_root.rglob(".*") if each.is_file() and "bin-" in each.name]
+
+
+def test_the_task_of_a_process_that_is_killed_is_done_again(work):
+    (work.folder / "slow").write_text("60")
+    worker = work.start()
+    (identifier,) = work.list.add([work.hour(0)])
+    until(work.reads)
+    (work.folder / "slow").unlink()
+    psutil.Process(worker.pid).children()[0].kill()
+    work.until_finished(identifier)
+    assert len(work.blocks()) == 1
+    assert len(work.reads()) == 2
+    assert worker.poll() is None
 
 
 def test_tasks_outlive_a_redis_that_forgets_them(work):
@@ -167,9 +181,10 @@ def test_payloads_are_json(work):
 
 def test_without_redis_tasks_wait_and_nobody_waits_for_them(work):
     work.redis.stop()
+    config = work.site.config
     begun = time.perf_counter()
-    assert hand_over(work.site.config, [work.hour(0)]) == ""
-    assert time.perf_counter() - begun < 1
+    assert hand_over(config, [work.hour(0)]) == ""
+    assert time.perf_counter() - begun < 0.05
     assert work.todo("list", code=7).count("does not answer") == 1
     work.start()
     until(lambda: "does not answer" in work.logs())
