@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Arrow streams and Parquet files are read back equal by the libraries that people read them with."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from dasflex_arrow.formatter import ArrowFormatter, ParquetFormatter
+from dasflex_arrow.plugin import STAGES
+from dasflex_core.arrays import Dataset, Ragged, Records, StreamHeader, is_fill
+from dasflex_core.errors import QueryError
+from dasflex_core.stages import spec_of
+from dasflex_core.testing import FormatterContract, golden
+
+ONE = ("scalars", "spectra", "waveform", "vectors", "states", "bursts", "pictures")
+
+
+class TestArrow(FormatterContract):
+    """What every formatter must keep."""
+
+    formatter = ArrowFormatter
+    plugin = "dasflex_arrow.plugin"
+
+
+class TestParquet(FormatterContract):
+    """The same."""
+
+    formatter = ParquetFormatter
+    plugin = "dasflex_arrow.plugin"
+
+
+def written(formatter, items):
+    """The bytes that a formatter makes of items."""
+    chunks = [chunk for item in items for chunk in formatter.feed(item)]
+    return b"".join([*chunks, *formatter.finish()])
+
+
+def arrow_of(items, **values):
+    return pa.ipc.open_stream(written(ArrowFormatter(**values), items)).read_all()
+
+
+def parquet_of(items, **values):
+    return pyarrow.parquet.read_table(io.BytesIO(written(ParquetFormatter(**values), items)))
+
+
+def wanted(items):
+    """The columns of a stream as lists, fill as None."""
+    found = {}
+    for batch in items:
+        if isinstance(batch, Records):
+            for variable in batch.dataset.columns:
+                found.setdefault(variable.name, []).append((variable, batch[variable.name]))
+    return found
+
+
+def test_the_declarations_are_those_of_the_classes():
+    assert {each.name: each for each in STAGES} == {
+        each.spec.name: spec_of(each) for each in (ArrowFormatter, ParquetFormatter)
+    }
+
+
+@pytest.mark.parametrize("read", [arrow_of, parquet_of])
+@pytest.mark.parametrize("name", ONE)
+def test_every_kind_of_data_is_read_back(read, name):
+    items = golden.streams()[name]
+    table = read(items)
+    table.validate(full=True)
+    for column, parts in wanted(items).items():
+        held = table[column].to_pylist()
+        assert len(held) == sum(len(values) for _variable, values in parts)
+        numbers = [values for variable, values in parts if variable.dtype.kind in "iuf" and variable.semantic == "real"]
+        for values in numbers:
+            flat = values.leaves if isinstance(values, Ragged) else values
+            mine = np.array([each for each in _flat(held) if each is not None], dtype=float)
+            theirs = flat.reshape(-1)
+            theirs = theirs[~is_fill(theirs, parts[0][0].fill)].astype(float)
+            assert np.array_equal(mine[~np.isnan(mine)], theirs[~np.isnan(theirs)])
+
+
+def _flat(values):
+    """The values of nested lists."""
+    for each in values:
+        if isinstance(each, list):
+            yield from _flat(each)
+        else:
+            yield each
+
+
+@pytest.mark.parametrize("read", [arrow_of, parquet_of])
+def test_times_are_nanoseconds_in_utc_and_fill_is_null(read):
+    table = read(golden.scalars())
+    (time,) = [field for field in table.schema if field.name.startswith("time")][:1]
+    assert time.type == pa.timestamp("ns", tz="UTC")
+    assert str(table[time.name][0].as_py()).startswith("2031-04-02 00:00:00")
+    assert table.column(table.num_columns - 1).null_count + table.column(1).null_count >= 1
+
+
+@pytest.mark.parametrize("read", [arrow_of, parquet_of])
+def test_units_and_metadata_go_with_the_data(read):
+    table = read(golden.spectra())
+    about = {key.decode(): text.decode() for key, text in table.schema.metadata.items() if not key.startswith(b"ARROW")}
+    assert about["name"]
+    constants = json.loads(about["constants"])
+    assert any(each["units"] == "Hz" and each["values"] for each in constants.values())
+    units = [field.metadata for field in table.schema if field.metadata and b"units" in field.metadata]
+    assert units
+
+
+def test_other_libraries_read_the_same():
+    items = golden.scalars()
+    parquet, arrow = written(ParquetFormatter(), items), written(ArrowFormatter(), items)
+    plain = arrow_of(items)
+    import pandas as pd
+
+    frame = pd.read_parquet(io.BytesIO(parquet))
+    assert list(frame.columns) == plain.column_names
+    assert pl.read_parquet(io.BytesIO(parquet)).to_arrow().column_names == plain.column_names
+    one, other = pl.read_ipc_stream(io.BytesIO(arrow)), pl.read_parquet(io.BytesIO(parquet))
+    assert one.equals(other)
+    assert frame.shape == one.shape
+
+
+@pytest.mark.parametrize(("made", "codec"), [(ArrowFormatter, "lz4"), (ArrowFormatter, "zstd"), (ParquetFormatter, "none"),
+                                             (ParquetFormatter, "snappy")])  # fmt: skip
+def test_what_is_compressed_reads_the_same(made, codec):
+    read = arrow_of if made is ArrowFormatter else parquet_of
+    assert str(read(golden.spectra(), codec=codec).to_pylist()) == str(read(golden.spectra()).to_pylist())
+
+
+@pytest.mark.parametrize("made", [ArrowFormatter, ParquetFormatter])
+def test_two_kinds_of_records_are_refused_with_what_would_be_right(made):
+    with pytest.raises(QueryError, match=r"read\.data"):
+        written(made(), golden.two_datasets())
+
+
+@pytest.mark.parametrize("read", [arrow_of, parquet_of])
+def test_without_data_there_is_a_table_without_rows(read):
+    assert read(golden.nothing()).num_rows == 0
+
+
+def test_what_waits_comes_when_it_is_asked_for():
+    formatter = ArrowFormatter()
+    begun = b"".join(chunk for item in golden.spectra() for chunk in formatter.feed(item))
+    waited = b"".join(formatter.flush())
+    assert len(waited) > 0
+    table = pa.ipc.open_stream(begun + waited + b"".join(formatter.finish())).read_all()
+    assert table.num_rows == 3
+
+
+@pytest.mark.parametrize("made", [ArrowFormatter, ParquetFormatter])
+def test_a_long_answer_is_held_in_parts(made):
+    header, dataset, batch = [each for each in golden.scalars() if isinstance(each, StreamHeader | Dataset | Records)][
+        :3
+    ]
+    many = [Records(dataset, {name: np.tile(column, 1000) for name, column in batch.columns.items()})] * 400
+    formatter = made()
+    held = [len(b"".join(formatter.feed(item))) for item in (header, dataset, *many)]
+    assert sum(each > 0 for each in held) > 2
