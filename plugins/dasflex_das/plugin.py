@@ -129,7 +129,7 @@ def _stream_type(version: str, variant: str, media_type: str, suffix: str, messa
         comment=f"dasflex_das.{messages}:comment_packet",
         failure=f"dasflex_das.{messages}:error_document",
         header=f"dasflex_das.{messages}:early_header",
-        amend="dasflex_das.das2_amending:amended" if version == "2" else "",
+        amend=f"dasflex_das.das{version}_amending:amended",
         verify=_VERIFY,
     )
 
