@@ -95,6 +95,11 @@ def _label(found: Coverage) -> str:
     return f"{text}; {unknown / count:.0%} is not known" if unknown else text
 
 
+def _shown(states: set[bool | None]) -> bool | None:
+    """What is shown of parts as one: data where there are any, and that it is not known where none is known."""
+    return True if True in states else None if None in states else False
+
+
 def _joined(found: Coverage) -> list[tuple[int, int, bool | None]]:
     """The runs of a coverage, the shortest put together with the one before where there are too many."""
     runs = list(found.runs())
@@ -105,7 +110,7 @@ def _joined(found: Coverage) -> list[tuple[int, int, bool | None]]:
         for begin, end, state in runs:
             if kept and (kept[-1][2] == state or end - begin < least):
                 first, _last, before = kept[-1]
-                kept[-1] = first, end, before or state
+                kept[-1] = first, end, _shown({before, state})
             else:
                 kept.append((begin, end, state))
         runs = kept

@@ -34,6 +34,10 @@ WIDTH: Final = "bin.time.max"
 #: A range that has a plan wherever one has, where nobody asks for one.
 _SOME_TIME: Final = ("2000-01-01T00:00:00", "2000-01-02T00:00:00")
 _BEHIND: Final = ("format.", "view.")
+#: What gives one stream for a whole range; a level with it says how wide the bins of the coverage are.
+_COUNTED: Final = "calc.rate"
+#: What may make something of several records, so that a range is more than its parts.
+_ACROSS: Final = ("calc.", "bin.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +138,12 @@ def _before(path: Path) -> int | None:
 
 def _declined(planner: Planner, way: Way, level: Level) -> str:
     """Why nothing can be kept of a level; blank where it can."""
+    names = names_of(way.path, len(way.path.steps))
+    if any(name.startswith(_COUNTED) for name in names):
+        return f"{_COUNTED} counts from the first data to the last, which cannot be cut into blocks"
     if not level.width:
-        return ""
+        across = sorted(name for name in names if name.startswith(_ACROSS))
+        return f"{across[0]} may look at many records, which cannot be cut into blocks" if across else ""
     if "median" in way.task.request.get("bin.stats", "").split(","):
         return "medians are never kept: they cannot be made of other medians"
     bins = way.path.steps[way.before].spec.name

@@ -153,7 +153,7 @@ class Checker:
     def _unkept_levels(self, definition: Definition, path: Path) -> Iterator[Remark]:
         """The cache levels of which no blocks can be made here."""
         for place, each in enumerate(kept_levels(self._planner, definition) if definition.cache.levels else ()):
-            if each.declined:
+            if each.declined and "calc.rate" not in each.level.asked:  # it says how the coverage is measured
                 message = f"nothing can be kept of this level: {each.declined}"
                 yield Remark(self._place(path, ("cache", "level", place)), message, wrong=False)
 

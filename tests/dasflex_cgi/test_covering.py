@@ -83,6 +83,13 @@ def test_a_strip_of_many_parts_shows_neighbours_as_one(front):
     assert sum(each.width for each in strip.parts) == pytest.approx(1000, abs=2)
 
 
+def test_what_is_not_known_is_not_shown_as_no_data(front):
+    put(front, Coverage("Known", BEGIN, 60, tuple(None if place % 2 == 0 else 0 for place in range(1000))))
+    assert {each.state for each in strip_of(front.site["Known"], "/source/known").parts} == {"unknown"}
+    put(front, Coverage("Known", BEGIN, 60, tuple(0 if place % 2 == 0 else 7 for place in range(1000))))
+    assert "none" not in {each.state for each in strip_of(front.site["Known"], "/source/known").parts[1:]}
+
+
 def test_a_file_that_is_damaged_is_not_shown(front):
     path = coverage_path(front.site.config, "Known")
     path.write_text("{")

@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from dasflex_core.cache.keeping import kept_levels
 from dasflex_core.catalog.tree import compile_tree
 from dasflex_core.errors import QueryError
 from dasflex_core.roots import make_root
@@ -137,3 +138,12 @@ def test_runs_of_bins_that_are_alike():
         (3, 5, None),
         (5, 6, True),
     ]
+
+
+def test_counts_are_not_kept_in_blocks_since_they_cannot_be_cut(root):
+    """A bin of a week lies across the ends of months, and what is between two parts with data is counted as 0."""
+    site = open_site(root)
+    (level,) = kept_levels(site.planner, site["daily"].definition)
+    assert "cannot be cut" in level.declined
+    plan = site["daily"].ask(read_time_min="2020-01-01", read_time_max="2020-03-01", calc_rate="604800").plan()
+    assert not any(each.blocks or each.filling for each in plan.solution.nodes)
