@@ -19,6 +19,7 @@ from dasflex_core.leapseconds import leap_seconds, tt2000_of_utc, utc_of_tt2000
 
 __all__ = [
     "FOREVER",
+    "GRID",
     "Time",
     "format_time",
     "from_tt2000",
@@ -107,6 +108,9 @@ class Time:
         return Time(self.ns + ns, 0 if ns else self.leap)
 
 
+#: Where bins on the absolute grid begin: midnight of 2000-01-01, in nanoseconds since 1970. Where bins divide a day, an
+#: hour or whatever the period is, a period begins with a bin.
+GRID: Final = 946_684_800 * 1_000_000_000
 #: Later than every time: the end of a range without end.
 FOREVER: Final = Time(_END)
 

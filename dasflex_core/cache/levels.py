@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from dasflex_core.cache.periods import Period, period
 from dasflex_core.errors import ConfigError
+from dasflex_core.times import GRID
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
 
     from dasflex_core.catalog.model import Option
 
-__all__ = ["GRID", "Level", "level_for", "levels_of", "same_for_all"]
+__all__ = ["Level", "level_for", "levels_of", "same_for_all"]
 
-#: Where bins on the absolute grid begin: midnight of 2000-01-01, in nanoseconds since 1970. Where bins divide a day, an
-#: hour or whatever the period is, a period begins with a bin.
-GRID: Final = 946_684_800 * 1_000_000_000
 _NS: Final = 1e9
 _WIDTH: Final = "bin.time.max"
 #: What differs between requests that one level serves: the range, the bins, and what comes behind them.

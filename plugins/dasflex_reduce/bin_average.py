@@ -8,11 +8,11 @@ stream is cut into batches.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from dasflex_core.run.reducing import PerDataset
 from dasflex_core.stages import Reducer, param
-from dasflex_core.times import parse_time
+from dasflex_core.times import GRID, parse_time
 from dasflex_reduce.binned import bin_dataset, clock_of, repeats
 from dasflex_reduce.facts import binned_header
 from dasflex_reduce.grid import WIDEST, Grid, Origin
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from dasflex_core.stages import Value
 
 __all__ = ["BinAverage"]
-
-#: The origin of a grid that no request begins: midnight, so that it agrees with blocks of days.
-_GRID: Final = 946_684_800 * 1_000_000_000
 
 
 class BinAverage(
@@ -72,7 +69,7 @@ class BinAverage(
     def _begin(self) -> int | None:
         """Where bin 0 begins; None for the first record."""
         if self.align == "grid":
-            return _GRID
+            return GRID
         begin = getattr(self, "read_time_min", None)
         return parse_time(begin).ns if begin else None
 

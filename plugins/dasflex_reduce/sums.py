@@ -15,6 +15,7 @@ import numpy as np
 
 from dasflex_core.arrays import Dataset, NoData, Problem, Records
 from dasflex_core.moments import Moments
+from dasflex_core.times import GRID
 from dasflex_reduce.accumulating import Accumulator
 from dasflex_reduce.binned import Binned, bin_dataset, clock_of, repeats
 from dasflex_reduce.binning import Runs
@@ -32,10 +33,8 @@ if TYPE_CHECKING:
     from dasflex_reduce.bursts import Bursts, Rows
     from dasflex_reduce.outputs import Job
 
-__all__ = ["GRID", "KEPT", "SAMPLES", "Sums", "plain", "weighted_name"]
+__all__ = ["KEPT", "SAMPLES", "Sums", "plain", "weighted_name"]
 
-#: Where bin 0 of the absolute grid begins: midnight of 2000-01-01, in nanoseconds since 1970.
-GRID: Final = 946_684_800 * 1_000_000_000
 #: The statistics that can be made of what is kept.
 KEPT: Final = ("mean", "min", "max", "stddev", "count")
 #: The name of the part that tells of bins to which samples belong, not whole records: no variable has it.

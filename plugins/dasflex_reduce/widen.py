@@ -13,12 +13,13 @@ import numpy as np
 
 from dasflex_core.arrays import Dataset, NoData, Problem, Records, StreamHeader
 from dasflex_core.moments import Moments
+from dasflex_core.times import GRID
 from dasflex_reduce.binned import bin_dataset, clock_of, repeats
 from dasflex_reduce.binning import Runs, sum_runs
 from dasflex_reduce.facts import binned_header
 from dasflex_reduce.grid import Grid, Origin
 from dasflex_reduce.record_bins import RecordBins
-from dasflex_reduce.sums import GRID, SAMPLES, plain, weighted_name
+from dasflex_reduce.sums import SAMPLES, plain, weighted_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dasflex_core.times import GRID
 from dasflex_reduce.grid import Grid, Origin
-from dasflex_reduce.sums import GRID
 
 
 @given(

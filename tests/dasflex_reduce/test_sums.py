@@ -31,11 +31,12 @@ from dasflex_core.errors import QueryError, SourceError
 from dasflex_core.run.joining_items import concat_items
 from dasflex_core.testing import golden
 from dasflex_core.testing.comparing import difference, in_pieces, merged, misfit
+from dasflex_core.times import GRID
 from dasflex_das.das2_decoder import Das2Decoder
 from dasflex_das.das3_decoder import Das3Decoder
 from dasflex_reduce.bin_average import BinAverage
 from dasflex_reduce.binned import bin_dataset, clock_of, repeats
-from dasflex_reduce.sums import GRID, KEPT, Sums
+from dasflex_reduce.sums import KEPT, Sums
 from dasflex_reduce.sums_stream import read_stream, write_stream
 from dasflex_reduce.widen import Widen
 

@@ -16,8 +16,9 @@ from dasflex_core.errors import SourceError
 from dasflex_core.moments import Moments
 from dasflex_core.run.joining_items import concat_items, same
 from dasflex_core.streamtype import ARRAYS
+from dasflex_core.times import GRID
 from dasflex_reduce.bin_average import BinAverage
-from dasflex_reduce.sums import GRID, Sums
+from dasflex_reduce.sums import Sums
 from dasflex_reduce.sums_stream import read_stream, write_stream
 from dasflex_reduce.widen import Widen
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasflex_core.cache.levels import GRID, Level, level_for, levels_of
+from dasflex_core.cache.levels import Level, level_for, levels_of
 from dasflex_core.cache.periods import PERIODS
 from dasflex_core.catalog.model import Option
 from dasflex_core.errors import ConfigError
+from dasflex_core.times import GRID
 
 OPTIONS = {
     "set": Option("set", type="text", values=(("E", ""), ("B", "")), default="E"),
