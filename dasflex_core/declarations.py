@@ -17,6 +17,7 @@ __all__ = [
     "DefinitionTable",
     "Family",
     "Mount",
+    "ReaderKind",
     "Summing",
     "TaskKind",
 ]
@@ -101,6 +102,22 @@ class DefinitionTable:
     keys: tuple[str, ...] = ()
     request: bool = False
     many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderKind:
+    """Reads sources without a program: those whose definition has `key`, which is `files` or `url`.
+
+    Of addresses, those are meant whose `scheme`, in lower case, stands before their first colon. `bind` is
+    `module:name` of a function `(reader, setting) -> OwnReader` (`dasflex_core.plan.own_readers`), called when a
+    request of such a source is planned; it raises `ConfigError` for what it cannot read.
+    """
+
+    name: str
+    title: str
+    key: str
+    bind: str
+    scheme: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from dasflex_core.declarations import (
     DefinitionTable,
     Family,
     Mount,
+    ReaderKind,
     Summing,
     TaskKind,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "Extra",
     "Family",
     "Mount",
+    "ReaderKind",
     "Summing",
     "TaskKind",
     "hookimpl",
@@ -81,6 +83,11 @@ def dasflex_definition_importers(register: Callable[[DefinitionImporter], None])
 @hookspec
 def dasflex_definition_tables(register: Callable[[DefinitionTable], None]) -> None:
     """Registers tables of the definition file that the plugin understands."""
+
+
+@hookspec
+def dasflex_reader_kinds(register: Callable[[ReaderKind], None]) -> None:
+    """Registers what reads sources without a program: files on disk, or another server."""
 
 
 @hookspec

@@ -27,6 +27,7 @@ _LISTS: Final[Mapping[str, type]] = {
     "conventions": declarations.Convention,
     "importers": declarations.DefinitionImporter,
     "tables": declarations.DefinitionTable,
+    "reader_kinds": declarations.ReaderKind,
     "classic_programs": declarations.ClassicProgram,
     "authenticators": declarations.Authenticator,
     "task_kinds": declarations.TaskKind,

@@ -81,6 +81,7 @@ class Registry:
     conventions: tuple[declarations.Convention, ...] = ()
     importers: tuple[declarations.DefinitionImporter, ...] = CORE_IMPORTERS
     tables: tuple[declarations.DefinitionTable, ...] = CORE_TABLES
+    reader_kinds: tuple[declarations.ReaderKind, ...] = ()
     classic_programs: tuple[declarations.ClassicProgram, ...] = ()
     authenticators: tuple[declarations.Authenticator, ...] = ()
     task_kinds: tuple[declarations.TaskKind, ...] = ()
@@ -201,6 +202,7 @@ _KINDS: dict[str, type] = {
     "dasflex_conventions": declarations.Convention,
     "dasflex_definition_importers": declarations.DefinitionImporter,
     "dasflex_definition_tables": declarations.DefinitionTable,
+    "dasflex_reader_kinds": declarations.ReaderKind,
     "dasflex_classic_programs": declarations.ClassicProgram,
     "dasflex_authenticators": declarations.Authenticator,
     "dasflex_task_kinds": declarations.TaskKind,
@@ -264,6 +266,7 @@ def discover(entry_points: Iterable[tuple[PluginInfo, Callable[[], object]]] | N
             *_all(good, "dasflex_definition_importers", declarations.DefinitionImporter),
         ),
         tables=(*CORE_TABLES, *_all(good, "dasflex_definition_tables", declarations.DefinitionTable)),
+        reader_kinds=_all(good, "dasflex_reader_kinds", declarations.ReaderKind),
         classic_programs=_all(good, "dasflex_classic_programs", declarations.ClassicProgram),
         authenticators=_all(good, "dasflex_authenticators", declarations.Authenticator),
         task_kinds=_all(good, "dasflex_task_kinds", declarations.TaskKind),

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from dasflex_core.claims import UNKNOWN, Claim
 from dasflex_core.errors import QueryError
 from dasflex_core.manifest import load_facts
-from dasflex_core.plan.binding import bind
 from dasflex_core.plan.graph import Limits
 from dasflex_core.plan.parameters import canonical_name, canonical_pairs
 from dasflex_core.plan.planner import Planner
@@ -92,6 +91,7 @@ class Site:
             limits=self._limits(),
             index=StageIndex(self.registry.stages),
             cache_root=str(self.config.cache_root),
+            keep=str(self.config.runtime / "readers"),
         )
 
     def _limits(self) -> Limits:
@@ -182,7 +182,7 @@ class Source:
     @property
     def step_name(self) -> str:
         """The parameter that *every* means: the interval of a model, else the widest bin of time."""
-        bound = bind(self.definition, {}, find=self.site.catalog.find)
+        bound = self.site.planner.bound(self.definition, {})
         asked = {param.name for each in bound.stages.values() for param in each.spec.params}
         return "read.time.inter" if "read.time.inter" in asked else "bin.time.max"
 

@@ -162,8 +162,11 @@ class Stage(Protocol[In_contra, Out_co]):
 class Producer(Protocol):
     """An in-process reader. It may block; both pumps run it in a thread of its own."""
 
-    def items(self, cancelled: Callable[[], bool]) -> Iterator[Item]:
-        """The items of the stream, until the end or until `cancelled()` is true."""
+    def items(self, cancelled: Callable[[], bool]) -> Iterator[Item] | Iterator[bytes]:
+        """The items of the stream, until the end or until `cancelled()` is true.
+
+        Where the stage produces another type than arrays, they are chunks of its bytes, cut anywhere.
+        """
         ...
 
 

@@ -158,7 +158,7 @@ def _key(planner: Planner, way: Way) -> str:
     bound, path = way.bound, way.path
     effective = planner.effective(way.path, way.task.request, bound)
     commands = [
-        [str(own.spec.produces), own.template.text, list(own.reader.set_env) if own.reader else []]
+        [str(own.spec.produces), own.said, list(own.reader.set_env) if own.reader else []]
         for step in path.steps
         if (own := bound.stages.get(step.spec.name))
     ]

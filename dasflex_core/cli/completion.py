@@ -80,9 +80,7 @@ def _site(context: click.Context) -> Site | None:
 
 def _specs(site: Site, source: Source) -> Iterator[ParamSpec]:
     """The parameters that the source's own stages and the installed ones declare."""
-    from dasflex_core.plan.binding import bind
-
-    bound = bind(source.definition, {}, find=site.catalog.find, external=site.external)
+    bound = site.planner.bound(source.definition, {})
     for each in bound.stages.values():
         yield from each.spec.params
     for stage in site.registry.stages:

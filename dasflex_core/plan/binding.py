@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dasflex_core.catalog.model import SourceLimits
 from dasflex_core.errors import ConfigError, Place
+from dasflex_core.plan.own_readers import Setting, made_by_kind, named
 from dasflex_core.plan.parameters import canonical_facts
 from dasflex_core.plan.templates import SubParam, Template, TemplateParam, expand_environment, parse_template
 from dasflex_core.stages import Cost, Mode, ParamSpec, StageSpec
@@ -24,10 +25,12 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from dasflex_core.catalog.model import Definition, ExternalStage, Option, Reader
+    from dasflex_core.catalog.model import Definition, ExternalStage, Option, Rate, Reader
+    from dasflex_core.declarations import ReaderKind
     from dasflex_core.plan.classics import Classics
+    from dasflex_core.plan.own_readers import OwnReader
 
-__all__ = ["Bound", "BoundStage", "bind", "gigabytes", "source_traits"]
+__all__ = ["Around", "Bound", "BoundStage", "bind", "gigabytes", "source_traits"]
 
 #: What a reader costs, where nothing is known of it: seconds to start and per gigabyte.
 READER_COST = Cost(0.05, 5.0)
@@ -35,6 +38,8 @@ READER_COST = Cost(0.05, 5.0)
 FILTER_COST = Cost(0.05, 10.0)
 #: How big an answer is, in gigabytes, where the definition does not say what its reader writes.
 UNKNOWN_SIZE = 0.01
+#: What stands for the command of a reader that has none.
+_NO_COMMAND = Template("", (), (), ())
 _LONGEST_VIEW = 16
 _ENDS = ("read.time.min", "read.time.max")
 
@@ -44,6 +49,7 @@ class BoundStage:
     """A stage of the source itself: its declaration, the template of its command, and the definition it is from.
 
     `classics` has, for each program of the command, the name of the classic program that is meant; blank for others.
+    `own` is what a plugin made of a reader without a command, whose template is empty.
     """
 
     spec: StageSpec
@@ -51,6 +57,18 @@ class BoundStage:
     definition: Definition
     reader: Reader | None = None
     classics: tuple[str, ...] = ()
+    own: OwnReader | None = None
+
+    @property
+    def said(self) -> str:
+        """What the definition has it do: the text of its command, or the facts of a reader without one."""
+        return self.template.text if self.own is None else self.own.facts
+
+    @property
+    def rate(self) -> Rate | None:
+        """What a reader gives, as far as it is known."""
+        stated = self.reader.rate if self.reader else None
+        return stated or (self.own.rate if self.own else None)
 
     @property
     def directory(self) -> str:
@@ -61,6 +79,20 @@ class BoundStage:
     def place(self) -> Place:
         """Where the command is written."""
         return Place(self.definition.file, key=f"{'reader' if self.reader else 'stage'}.{self.spec.name}.command")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What surrounds a source: the server's environment, and what is installed that can stand in for a command.
+
+    `classics` are the classic programs that run in process; without them, all programs are what they say. `kinds` are
+    the readers without a program that there are, which keep what they find out below the directory `keep`.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    classics: Classics | None = None
+    kinds: tuple[ReaderKind, ...] = ()
+    keep: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +119,15 @@ def bind(
     *,
     find: Callable[[str], Definition],
     external: tuple[ExternalStage, ...] = (),
-    environ: Mapping[str, str] | None = None,
     taken: Collection[str] = (),
-    classics: Classics | None = None,
+    around: Around | None = None,
 ) -> Bound:
     """The stages that a definition gives for a request, which stands over the definition's defaults.
 
-    `find` looks a viewed source up; `external` are the site's own filters; `environ` is the server's environment;
-    `taken` are names of stages that others have, so that a filter called `bin` is not taken for the plugin's.
-    `classics` are the classic programs that run in process; without them, all programs are what they say.
-    Raises `ConfigError` for a broken definition.
+    `find` looks a viewed source up; `external` are the site's own filters; `taken` are names of stages that others
+    have, so that a filter called `bin` is not taken for the plugin's. Raises `ConfigError` for a broken definition.
     """
+    around = around or Around()
     chain = view_chain(definition, find)
     base = chain[-1]
     options = dict(item for each in reversed(chain) for item in each.options.items())
@@ -113,14 +143,23 @@ def bind(
         if reason:
             declined.append((name, reason))
             continue
-        stages[name] = _bound_reader(name, reader, replace(base, options=options), traits, request)
+        owner = replace(base, options=options)
+        if reader.kind == "command":
+            stages[name] = _bound_reader(name, reader, owner, traits, request)
+            continue
+        made = made_by_kind(reader, Setting(owner, request, around.environ, around.keep), around.kinds)
+        if made is None:
+            declined.append((name, f"no installed plugin reads {reader.files or reader.url}"))
+            continue
+        stages[name] = BoundStage(named(made, reader, name, owner, traits), _NO_COMMAND, owner, reader, own=made)
     filters = [(filter_, each) for each in chain for filter_ in each.stages]
     for filter_, owner in (*filters, *((filter_, definition) for filter_ in external)):
         name = _unused(filter_.name, names)
         stages[name] = _bound_filter(replace(filter_, name=name), replace(owner, options=options))
-    changed = newest(base, environ or {})
-    if classics is not None:
-        stages = {name: _with_classics(each, classics, environ or {}) for name, each in stages.items()}
+    dates = [newest(base, around.environ), *(each.own.changed for each in stages.values() if each.own)]
+    changed = max((each for each in dates if each is not None), default=None)
+    if around.classics is not None:
+        stages = {name: _with_classics(each, around.classics, around.environ) for name, each in stages.items()}
     limits = _inherited(chain)
     return Bound(definition, stages, tuple(declined), tuple(defaults.items()), traits, options, changed, limits)
 
@@ -180,7 +219,7 @@ def source_traits(definition: Definition) -> frozenset[str]:
 
 def gigabytes(stages: Iterable[BoundStage], request: Mapping[str, str]) -> float:
     """How many gigabytes the reader among the stages is expected to write for the range of the request."""
-    rate = next((each.reader.rate for each in stages if each.reader and each.reader.rate), None)
+    rate = next((each.rate for each in stages if each.rate), None)
     begin, end = request.get("read.time.min"), request.get("read.time.max")
     if rate is None or begin is None or end is None:
         return UNKNOWN_SIZE
@@ -205,8 +244,6 @@ def newest(definition: Definition, environ: Mapping[str, str]) -> float | None:
 
 def _declines(reader: Reader, request: Mapping[str, str]) -> str:
     """Why a reader does not serve the request; blank where it does."""
-    if reader.kind in ("files", "url"):
-        return f"no installed plugin reads a source by {reader.kind}"
     if reader.kind == "source":
         return ""
     forever = "read.time.max" in request and parse_time(request["read.time.max"]) == FOREVER
@@ -278,7 +315,7 @@ def _with_classics(own: BoundStage, classics: Classics, environ: Mapping[str, st
     The first program of a reader has nothing to filter: it is what it says.
     """
     names = [classics.named(program, own.directory) for program in own.template.programs(environ)]
-    if own.reader:
+    if own.reader and names:
         names[0] = ""
     ours = [name for name in names if name]
     if not ours:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from dasflex_core.loading import load
 from dasflex_core.plan.aiming import fitting, goal_of, goals_of
-from dasflex_core.plan.binding import Bound, BoundStage, bind, canonical_time, gigabytes
+from dasflex_core.plan.binding import Around, Bound, BoundStage, bind, canonical_time, gigabytes
 from dasflex_core.plan.classics import Classics
 from dasflex_core.plan.commanding import commanded
 from dasflex_core.plan.graph import Command, Limits, Node, Nodes
 from dasflex_core.plan.identity import answer_id, plan_id
+from dasflex_core.plan.own_readers import reading_node
 from dasflex_core.plan.parameters import (
     GOAL,
     canonical_pairs,
@@ -132,6 +133,7 @@ class Planner:
     `find` looks a source up by its id; `external` are the site's own filters; `prefer` its preferred stages; `limits`
     bound its processes. `environ` is the server's environment without what a request put there, `python` the
     interpreter for command templates. Blocks of the cache are below `cache_root`; where it is blank there are none.
+    Readers without a program keep what they find out below `keep`, if it is not blank.
     """
 
     registry: Registry
@@ -143,6 +145,7 @@ class Planner:
     python: str = sys.executable
     index: StageIndex | None = None
     cache_root: str = ""
+    keep: str = ""
 
     def solve(
         self,
@@ -235,9 +238,8 @@ class Planner:
             asked,
             find=self.find,
             external=self.external,
-            environ=self.environ,
             taken={stage.name for stage in self.registry.stages},
-            classics=Classics(self.registry),
+            around=Around(self.environ, Classics(self.registry), self.registry.reader_kinds, self.keep),
         )
 
     def _task(self, bound: Bound, request: Mapping[str, str], asked: frozenset[str], goal: StreamType) -> Task:
@@ -340,6 +342,10 @@ class Planner:
         for place, step in enumerate(path.steps):
             values = values_of(step, task.request)
             own = bound.stages.get(step.spec.name)
+            if own is not None and own.own is not None:
+                node = reading_node(own.own, step, values, task.request, own.definition, bound.definition)
+                nodes.append(replace(node, facts=facts_for(bound, path, place)))
+                continue
             if own is not None:
                 command, defaults = self.command(own, values, bound, task.request)
                 remarks += [f"{name} was not given; its default is {text}" for name, text in defaults]

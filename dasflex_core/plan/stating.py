@@ -50,6 +50,8 @@ def stated(bound: Bound, path: Path) -> Iterator[tuple[str, str]]:
     for step in path.steps:
         yield from ((f"{step.spec.name}.{name}", text) for name, text in told_to(step.spec, bound, path)[:1])
     reader = bound.stages.get(path.steps[0].spec.name)
+    if reader and reader.own and reader.own.facts:
+        yield f"{reader.spec.name}.facts", reader.own.facts
     computed = {name.partition(".")[0] for step in path.steps for name in step.consumes} - {"read", "format"}
     if reader and computed:
         yield from reader.definition.facts.numbers()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from threading import Lock
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from dasflex_core.run.family import Family
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
+_T = TypeVar("_T")
+
 
 class Run:
     """The state of a run. `data` says that records have reached what writes the answer."""
@@ -31,7 +33,7 @@ class Run:
         self.data = False
         self.failure: DasflexError | None = None
         self._lock = Lock()
-        self._conveyors: list[Conveyor[Item]] = []
+        self._conveyors: list[Conveyor[Any]] = []
         self._ends: list[Callable[[], None]] = []
         self._flows: list[Iterator[Piece]] = []
 
@@ -47,7 +49,7 @@ class Run:
             self.failure = failure
             return True
 
-    def carry(self, conveyor: Conveyor[Item]) -> Conveyor[Item]:
+    def carry(self, conveyor: Conveyor[_T]) -> Conveyor[_T]:
         """The conveyor, whose threads end with the run."""
         with self._lock:
             self._conveyors.append(conveyor)

@@ -150,9 +150,13 @@ class Opener:
         from dasflex_core.run.staging import never_empty
 
         producer = cast("Producer", make(node))
-        conveyor: Conveyor[Item] = self._run.carry(Conveyor(idle=SILENCE, period=self._run.settings.look))
+        items, period = gives_items(node), self._run.settings.look
+        conveyor = cast(
+            "Conveyor[Piece]", Conveyor(idle=SILENCE, period=period) if items else Conveyor(idle=b"", period=period)
+        )
+        self._run.carry(conveyor)
         conveyor.load(0, lambda: _produced(producer, node.name, conveyor.closed))
-        return never_empty(conveyor.items())
+        return never_empty(cast("Iterator[Item]", conveyor.items())) if items else conveyor.items()
 
     def _stage(self, node: Node) -> Iterator[Piece]:
         """A stage, by what it takes and gives."""
@@ -231,8 +235,8 @@ def _filtered(stage: Stage[bytes, bytes], source: Iterator[bytes]) -> Iterator[b
         yield from stage.finish()
 
 
-def _produced(producer: Producer, name: str, cancelled: Callable[[], bool]) -> Iterator[Item]:
-    """The items of an in-process reader. Whatever it raises of its own is a reader that failed."""
+def _produced(producer: Producer, name: str, cancelled: Callable[[], bool]) -> Iterator[Piece]:
+    """The items, or the bytes, of an in-process reader. Whatever it raises of its own is a reader that failed."""
     try:
         yield from producer.items(cancelled)
     except DasflexError:

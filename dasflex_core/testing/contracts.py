@@ -22,7 +22,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
@@ -40,7 +40,7 @@ from dasflex_core.testing.expecting import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from dasflex_core.arrays import Item
     from dasflex_core.stages import Decoder, Formatter, Producer, Reducer, StageSpec, Value
@@ -363,6 +363,10 @@ class ReaderContract(_StageContract):
         """The declaration of the reader."""
         return self.spec
 
+    def given(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Item]:
+        """The items of a new reader. A reader that gives bytes overrides this and decodes them."""
+        return cast("Iterator[Item]", self.make().items(cancelled))
+
     def test_the_declaration_leads_to_the_class(self) -> None:
         """The declaration names what makes the reader, and that it is a producer."""
         from dasflex_core.loading import load
@@ -375,24 +379,24 @@ class ReaderContract(_StageContract):
         """The first item is the header of the stream, and records are there."""
         from dasflex_core.arrays import Records, StreamHeader
 
-        items = list(self.make().items(lambda: False))
+        items = list(self.given())
         expect(items and isinstance(items[0], StreamHeader), "the first item is no StreamHeader")
         expect(any(isinstance(item, Records) for item in items), "there are no records; make() needs a range with data")
 
     def test_records_fit_their_declaration(self) -> None:
         """Records follow the declaration of their dataset, with its columns, shapes and types."""
-        expect_declared(list(self.make().items(lambda: False)), "the stream")
+        expect_declared(list(self.given()), "the stream")
 
     def test_a_second_reading_gives_the_same(self) -> None:
         """Two readers of one range give the same items."""
         from dasflex_core.testing.comparing import merged
 
-        first, second = (list(self.make().items(lambda: False)) for _ in range(2))
+        first, second = (list(self.given()) for _ in range(2))
         expect_same(merged(first), merged(second), "a second reading differs")
 
     def test_it_ends_when_cancelled(self) -> None:
         """Once nobody listens, at most one more item comes."""
         given: list[Item] = []
-        for item in self.make().items(lambda: bool(given)):
+        for item in self.given(lambda: bool(given)):
             given.append(item)
             expect(len(given) <= 2, "the reader goes on after cancelled() became true")

@@ -100,10 +100,8 @@ def measure(source: Source, tell: Callable[[float | None, str], None], span: str
     `tell` is told how much is done, from 0 to 1, and where. Raises `QueryError` for a source without a range, or of
     which records cannot be counted, and what its reader raises.
     """
-    from dasflex_core.plan.binding import bind
-
     site = source.site
-    bound = bind(source.definition, {}, find=site.catalog.find, environ=site.planner.environ)
+    bound = site.planner.bound(source.definition, {})
     changed = None if bound.changed is None else int(bound.changed)
     wanted = _blank(source, changed)
     path = coverage_path(site.config, source.id)

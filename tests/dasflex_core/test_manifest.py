@@ -277,6 +277,7 @@ def some(strategy):
         conventions=some(st.builds(hookspecs.Convention, TEXT, TEXT, TEXT, st.booleans(), TEXT)),
         importers=some(st.builds(hookspecs.DefinitionImporter, TEXT, TEXT, TEXT, TEXT)),
         tables=some(TABLES),
+        reader_kinds=some(st.builds(hookspecs.ReaderKind, TEXT, TEXT, TEXT, TEXT, TEXT)),
         authenticators=some(
             st.builds(hookspecs.Authenticator, TEXT, TEXT, st.lists(TEXT, max_size=2).map(tuple), TEXT)
         ),
