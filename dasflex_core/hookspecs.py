@@ -9,7 +9,7 @@ never, where a fresh manifest already holds what they said; `dasflex_commands` o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pluggy
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dasflex_core.streamtype import StreamTypeInfo
 
 __all__ = [
+    "API_VERSION",
     "Authenticator",
     "ClassicProgram",
     "Convention",
@@ -49,6 +50,9 @@ __all__ = [
 ]
 
 PROJECT = "dasflex"
+#: The version of what plugins build on: these hooks, what they register, `dasflex_core.stages` and `arrays`. The first
+#: number grows where a plugin may have to be changed, the second where something is added.
+API_VERSION: Final = "1.0"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
