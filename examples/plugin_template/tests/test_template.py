@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Unlicense
-"""The contract that every reducer must keep, and what only this plugin promises."""
+"""The contracts that every stage must keep, and what only this plugin promises."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from dasflex_template import BandPower, Wav
 
-from dasflex_core.arrays import Dataset, Problem, Records
-from dasflex_core.errors import QueryError, SourceError
-from dasflex_core.testing import ReducerContract, golden
+from dasflex_core.arrays import Dataset, Records
+from dasflex_core.errors import QueryError
+from dasflex_core.testing import FileFormatterContract, ReducerContract, golden
 
 
 class TestBandPower(ReducerContract):
@@ -19,6 +19,11 @@ class TestBandPower(ReducerContract):
     options = {"low": 10.0, "high": 40.0}
     plugin = "dasflex_template"
     rtol = 1e-12
+
+
+class TestWav(FileFormatterContract):
+    formatter = Wav
+    plugin = "dasflex_template"
 
 
 def test_the_band_is_half_open_and_a_fill_in_it_makes_the_sum_nan():
@@ -51,15 +56,6 @@ def test_the_extremes_are_full_scale_and_fill_is_silence(tmp_path):
     full = 32767
     assert rate == 2
     assert samples == [0, round(-full / 2), round(-full / 4), round(full / 3), 0, round(-full / 3), -full, full]
-
-
-def test_without_data_the_sound_is_empty(tmp_path):
-    assert sound_of(golden.nothing(), tmp_path)[1] == []
-
-
-def test_a_failure_of_the_reader_is_one_of_the_sound(tmp_path):
-    with pytest.raises(SourceError, match="disk of 1979"):
-        sound_of([*golden.waveform(), Problem("ServerError", "the disk of 1979 cannot be read")], tmp_path)
 
 
 def test_the_plugin_is_found(dasflex_registry):
