@@ -9,14 +9,10 @@ came with.
 from __future__ import annotations
 
 import re
-from importlib.machinery import PathFinder
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from dasflex_core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from dasflex_core.loading import source_of
 
 __all__ = ["checked_api", "stated_api", "written_api"]
 
@@ -32,21 +28,10 @@ def stated_api(module: object) -> str:
 
 
 def written_api(module: str) -> str:
-    """The version that stands in the source of a module which cannot be imported; blank where none is found.
-
-    What of the plugin's own package is found is not imported either.
-    """
-    first, *rest = module.partition(":")[0].split(".")
-    spec = PathFinder.find_spec(first)
-    places: Iterable[str] = () if spec is None else spec.submodule_search_locations or ()
-    files = [Path(place, *rest, "__init__.py") for place in places]
-    files += [Path(place, *rest).with_suffix(".py") for place in places if rest]
-    files += [Path(spec.origin)] if spec is not None and spec.origin and not rest else []
-    for file in files:
-        if file.is_file():
-            found = _LINE.search(file.read_text(encoding="utf-8", errors="replace"))
-            return found[1] if found else ""
-    return ""
+    """The version that stands in the source of a module which cannot be imported; blank where none is found."""
+    file = source_of(module)
+    found = _LINE.search(file.read_text(encoding="utf-8", errors="replace")) if file else None
+    return found[1] if found else ""
 
 
 def checked_api(stated: str, has: str, *, bundled: bool = False) -> str:
