@@ -53,8 +53,8 @@ __all__ = [
 ]
 
 PROJECT = "dasflex"
-#: The version of what plugins build on: these hooks, what they register, `dasflex_core.stages` and `arrays`. The first
-#: number grows where a plugin may have to be changed, the second where something is added.
+#: The version of what plugins build on: these hooks, what they register, and the modules that `docs/plugins.md` names.
+#: The first number grows where a plugin may have to be changed, the second where something is added.
 API_VERSION: Final = "1.0"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

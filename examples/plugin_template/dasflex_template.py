@@ -33,12 +33,10 @@ class BandPower(Reducer, needs="spectra", drops="spectra axis:frequency", asks="
         from dasflex_core import arrays, units
 
         density = dataset.first("spectra")
-        frequency = density.axis("Hz").values
-        if frequency is None or frequency.shape != density.shape:
-            raise QueryError(f"{density.name} depends on more than one fixed axis of frequency", kind="query.no-plan")
+        frequency = np.asarray(density.axis("Hz").values, dtype="f8")
         self.inside = (frequency >= self.low) & (frequency < self.high)
-        if not self.inside.any():
-            raise QueryError(f"No frequency of {density.name} is in the band", kind="query.bad-value")
+        if self.inside.shape != density.shape or not self.inside.any():
+            raise QueryError(f"{density.name} has no fixed frequencies in the band", kind="query.no-plan")
         self.widths = np.gradient(frequency)[self.inside]
         said = {"label": f"Power from {self.low:g} to {self.high:g} Hz", "properties": arrays.Properties()}
         number = {"dtype": np.dtype("f8"), "fill": np.nan, "encoding": None}
@@ -56,38 +54,31 @@ class BandPower(Reducer, needs="spectra", drops="spectra axis:frequency", asks="
 class Wav(FileFormatter, produces="wav", needs="waveform", refuses="ragged live", start=0.1, per_gb=5.0):
     """The first waveform as 16-bit sound at its own rate, its extremes at full scale, fill as silence."""
 
-    heard, name, rate = None, "", 0
-    low, high = float("inf"), float("-inf")
+    heard, rate, low, high = None, 0, float("inf"), float("-inf")
 
     def dataset(self, dataset):
         """Finds the waveform and its rate; other datasets are not heard."""
         from dasflex_core.arrays import traits_of
-        from dasflex_core.units import convert_factor
+        from dasflex_core.sampling import cadence_of
 
-        if self.heard not in (None, dataset.id) or "waveform" not in traits_of([dataset]):
-            return
-        wave = dataset.first("waveform")
-        offset = next(each for each in wave.axes if each.role == "offset")
-        if offset.values is None or offset.values.shape != wave.shape or wave.shape[0] < 2:
-            raise QueryError(f"{wave.name} is not one sample after the other", kind="query.unreachable-type")
-        seconds = (offset.values[-1] - offset.values[0]) * convert_factor(offset.units, "s") / (wave.shape[0] - 1)
-        if self.rate not in (0, rate := round(1 / seconds)):
-            raise QueryError(f"The rate of {wave.name} changes; ask for a shorter range", kind="query.bad-range")
-        self.heard, self.name, self.rate = dataset.id, wave.name, rate
+        if self.heard in (None, dataset.id) and "waveform" in traits_of([dataset]):
+            self.heard, self.waveform = dataset.id, dataset.first("waveform")
+            _first, seconds = cadence_of(dataset, self.waveform)
+            if self.rate not in (0, rate := round(1 / seconds)):
+                raise QueryError("The rate of the samples changes; ask for a shorter range", kind="query.bad-range")
+            self.rate = rate
 
     def records(self, batch):
         """Keeps the samples in a file, since their extremes are known at the end only."""
         import numpy as np
 
-        if batch.dataset.id != self.heard:
-            return
-        samples = batch.floats(self.name).ravel()
-        self.low = np.fmin.reduce(samples, initial=self.low)
-        self.high = np.fmax.reduce(samples, initial=self.high)
-        with (self.scratch / "samples").open("ab") as file:
-            samples.astype("f4").tofile(file)
-            if file.tell() // 2 > 0xFFFFFFFF - 44:  # lengths in WAV have 32 bits
-                raise QueryError("A WAV file holds no more than 4 GB; ask for a shorter range", kind="query.bad-range")
+        if batch.dataset.id == self.heard:
+            samples = batch.floats(self.waveform.name).ravel()
+            self.low, self.high = np.fmin.reduce(samples, initial=self.low), np.fmax.reduce(samples, initial=self.high)
+            with (self.scratch / "samples").open("ab") as file:
+                samples.astype("f4").tofile(file)
+                if file.tell() // 2 > 0xFFFFFFFF - 44:  # the lengths in a WAV file have 32 bits
+                    raise QueryError("WAV holds no more than 4 GB; ask for a shorter range", kind="query.bad-range")
 
     def finish(self):
         """The sound, scaled; without data it is empty."""
