@@ -12,7 +12,7 @@ from dasflex_core.stages import FileFormatter, Reducer, param
 from dasflex_core.streamtype import StreamType, StreamTypeInfo
 
 DASFLEX_API = 1  # the version of the plugin API that this is written for
-WAV = StreamTypeInfo(StreamType("wav"), "16-bit sound of a waveform", "audio/vnd.wave", "wav", many=False)
+WAV = StreamTypeInfo(StreamType("wav"), "16-bit sound of a waveform", "audio/wav", "wav", many=False)
 
 
 def transforms(_request, _source):

@@ -139,9 +139,26 @@ def test_voyager_is_heard_at_its_own_rate(server, samples):
     assert (heard.min(), heard.max()) == (-32767, 32767)
 
 
+def test_the_real_bow_shock_is_heard(installed, environ, test_data, tmp_path):
+    """Four frames of Voyager 1 of 800 lines each, 3 minutes in all; the samples of a line as its pixels have them."""
+    folder, target = test_data / "voyager", tmp_path / "shock.wav"
+    words = ("get", "Examples/Waveform", "1979-03-01T12:26:11/1979-03-01T12:29:24", "-o", target)
+    done(installed / "dasflex", *words, env={**environ, "DASFLEX_VOYAGER_DATA": str(folder)})
+    with wave.open(str(target)) as sound:
+        assert sound.getframerate() == RATE
+        heard = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").reshape(-1, 1600)
+    files = sorted(folder.glob("VG1_*.DAT"))
+    assert len(files) == 4
+    assert heard.shape == (3200, 1600)
+    for place, file in enumerate(files):
+        pixels = np.frombuffer(file.read_bytes(), "u1")[400 * 1024 + 220 : 400 * 1024 + 1020]  # line 400
+        counts = np.stack([pixels >> 4, pixels & 15], axis=1).ravel()
+        assert np.array_equal(heard[800 * place + 399], np.rint((counts - np.float32(7.5)) * np.float32(32767 / 7.5)))
+
+
 def test_the_media_type_and_the_name_of_the_file_are_those_of_sound(server):
     with urlopen(f"{server}flex?{RANGE}&format.type=wav", timeout=60) as answer:  # noqa: S310  as above
-        assert answer.headers["Content-Type"] == "audio/vnd.wave"
+        assert answer.headers["Content-Type"] == "audio/wav"
         assert ".wav" in answer.headers["Content-Disposition"]
 
 
