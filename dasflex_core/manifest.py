@@ -27,6 +27,7 @@ from dasflex_core.config import (
     read_config,
     root_of,
 )
+from dasflex_core.loading import source_of
 from dasflex_core.manifest_form import plain, registry_from_plain, registry_to_plain
 from dasflex_core.registry import discover
 from dasflex_core.values import dataclass
@@ -228,6 +229,6 @@ def _write(file: Path, content: bytes, like: os.stat_result) -> None:
 
 
 def _file_of(plugin: PluginInfo) -> str:
-    """The file of a plugin's module; blank where it has none, or could not be imported."""
+    """The file of a plugin's module, also where it could not be imported and may be mended; blank where it has none."""
     module = sys.modules.get(plugin.module.partition(":")[0])
-    return getattr(module, "__file__", None) or ""
+    return getattr(module, "__file__", None) or str(source_of(plugin.module) or "")

@@ -55,7 +55,10 @@ CORE_TABLES = (declarations.DefinitionTable("dsdf", "What a DSDF file said that 
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
-    """One plugin: its entry point's name and module, its distribution and version, and why it failed, if it did."""
+    """One plugin: its entry point's name and module, its distribution and version, and why it failed, if it did.
+
+    `api` is the version of the plugin API that it says it is written for; blank where it says none.
+    """
 
     name: str
     module: str
@@ -63,6 +66,7 @@ class PluginInfo:
     version: str = ""
     error: str = ""
     provides: tuple[str, ...] = ()
+    api: str = ""
 
     @property
     def bundled(self) -> bool:
@@ -115,6 +119,19 @@ class Registry:
     def by_suffix(self, suffix: str) -> StreamTypeInfo | None:
         """The type whose files have a suffix (without its dot)."""
         return next((info for info in self.stream_types if info.suffix == suffix.lower()), None)
+
+    def lacking(self, *, kind: str = "", suffix: str = "", stage: str = "", param: str = "") -> str:
+        """What is to be installed for a stream type, a suffix, a stage or a parameter that an extra would bring.
+
+        It is the end of a sentence, for an error's text; blank where no extra brings that.
+        """
+        suffix = suffix.lower()
+        for each in self.extras:
+            types = any(info.type.kind == kind or (info.suffix and info.suffix == suffix) for info in each.stream_types)
+            named = any(stage == spec.name or param in {own.name for own in spec.params} for spec in each.stages)
+            if types or named:
+                return f"is not installed here: it needs pip install {each.requirement!r}, by whoever runs this dasflex"
+        return ""
 
     def convention(self, name: str) -> declarations.Convention:
         """The convention of that name. Raises `ConfigError`."""
@@ -211,6 +228,23 @@ _KINDS: dict[str, type] = {
 }
 
 
+def _loaded(info: PluginInfo, loader: Callable[[], object]) -> object:
+    """The module of a plugin. Raises `ConfigError` where it is written for another version, and whatever it raises.
+
+    One of another version may fail to load just because of that: then its source says it.
+    """
+    from dasflex_core.api_version import checked_api, stated_api, written_api
+    from dasflex_core.hookspecs import API_VERSION
+
+    try:
+        module = loader()
+    except Exception:
+        checked_api(written_api(info.module), API_VERSION, bundled=info.bundled)
+        raise
+    checked_api(stated_api(module), API_VERSION, bundled=info.bundled)
+    return module
+
+
 def _collect(info: PluginInfo, module: object) -> _Collector:
     """What a plugin's module declares, asked through a manager of its own. Raises whatever the plugin raises."""
     import pluggy
@@ -239,6 +273,7 @@ def discover(entry_points: Iterable[tuple[PluginInfo, Callable[[], object]]] | N
     import pluggy
 
     from dasflex_core import hookspecs
+    from dasflex_core.api_version import stated_api
 
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
@@ -246,7 +281,7 @@ def discover(entry_points: Iterable[tuple[PluginInfo, Callable[[], object]]] | N
     good: list[_Collector] = []
     for info, loader in _installed() if entry_points is None else entry_points:
         try:
-            module = loader()
+            module = _loaded(info, loader)
             collector = _collect(info, module)
             manager.register(module, info.name)
         except Exception as error:  # noqa: BLE001  a stranger's plugin may raise anything; it is named, not hidden
@@ -254,7 +289,7 @@ def discover(entry_points: Iterable[tuple[PluginInfo, Callable[[], object]]] | N
             warnings.warn(f"Plugin {info.name} ({info.module}) is left out: {error}", RuntimeWarning, stacklevel=2)
             continue
         good.append(collector)
-        plugins.append(replace(info, provides=_provides(collector)))
+        plugins.append(replace(info, provides=_provides(collector), api=stated_api(module)))
     return Registry(
         plugins=tuple(plugins),
         stages=tuple(stage for each in good for stage in each.stages),

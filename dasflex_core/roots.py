@@ -32,7 +32,9 @@ EXAMPLES: Final = "Examples"
 #: What the examples were when they were installed, in their directory.
 _SHIPPED: Final = ".shipped"
 _DIRECTORIES: Final = ("etc", "definitions", "catalog", "cache", "include", "log", "run", "static", "public")
-_NOT_COPIED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "LICENSE-*")
+#: An example of a plugin, which is no source.
+_PLUGIN: Final = "plugin_template"
+_NOT_COPIED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "LICENSE-*", _PLUGIN)
 
 
 def user_root() -> Path:
@@ -175,10 +177,10 @@ def _copy_examples(root: Path) -> None:
 
 
 def _digest(examples: Path) -> str:
-    """What the shipped examples are: their paths, sizes, and what their texts say."""
+    """What the shipped examples of sources are: their paths, sizes, and what their texts say."""
     digest = sha256()
     for path in sorted(examples.rglob("*")):
-        if path.suffix in (".toml", ".py", ".md"):
+        if path.suffix in (".toml", ".py", ".md") and _PLUGIN not in path.relative_to(examples).parts:
             digest.update(f"{path.relative_to(examples)}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -273,10 +273,13 @@ class Request:
         """This request in the format whose files have a suffix, unless it names a format itself."""
         if any(canonical_name(name) == "format.type" for name, _text in self.pairs) or not suffix.strip("."):
             return self
-        info = self.source.site.registry.by_suffix(suffix.strip("."))
+        registry = self.source.site.registry
+        info = registry.by_suffix(suffix.strip("."))
         if info is None:
-            known = ", ".join(sorted("." + each.suffix for each in self.source.site.registry.stream_types))
-            raise QueryError(f"No format has the suffix {suffix}; there are {known}", kind="query.unreachable-type")
+            known = ", ".join(sorted({f".{each.suffix}" for each in registry.stream_types}))
+            lacking = registry.lacking(suffix=suffix.strip("."))
+            what = f"The format with the suffix {suffix} {lacking}" if lacking else f"No format has the suffix {suffix}"
+            raise QueryError(f"{what}; there are {known}", kind="query.unreachable-type")
         facts = {"format_type": info.type.kind, "format_version": info.type.version, "format_serial": info.type.variant}
         return self.ask(**{name: text for name, text in facts.items() if text})
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cost",
     "Decoder",
+    "FileFormatter",
     "Formatter",
     "Frame",
     "Framer",
@@ -274,6 +275,7 @@ class _Declaring:
     words: Value
     _accepts: ClassVar[StreamType] = ARRAYS
     _produces: ClassVar[StreamType] = ARRAYS
+    _protocol: ClassVar[Literal["stage", "spool"]] = "stage"
 
     def __init_subclass__(  # noqa: PLR0913  the class line is the declaration
         cls,
@@ -308,6 +310,7 @@ class _Declaring:
             accepts=StreamType.parse(accepts) if accepts else cls._accepts,
             produces=StreamType.parse(produces) if produces else cls._produces,
             factory=f"{cls.__module__}:{cls.__qualname__}",
+            protocol=cls._protocol,
             needs=check_traits(_words(needs), cls.__name__),
             refuses=check_traits(_words(refuses), cls.__name__),
             adds=check_traits(_words(adds), cls.__name__),
@@ -421,6 +424,48 @@ class Formatter(_Declaring):
         return b""
 
 
+class FileFormatter(_Declaring):
+    """Base of what makes a file of items, for formats that cannot be written front to back: a `Spool`.
+
+    The file, and whatever else it needs, stands in `self.scratch`, a directory of its own, which is removed when the
+    file was sent. There is one method per kind of item, and `finish`, which gives the path of the file.
+    """
+
+    _protocol = "spool"
+
+    def __init__(self, *, scratch: Path, **values: Value | None) -> None:
+        super().__init__(**values)
+        self.scratch = scratch
+
+    def feed(self, item: Item, /) -> None:
+        """Takes one item, by the method of its kind."""
+        _dispatch(self, item)
+
+    def finish(self) -> Path:
+        """The finished file."""
+        raise ConfigError(f"{type(self).__name__} makes no file", kind="config.plugin")
+
+    def header(self, header: StreamHeader) -> None:
+        """Takes the stream's header."""
+
+    def dataset(self, dataset: Dataset) -> None:
+        """Takes the declaration of a dataset."""
+
+    def records(self, batch: Records) -> None:  # noqa: ARG002  a default for those who override it
+        """Takes a batch of records."""
+        raise ConfigError(f"{type(self).__name__} writes no records", kind="config.plugin")
+
+    def comment(self, comment: Comment) -> None:
+        """Takes a comment; by default comments are left out."""
+
+    def problem(self, problem: Problem) -> None:
+        """Takes a failure; by default the format cannot carry one and breaks."""
+        raise SourceError(problem.message, kind="source.stream")
+
+    def no_data(self, nothing: NoData) -> None:
+        """Takes that nothing was found; by default that is left out."""
+
+
 class Decoder(_Declaring):
     """Base of what turns bytes into items: chunks come in, split anywhere; `feed` and `finish` give items."""
 
@@ -433,7 +478,7 @@ class Decoder(_Declaring):
         return ()
 
 
-def _dispatch(formatter: Formatter, item: Item) -> bytes:
+def _dispatch(formatter: Formatter | FileFormatter, item: Item) -> bytes | None:
     """What the formatter's method for this kind of item gives."""
     from dasflex_core.arrays import Comment, Dataset, NoData, Problem, Records, StreamHeader
 

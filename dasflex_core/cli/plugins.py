@@ -24,6 +24,7 @@ def plugins() -> None:
 
     A plugin that fails is left out, and everything else works.
     """
+    from dasflex_core.hookspecs import API_VERSION
     from dasflex_core.registry import discover
 
     with warnings.catch_warnings():
@@ -34,12 +35,14 @@ def plugins() -> None:
         click.echo("\n".join(_lines(info)))
     if verbs:
         click.echo(f"verbs of plugins: {', '.join(sorted(str(verb) for verb in verbs))}")
+    click.echo(f"plugin API: {API_VERSION}")
 
 
 def _lines(info: PluginInfo) -> Iterator[str]:
     """What is said of one plugin."""
     origin = f"{info.distribution or 'no distribution'} {info.version}".strip()
-    yield f"{info.name} ({origin}, {info.module})"
+    written = f", for plugin API {info.api}" if info.api else ""
+    yield f"{info.name} ({origin}, {info.module}{written})"
     if info.error:
         yield f"  failed: {info.error}"
     yield from (f"  {each}" for each in info.provides)

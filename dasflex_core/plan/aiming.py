@@ -38,6 +38,11 @@ def goals_of(registry: Registry, request: Mapping[str, str], bound: Bound, defau
     version, serial = request.get("format.version", ""), request.get("format.serial", "")
     known = dict.fromkeys(info.type.kind for info in registry.stream_types)
     if kind and kind not in known:
+        lacking = registry.lacking(kind=kind)
+        if lacking:
+            raise QueryError(
+                f"format.type={kind} {lacking}; there are {', '.join(known)}", kind="query.unreachable-type"
+            )
         hint = did_you_mean(kind, known)
         raise QueryError(
             f"format.type={shown(kind)} is unknown.{hint} There are {', '.join(known)}",

@@ -12,7 +12,7 @@ from dasflex_core.plan.solver import StageIndex, Task, binds, solve
 from dasflex_core.streamtype import ARRAYS, AXIS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from dasflex_core.stages import StageSpec
     from dasflex_core.streamtype import StreamType
@@ -37,12 +37,20 @@ def legal_names(task: Task) -> list[str]:
 
 
 def explain_failure(
-    source: str, task: Task, goals: Iterable[StreamType], declined: Iterable[tuple[str, str]]
+    source: str,
+    task: Task,
+    goals: Iterable[StreamType],
+    declined: Iterable[tuple[str, str]],
+    lacking: Callable[..., str] = lambda **_named: "",
 ) -> QueryError:
-    """The error that says why the task has no path to any of the goals."""
+    """The error that says why the task has no path to any of the goals.
+
+    `lacking` is what the registry says of what is not installed (`Registry.lacking`).
+    """
     goal = next(iter(goals))
     return (
         _unserved(source, task, declined)
+        or _uninstalled(source, task, lacking)
         or _unclaimed(source, task, declined)
         or _missing(source, task)
         or _unreachable(source, task, goal)
@@ -60,6 +68,14 @@ def _unserved(source: str, task: Task, declined: Iterable[tuple[str, str]]) -> Q
         return None
     reasons = "; ".join(f"{stage}: {reason}" for stage, reason in declined)
     return QueryError(f"{source} has no reader that serves this request. {reasons}".rstrip(), kind="query.no-plan")
+
+
+def _uninstalled(source: str, task: Task, lacking: Callable[..., str]) -> QueryError | None:
+    """A parameter that only a stage which is not installed consumes."""
+    for name in task.request:
+        if name in task.must and not claimants(name, task) and (what := lacking(param=name)):
+            return QueryError(f"{source}: what consumes {name} {what}", kind="query.unknown-parameter")
+    return None
 
 
 def _unclaimed(source: str, task: Task, declined: Iterable[tuple[str, str]]) -> QueryError | None:
@@ -189,9 +205,11 @@ def _unfit(source: str, task: Task, goal: StreamType) -> QueryError | None:
         return None
     stage, traits = found
     names = [name for name in sorted(task.must) if any(each.name == stage for each in claimants(name, task))]
+    given = frozenset(trait for each in _stages(task) if each.accepts is None for trait in each.adds)
+    makers = "".join(_making(trait, task, given) for trait in sorted(traits))
     return QueryError(
         f"{source}: {_listing(names)} cannot be used here: {stage} needs data with the trait "
-        f"{_listing(sorted(traits))}",
+        f"{_listing(sorted(traits))}{makers}",
         kind="query.no-plan",
     )
 
@@ -201,12 +219,22 @@ def _no_axis(name: str, stage: StageSpec, task: Task, traits: frozenset[str]) ->
     coord = next(filter(None, (binds(param.name, name) for param in stage.params)), "")
     if not coord or AXIS + coord in traits:
         return ""
-    makers = [
-        f"{each.name} makes one{_with(each)}"
-        for each in _stages(task)
-        if AXIS + coord in each.adds and each.accepts is not None and each.needs <= traits and not each.refuses & traits
-    ]
+    makers = [f"{each.name} makes one{_with(each)}" for each in _makers(AXIS + coord, task, traits)]
     return "; ".join([f"the data have no axis {coord}", *makers])
+
+
+def _makers(trait: str, task: Task, traits: frozenset[str]) -> list[StageSpec]:
+    """The stages that give data of these traits another one."""
+    return [
+        each
+        for each in _stages(task)
+        if trait in each.adds and each.accepts is not None and each.needs <= traits and not each.refuses & traits
+    ]
+
+
+def _making(trait: str, task: Task, traits: frozenset[str]) -> str:
+    """What makes data of these traits such that they have another, and how to call for it."""
+    return "".join(f"; {each.name} makes it{_with(each)}" for each in _makers(trait, task, traits))
 
 
 def _with(stage: StageSpec) -> str:
@@ -227,7 +255,9 @@ def _why_not(stage: StageSpec, task: Task, traits: frozenset[str]) -> str:
     if lacking:
         return f"{stage.name} also needs {_listing(lacking)}"
     if not stage.needs <= traits:
-        return f"{stage.name} needs data with the trait {_listing(sorted(stage.needs - traits))}"
+        lacks = sorted(stage.needs - traits)
+        makers = "".join(_making(trait, task, traits) for trait in lacks)
+        return f"{stage.name} needs data with the trait {_listing(lacks)}{makers}"
     if stage.produces.kind not in ("arrays", task.goal.kind):
         return f"{stage.name} is only for {stage.produces}"
     return f"{stage.name} cannot take it after or together with the rest"

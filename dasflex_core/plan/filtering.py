@@ -70,6 +70,9 @@ def _stage(registry: Registry, name: str) -> StageSpec:
     """The installed stage of that name. Raises `QueryError` with the nearest."""
     known = {spec.name: spec for spec in registry.stages}
     if name not in known:
+        lacking = registry.lacking(stage=name)
+        if lacking:
+            raise QueryError(f"The stage {name!r} {lacking}", kind="query.no-plan")
         hint = did_you_mean(name, known) or f" There are {', '.join(sorted(known))}."
         raise QueryError(f"There is no stage {name!r}.{hint}", kind="query.no-plan")
     return known[name]

@@ -18,6 +18,7 @@ from dasflex_core.plan.binding import Around, Bound, BoundStage, bind, canonical
 from dasflex_core.plan.classics import Classics
 from dasflex_core.plan.commanding import commanded
 from dasflex_core.plan.graph import Command, Limits, Node, Nodes
+from dasflex_core.plan.helping import askers, wishes
 from dasflex_core.plan.identity import answer_id, plan_id
 from dasflex_core.plan.own_readers import reading_node
 from dasflex_core.plan.parameters import (
@@ -179,16 +180,17 @@ class Planner:
         kept = self._kept(bound, whole, admit, now)
         whole = kept.task if kept else whole
         task, declined = self._admitted(whole, definition)
-        remarks: tuple[str, ...] = ()
+        whole, task, declined, remarks = self._helped(whole, task, goals, declined, definition)
         if how.lenient:
             from dasflex_core.plan.lenience import without_extras
 
-            task, remarks = without_extras(task, goals)
+            task, dropped = without_extras(task, goals)
+            remarks += dropped
         task, path = _cheapest(task, goals)
         if path is None:
             from dasflex_core.plan.diagnosis import explain_failure
 
-            raise explain_failure(definition.id, task, goals, (*bound.declined, *declined))
+            raise explain_failure(definition.id, task, goals, (*bound.declined, *declined), self.registry.lacking)
         task, path, declined = self._granted(replace(task, banned=whole.banned), task, path, declined, definition)
         declined = (*bound.declined, *(kept.declined if kept else ()), *declined)
         return self._solution(bound, task, path, _Told(how.name, frozenset(asked), declined, remarks), kept)
@@ -286,6 +288,26 @@ class Planner:
         banned = task.banned | {name for name, _reason in declined}
         return replace(task, banned=banned), tuple(declined)
 
+    def _helped(
+        self, whole: Task, task: Task, goals: list[StreamType], declined: Reasons, definition: Definition
+    ) -> tuple[Task, Task, Reasons, tuple[str, ...]]:
+        """Both tasks with what a reducer asks of the stages before it, where there is no plan without; and remarks.
+
+        `whole` is the task before any stage declined. A client is told what was asked for in its name.
+        """
+        able = askers(task)
+        if not able or _cheapest(task, goals)[1] is not None:
+            return whole, task, declined, ()
+        for spec in able:
+            new = wishes(spec, task, definition)
+            asking = replace(whole, request={**task.request, **new}, must=task.must | new.keys())
+            admitted, reasons = self._admitted(asking, definition)
+            path = _cheapest(admitted, goals)[1] if new else None
+            if path is not None and any(step.spec.name == spec.name for step in path.steps):
+                told = tuple(f"{name}={text} was not given; {spec.name} asks for it" for name, text in new.items())
+                return asking, admitted, reasons, told
+        return whole, task, declined, ()
+
     def _granted(
         self, whole: Task, task: Task, path: Path, declined: Reasons, definition: Definition
     ) -> tuple[Task, Path, Reasons]:
@@ -294,8 +316,7 @@ class Planner:
         `whole` is the task before any stage declined: one that cannot serve the request may serve it as asked.
         """
         last = path.steps[-1].spec
-        wishes = load(last.asks)(dict(task.request), definition) if last.asks else {}
-        new = {name: str(text) for name, text in (wishes or {}).items() if name not in task.request}
+        new = wishes(last, task, definition) if last.asks else {}
         if new:
             asking = replace(whole, request={**task.request, **new}, must=task.must | new.keys(), goal=task.goal)
             asking, reasons = self._admitted(asking, definition)

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dasflex_core.testing.contracts import DecoderContract, FormatterContract, ReaderContract, ReducerContract
+    from dasflex_core.testing.file_contract import FileFormatterContract
 
-__all__ = ["DecoderContract", "FormatterContract", "ReaderContract", "ReducerContract"]
+__all__ = ["DecoderContract", "FileFormatterContract", "FormatterContract", "ReaderContract", "ReducerContract"]
 
 
 def __getattr__(name: str) -> object:
     """The contracts, imported when they are used."""
     if name in __all__:
-        from dasflex_core.testing import contracts
+        from dasflex_core.testing import contracts, file_contract
 
-        return getattr(contracts, name)
+        return getattr(file_contract if name == "FileFormatterContract" else contracts, name)
     raise AttributeError(f"module 'dasflex_core.testing' has no attribute {name!r}")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far the samples of a waveform are apart, and the times of what comes of them."""
+"""The times of what comes of the samples of a waveform."""
 
 from __future__ import annotations
 
@@ -11,50 +11,18 @@ import numpy as np
 
 from dasflex_core import epochs, units
 from dasflex_core.arrays import Encoding
-from dasflex_core.errors import QueryError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Dataset, Variable
+    from dasflex_core.arrays import Variable
 
     Places = NDArray[np.intp]
 
-__all__ = ["cadence_of", "shifted", "x_with_room"]
+__all__ = ["shifted", "x_with_room"]
 
-#: Two samples are as far apart as the next two within this part of the distance, with so many exceptions.
-_REGULAR: Final = 0.01
-_EXCEPTIONS: Final = 2
 #: The width of text that tells two times a microsecond apart.
 _TIME_WIDTH: Final = 27
-
-
-def cadence_of(dataset: Dataset, offset: Variable, place: int) -> tuple[float, float]:
-    """The offset of the first sample and the distance of two, in seconds. Raises `QueryError` where that varies."""
-    scale = units.convert_factor(offset.units, "s")
-    if scale is None or offset.per_record:
-        why = "differs from record to record" if scale else f"has units {offset.units!r}, which are no time"
-        raise QueryError(
-            f"{offset.name} of {dataset.name} {why}, so that it has no spectral density", kind="query.unreachable-type"
-        )
-    rule = offset.sequences[0] if offset.sequences else None
-    text = rule.intervals[place] if rule and len(rule.intervals) == len(offset.index) else "-"
-    if rule is not None and text not in ("", "-"):
-        return float(rule.minimum) * scale, float(text) * scale
-    values = offset.values
-    if values is None or values.size < 2:
-        raise QueryError(f"{offset.name} of {dataset.name} says no distance of samples", kind="query.unreachable-type")
-    steps = np.diff(values.astype(np.float64))
-    usual = float(np.median(steps))
-    odd = int((np.abs(steps - usual) > _REGULAR * abs(usual)).sum())
-    if odd > _EXCEPTIONS or usual <= 0:
-        raise QueryError(
-            f"The samples of {dataset.name} are not equally far apart in time ({odd:,} of {len(steps):,} steps of"
-            f" {offset.name} differ), so that they have no spectral density",
-            kind="query.unreachable-type",
-        )
-    mean = float(steps.mean()) if odd == 0 else usual
-    return float(values.flat[0]) * scale, mean * scale
 
 
 def x_with_room(variable: Variable) -> Variable:

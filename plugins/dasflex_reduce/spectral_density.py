@@ -16,12 +16,13 @@ import numpy as np
 
 from dasflex_core.arrays import VARIES, Comment, Dataset, Dimension, Ragged, Records, is_fill
 from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.sampling import cadence_along
 from dasflex_core.stages import Reducer, param
 from dasflex_core.values import dataclass
 from dasflex_reduce import spectral_facts
 from dasflex_reduce.output_band import Band, band_of
 from dasflex_reduce.picking import on_places, used_places
-from dasflex_reduce.sample_times import cadence_of, shifted, x_with_room
+from dasflex_reduce.sample_times import shifted, x_with_room
 from dasflex_reduce.spectral_facts import Recipe
 from dasflex_reduce.windows import DETRENDS, WINDOWS, Density, blocks
 
@@ -147,7 +148,7 @@ class SpectralDensity(
         reference = next((each for each in time.variables if each.role in ("reference", "center", "min")), None)
         if reference is None or not reference.per_record or reference.shape:
             raise SourceError(f"{dataset.name} has no time to which {offset.name} is an offset", kind="source.stream")
-        first, seconds = cadence_of(dataset, offset, place)
+        first, seconds = cadence_along(dataset, offset, place)
         along = [each for each in dataset.columns if each.index[place] is not None]
         samples = tuple(each for each in along if self._transformable(dataset, each, place))
         others = [each.name for each in dataset.columns if each not in along and each.name != reference.name]

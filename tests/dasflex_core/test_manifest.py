@@ -110,6 +110,30 @@ def test_a_changed_module_of_a_plugin_makes_the_registry_stale(root, asked):
     assert asked == ["discover"]
 
 
+def test_a_plugin_that_could_not_be_imported_is_asked_again_when_it_was_mended(root, monkeypatch, tmp_path):
+    """In place, so that no directory tells of it."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    place = tmp_path / "path"
+    (place / "mended_later-1.0.dist-info").mkdir(parents=True)
+    facts = place / "mended_later-1.0.dist-info"
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: mended-later\nVersion: 1.0\n", encoding="utf-8")
+    (facts / "entry_points.txt").write_text("[dasflex]\nmended = mended_later\n", encoding="utf-8")
+    module = place / "mended_later.py"
+    module.write_text("import no_such_module\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(place)
+
+    def error():
+        [found] = [each.error for each in opened(root).registry.plugins if each.name == "mended"]
+        return found
+
+    with pytest.warns(RuntimeWarning, match="no_such_module"):
+        assert "no_such_module" in error()
+    assert "no_such_module" in error()
+    module.write_text("DASFLEX_API = 1\n", encoding="utf-8")
+    assert error() == ""
+    monkeypatch.delitem(sys.modules, "mended_later")
+
+
 def test_two_programs_in_different_directories_use_one_manifest(root, monkeypatch, tmp_path, asked):
     """Python puts the directory of the program that runs into the path."""
     places = list(sys.path)

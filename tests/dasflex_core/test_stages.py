@@ -8,10 +8,24 @@ import sys
 
 import pytest
 
-from dasflex_core.arrays import Comment, Problem
+from dasflex_core.arrays import Comment, NoData, Problem, Records, StreamHeader
 from dasflex_core.errors import ConfigError, SourceError
-from dasflex_core.stages import Cost, Decoder, Formatter, ParamSpec, Producer, Reducer, Stage, StageSpec, param, spec_of
+from dasflex_core.stages import (
+    Cost,
+    Decoder,
+    FileFormatter,
+    Formatter,
+    ParamSpec,
+    Producer,
+    Reducer,
+    Spool,
+    Stage,
+    StageSpec,
+    param,
+    spec_of,
+)
 from dasflex_core.streamtype import ARRAYS, StreamType
+from dasflex_core.testing import golden
 
 
 class BandPower(Reducer, needs="spectra", drops="spectra", algorithm=2):
@@ -32,6 +46,21 @@ class Lines(Formatter, produces="lines", start=0.2, per_gb=3.0, reads=("read.tim
 
     def comment(self, comment):
         return comment.text.encode()
+
+
+class Count(FileFormatter, produces="count", needs="one"):
+    """How many records there are."""
+
+    word: str = param("format.count.word", mode="offered", default="records")
+    held = 0
+
+    def records(self, batch):
+        self.held += len(batch)
+
+    def finish(self):
+        path = self.scratch / "count"
+        path.write_text(f"{self.held} {self.word}", encoding="ascii")
+        return path
 
 
 class TestDeclaration:
@@ -93,7 +122,27 @@ class TestDefaults:
         with pytest.raises(SourceError, match="out of tape"):
             list(Lines().feed(Problem("ServerError", "out of tape")))
 
-    def test_the_bases_follow_the_protocols(self):
+    def test_a_file_formatter_takes_items_by_their_kind_and_breaks_at_a_problem(self, tmp_path):
+        count = Count(scratch=tmp_path, word="rows")
+        items = golden.scalars()
+        for item in (StreamHeader(), *items, Comment("log:info", "hello"), NoData(), items[-1]):
+            assert count.feed(item) is None
+        held = 2 * sum(len(item) for item in items if isinstance(item, Records))
+        assert count.finish().read_text(encoding="ascii") == f"{held} rows"
+        assert Count.spec.protocol == "spool"
+        assert (Lines.spec.protocol, BandPower.spec.protocol) == ("stage", "stage")
+        with pytest.raises(SourceError, match="out of tape"):
+            count.feed(Problem("ServerError", "out of tape"))
+
+    def test_a_file_formatter_without_a_method_says_what_is_missing(self, tmp_path):
+        bare = type("Bare", (FileFormatter,), {}, produces="bare")(scratch=tmp_path)
+        with pytest.raises(ConfigError, match="Bare writes no records"):
+            bare.feed(golden.scalars()[-1])
+        with pytest.raises(ConfigError, match="Bare makes no file"):
+            bare.finish()
+
+    def test_the_bases_follow_the_protocols(self, tmp_path):
+        assert isinstance(Count(scratch=tmp_path), Spool)
         assert isinstance(Lines(), Stage)
         assert isinstance(type("D", (Decoder,), {}, accepts="x")(), Stage)
         assert not isinstance(Lines(), Producer)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation is enforced: every hook, error, configuration key, trait and verb has its place in the reference."""
+"""Documentation is enforced: every error, configuration key, trait and verb has its place in the reference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import inspect
 import re
 from pathlib import Path
 
-from dasflex_core import errors, hookspecs
+from dasflex_core import errors
 from dasflex_core.streamtype import TRAITS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -57,24 +57,6 @@ def raised_kinds() -> set[str]:
         for word in node.keywords
         if word.arg == "kind" and isinstance(word.value, ast.Constant)
     }
-
-
-def hook_names() -> set[str]:
-    """The functions of `hookspecs` that pluggy's marker has marked."""
-    return {name for name, each in vars(hookspecs).items() if hasattr(each, "dasflex_spec")}
-
-
-def test_every_hook_has_its_heading_and_no_heading_lacks_its_hook():
-    assert hook_names()
-    assert headed("hooks.md") == hook_names()
-
-
-def test_the_hooks_are_documented_in_the_order_in_which_they_are_declared():
-    pages = [
-        line for line in (REFERENCE / "hooks.md").read_text(encoding="utf-8").splitlines() if line.startswith("## `")
-    ]
-    declared = [name for name, each in vars(hookspecs).items() if hasattr(each, "dasflex_spec")]
-    assert [line.strip("#` ") for line in pages] == declared
 
 
 def test_every_declared_kind_of_error_has_its_row():

@@ -319,6 +319,64 @@ def test_a_formatter_may_ask_for_a_coarser_answer():
     ]
 
 
+def asks_for_a_transform(request, _source):
+    assert "dft.length" not in request
+    return {"dft.length": "1024"}
+
+
+def with_bands():
+    """A registry with a band of spectra, which asks for a transform."""
+    import sys
+
+    sys.modules.setdefault(__name__, sys.modules[asks_for_a_transform.__module__])
+    bands = stage(
+        "band", ARRAYS, ARRAYS, ParamSpec("calc.band.max", type="real"), needs=frozenset({"spectra"}),
+        drops=frozenset({"spectra"}), asks=f"{__name__}:asks_for_a_transform",
+    )  # fmt: skip
+    transform = replace(PSD, adds=frozenset({"spectra"}), drops=frozenset({"waveform"}))
+    return Registry(stages=(*SMALL.stages, transform, bands), stream_types=TYPES, conventions=SMALL.conventions)
+
+
+WAVES = {"time": Coord(), "offset": Coord(of="time")}
+BAND = [*RANGE, ("calc.band.max", "5")]
+
+
+def test_a_reducer_may_ask_for_what_makes_its_data_and_the_client_is_told():
+    solution = planner(with_bands()).solve(definition(coords=WAVES), BAND)
+    assert names(solution) == ["reader", "das2-decoder", "psd", "band", "das2-binary"]
+    assert dict(solution.request)["dft.length"] == "1024"
+    assert solution.asked == {"read.time.min", "read.time.max", "calc.band.max"}
+    assert solution.remarks == ("dft.length=1024 was not given; band asks for it",)
+
+
+def test_a_lenient_convention_is_helped_too_before_anything_is_dropped():
+    solution = planner(with_bands()).solve(definition(coords=WAVES), BAND, convention="old")
+    assert "band" in names(solution)
+    assert solution.remarks == ("dft.length=1024 was not given; band asks for it",)
+
+
+def test_what_the_client_or_the_source_says_is_not_asked_for():
+    told = planner(with_bands()).solve(definition(coords=WAVES), [*BAND, ("dft.length", "64")])
+    assert (dict(told.request)["dft.length"], told.remarks) == ("64", ())
+    default = definition(coords=WAVES, defaults=(("dft.length", "256"),))
+    solution = planner(with_bands()).solve(default, BAND)
+    assert (dict(solution.request)["dft.length"], solution.remarks) == ("256", ())
+
+
+def test_where_asking_does_not_help_the_error_is_of_what_was_asked():
+    with pytest.raises(
+        QueryError, match=r"calc\.band\.max cannot be used here: band needs data with the trait spectra$"
+    ):
+        planner(with_bands()).solve(definition(coords={}), BAND)
+
+
+def test_who_makes_what_a_stage_needs_is_told():
+    silent = with_bands()
+    silent = replace(silent, stages=tuple(replace(each, asks="") for each in silent.stages))
+    with pytest.raises(QueryError, match=r"trait spectra; psd makes it, with dft\.length"):
+        planner(silent).solve(definition(coords=WAVES), BAND)
+
+
 def test_a_lenient_convention_drops_what_nothing_can_use_and_says_so():
     solution = planner().solve(definition(coords={}), [*RANGE, ("bin.time.max", "60"), ("odd", "1")], convention="old")
     assert names(solution) == ["reader"]
