@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""VOTables, for the tools of astronomy."""
+"""VOTables, the tables of the Virtual Observatory, for TOPCAT, astropy and their kin."""
