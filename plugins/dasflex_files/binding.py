@@ -57,7 +57,7 @@ def bind(reader: Reader, setting: Setting) -> OwnReader:
     items = {name: Item(each.source, each.axes, each.default) for name, each in definition.data.items()}
     with Index(pattern, setting.keep) as index:
         found = index.look(*asked(request))
-        known = described(index, kind, reader.time) if kind.opens else None
+        known = described(index, kind, reader.time, _table(definition)) if kind.opens else None
     asked_for = request.get("read.data")
     names = None if asked_for is None else [name.strip() for name in asked_for.split(",") if name.strip()]
     given = () if known is None else wished(known, items, names)
@@ -73,6 +73,7 @@ def bind(reader: Reader, setting: Setting) -> OwnReader:
         cost=COST,
         bundled=True,
     )
+    sources = {name: each.source for name, each in items.items() if each.source}
     size = 8 + sum(_bytes(each.held.dtype) * _product(each.shape) for each in given)
     return OwnReader(
         spec,
@@ -83,23 +84,21 @@ def bind(reader: Reader, setting: Setting) -> OwnReader:
             ("keep", setting.keep),
             *((("decoder", _decoder(pattern.suffix, setting.registry, text)),) if not kind.opens else ()),
         ),
-        facts=json.dumps(
-            [reader.files, reader.time, [[name, each.source] for name, each in items.items() if each.source]]
-        ),
+        facts=json.dumps([reader.files, reader.time, _table(definition), [*sources.items()]]),
         changed=found.newest,
         rate=_rate(known, size),
     )
 
 
-def described(index: Index, kind: Kind, time: str) -> Described | None:
+def described(index: Index, kind: Kind, time: str, told: str) -> Described | None:
     """What the last of the files says of itself: as it was kept, or from the file. None where there is none to read."""
-    name = f"described {time}"
+    name = f"described {time} {told}"
     with suppress(ValueError, TypeError, KeyError):
         kept = json.loads(index.fact(name))
         if os.path.exists(kept["path"]):  # noqa: PTH110  a string as it is
             return Described.read(kept["described"])
     for file in index.last(_TRIED):
-        with suppress(SourceError), closing(opened(kind, file.path, time)) as data:
+        with suppress(SourceError), closing(opened(kind, file.path, time, told)) as data:
             made = data.described
             index.keep(**{name: json.dumps({"path": file.path, "described": made.text()})})
             return made
@@ -133,7 +132,13 @@ def _decoder(suffix: str, registry: Registry | None, text: str) -> str:
 def _said(definition: Definition, items: Mapping[str, Item]) -> str:
     """What the definition says, for the reader."""
     data = [[name, each.source, list(each.axes), each.default] for name, each in items.items()]
-    return json.dumps({"title": definition.title, "data": data, "coords": list(definition.coords)}, ensure_ascii=False)
+    said = {"title": definition.title, "data": data, "coords": list(definition.coords), "files": _table(definition)}
+    return json.dumps(said, ensure_ascii=False)
+
+
+def _table(definition: Definition) -> str:
+    """The table `[files]` of a definition, as JSON."""
+    return next((each.values for each in definition.tables if each.name == "files"), "")
 
 
 def _rate(known: Described | None, size: int) -> Rate | None:

@@ -43,7 +43,7 @@ _PICO, _MILLI = 1000, 1000
 class CdfFile:
     """A CDF file, of any version that the library reads."""
 
-    def __init__(self, path: str, time: str) -> None:
+    def __init__(self, path: str, time: str, _told: str = "") -> None:
         self._slices = Slices(path)  # it refuses a file that is cut short, for which the library ends the process
         try:
             self._cdf = pycdfpp.load(path if Path(path).stat().st_size > _LARGE else Path(path).read_bytes())

@@ -24,7 +24,9 @@ BATCH: Final = 1 << 20
 
 
 class DataFile(Protocol):
-    """A file of records, open until `close`. It is made with its path and the name of its variable of times, or blank.
+    """A file of records, open until `close`.
+
+    It is made with its path, the name of its variable of times, or blank, and what the table `[files]` says, as JSON.
 
     What is wrong with the file is a `SourceError`.
     """
@@ -88,10 +90,10 @@ def kind_of(suffix: str, where: str) -> Kind:
     return found
 
 
-def opened(kind: Kind, path: str, time: str) -> DataFile:
+def opened(kind: Kind, path: str, time: str, told: str = "") -> DataFile:
     """A file, open. Raises `SourceError` for one that is none of its kind, whose path only the administrator sees."""
     try:
-        made: DataFile = load(kind.opens)(path, time)
+        made: DataFile = load(kind.opens)(path, time, told)
     except DasflexError as error:
         error.detail = f"{path}\n{error.detail}".rstrip()
         raise

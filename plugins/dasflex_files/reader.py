@@ -54,6 +54,7 @@ class FilesReader:
         self._decoder = decoder
         told = json.loads(said)
         self._title: str = told["title"]
+        self._told: str = told.get("files", "")
         self._wishes = {name: Item(source, tuple(axes), default) for name, source, axes, default in told["data"]}
         self._spelt: dict[str, str] = {name.lower(): name for name in told["coords"]}
         self._names = data
@@ -92,7 +93,7 @@ class FilesReader:
         for file in files:
             if cancelled():
                 return
-            with closing(opened(kind, file.path, self._time)) as data:
+            with closing(opened(kind, file.path, self._time, self._told)) as data:
                 layout = Layout(
                     data.described, wished(data.described, self._wishes, self._names), data.constant, self._spelt
                 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,8 @@ def days(tmp_path):
     written_cdf(folder / "2020/01/mag_20200101_v1.9.cdf", "2020-01-01", level=500)
     written_cdf(folder / "2020/01/mag_20200101_v1.10.cdf", "2020-01-01", level=100)
     written_cdf(folder / "2020/01/mag_20200102_v1.0.cdf", "2020-01-02", level=200)
+    for path in [folder, *folder.rglob("*")]:
+        os.utime(path, (1_600_000_000, 1_600_000_000))
     return folder
 
 
