@@ -10,7 +10,9 @@ from dasflex_core.hookspecs import DefinitionTable, ReaderKind, hookimpl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["KIND", "dasflex_definition_tables", "dasflex_reader_kinds"]
+    import click
+
+__all__ = ["KIND", "dasflex_commands", "dasflex_definition_tables", "dasflex_reader_kinds"]
 
 KIND: Final = ReaderKind(
     "files", "Collections of CDF, CSV, NetCDF, Parquet and das files", "files", "dasflex_files.binding:bind"
@@ -28,3 +30,11 @@ def dasflex_definition_tables(register: Callable[[DefinitionTable], None]) -> No
     """Registers `[files]`: how tables of text are laid out, where it cannot be seen."""
     keys = ("delimiter", "comment", "skip", "columns", "missing")
     register(DefinitionTable("files", "How the tables of text of a collection are laid out", keys=keys))
+
+
+@hookimpl
+def dasflex_commands(register: Callable[[click.Command], None]) -> None:
+    """Registers `dasflex init`."""
+    from dasflex_files.init_command import init
+
+    register(init)
