@@ -267,3 +267,38 @@ def test_it_ends_when_it_is_cancelled(pattern):
     for item in made.items(lambda: len(given) > 3):
         given.append(item)  # noqa: PERF402  whether it is cancelled depends on what came
     assert 3 < len(given) < whole
+
+
+class TestAmongOthers:
+    """What other parts of a definition make of a collection."""
+
+    def test_a_view_of_a_collection_is_a_source(self, root, source):
+        view = root.add("view", '[reader]\nsource = "mag"\n[default]\nbin.time.max = 7200\nread.data = "b"\n')
+        table = view["2020-01-01":"2020-01-02"].read().only
+        assert len(table["time"]) == 12
+
+    def test_blocks_are_kept_of_it_and_the_answer_is_the_same(self, root, pattern):
+        from click.testing import CliRunner
+
+        from dasflex_core.cli import main
+
+        level = '\n[[cache.level]]\nblock = "day"\nbin.time.max = 7200\nread.data = "b"\n'
+        source = root.add("mag", reader(pattern) + level)
+        request = source["2020-01-01":"2020-01-02"].ask(read_data="b", bin_time_max=7200, format_type="csv")
+        before = request.plan().solution
+        text = csv_of(request)
+        done = CliRunner().invoke(main, ["cache", "build", "mag", "2020-01-01/2020-01-02", "--root", str(root.root)])
+        assert done.exit_code == 0, done.output
+        after = request.plan().solution
+        assert after.use is not None
+        assert after.answer == before.answer
+        assert csv_of(request) == text
+
+    def test_check_can_tells_what_can_be_had(self, root, source):
+        from click.testing import CliRunner
+
+        from dasflex_core.cli import main
+
+        done = CliRunner().invoke(main, ["check", "--can", "mag", "--root", str(root.root)])
+        assert done.exit_code == 0, done.output
+        assert "format.type=csv" in done.output
