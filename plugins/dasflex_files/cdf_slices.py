@@ -23,6 +23,7 @@ import numpy as np
 
 from dasflex_core.errors import SourceError
 from dasflex_core.values import dataclass
+from dasflex_files.cdf_soundness import check
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Slices"]
 
 _MAGIC: Final = bytes.fromhex("cdf300010000ffff")
-#: The first number of files of version 3, and of those before; the second of one that is compressed as a whole.
-_MAGIC_NEW, _MAGIC_OLD, _PACKED = 0xCDF30001, (0xCDF26002, 0x0000FFFF), 0xCCCC0001
 _RVDR, _VXR, _VVR, _ZVDR, _CPR, _CVVR, _GZIP = 3, 6, 7, 8, 11, 13, 5
 #: Encodings of numbers (CDR, Encoding) that are IEEE 754: most significant byte first, or last.
 _BIG: Final = frozenset({1, 2, 5, 7, 9, 11, 12, 18})
@@ -76,7 +75,7 @@ class Slices:
         self._stored: dict[str, _Stored | None] = {}
         self._unpacked: tuple[int, bytes] = (-1, b"")
         try:
-            self._check()
+            check(self._bytes, self._size)
             if self._bytes(0, 8) == _MAGIC:
                 self._find()
         except SourceError:
@@ -127,25 +126,6 @@ class Slices:
     def _numbers(self, form: str, place: int) -> tuple[int, ...]:
         """Numbers of the file, most significant byte first."""
         return struct.unpack(f">{form}", self._bytes(place, struct.calcsize(f">{form}")))
-
-    def _check(self) -> None:
-        """Raises `SourceError` for a file that is shorter than it says: one half copied, at which the library dies.
-
-        It says how long it is in the GDR (eof), or in the CCR where it is compressed as a whole. Before version 3 they
-        have offsets of four bytes.
-        """
-        version, packed = self._numbers("II", 0)
-        new = version == _MAGIC_NEW
-        if not new and version not in _MAGIC_OLD:
-            raise SourceError("A file has the suffix of a CDF, and is none", kind="source.stream")
-        if packed == _PACKED:
-            (length,) = self._numbers("Q" if new else "I", 8)
-            whole = 8 + length
-        else:
-            gdr = self._numbers("QIQ" if new else "III", 8)[2]
-            whole = self._numbers("QIQQQQ" if new else "IIIIII", gdr)[5]
-        if whole > self._size:
-            raise SourceError("A CDF file ends before its records do", kind="source.truncated")
 
     def _held(self, block: _Block, offset: int, size: int) -> bytes:
         """Bytes of a block; the last compressed one is kept, since the next records are most likely in it.

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import ExitStack, closing
 
 import cdflib
@@ -135,3 +137,36 @@ def test_an_axis_that_stands_at_another_index_is_found_where_it_fits(test_data, 
 def test_every_kind_of_file_has_suffixes_of_its_own():
     suffixes = [each for kind in KINDS for each in kind.suffixes]
     assert len(suffixes) == len(set(suffixes))
+
+
+DAMAGED = """
+import random, sys
+from contextlib import closing
+from pathlib import Path
+from dasflex_core.errors import DasflexError
+from dasflex_files.calendar_fields import ALWAYS
+from dasflex_files.kinds import kind_of, opened
+
+whole, place = Path(sys.argv[1]).read_bytes(), Path(sys.argv[2])
+refused = 0
+for seed in range(300):
+    chance, damaged = random.Random(seed), bytearray(whole)
+    for _ in range(chance.randint(1, 8)):
+        damaged[chance.randrange(min(6000, len(whole)))] = chance.randrange(256)
+    place.write_bytes(damaged)
+    try:
+        with closing(opened(kind_of("cdf", "x"), str(place), "")) as data:
+            for _each in data.batches(tuple(each.name for each in data.described.data), *ALWAYS):
+                pass
+    except (DasflexError, RuntimeError):
+        refused += 1
+print(refused)
+"""
+
+
+def test_a_damaged_file_is_refused_before_the_library_ends_the_process_at_it(tmp_path, write_cdf):
+    path = write_cdf(tmp_path / "a.cdf", "2020-01-01")
+    words = [sys.executable, "-c", DAMAGED, str(path), str(tmp_path / "damaged.cdf")]
+    done = subprocess.run(words, capture_output=True, check=False, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 30

@@ -272,7 +272,8 @@ def test_it_ends_when_it_is_cancelled(pattern):
 class TestAmongOthers:
     """What other parts of a definition make of a collection."""
 
-    def test_a_view_of_a_collection_is_a_source(self, root, source):
+    def test_a_view_of_a_collection_is_a_source(self, root, pattern):
+        root.add("mag", reader(pattern))
         view = root.add("view", '[reader]\nsource = "mag"\n[default]\nbin.time.max = 7200\nread.data = "b"\n')
         table = view["2020-01-01":"2020-01-02"].read().only
         assert len(table["time"]) == 12
@@ -294,7 +295,8 @@ class TestAmongOthers:
         assert after.answer == before.answer
         assert csv_of(request) == text
 
-    def test_check_can_tells_what_can_be_had(self, root, source):
+    @pytest.mark.usefixtures("source")
+    def test_check_can_tells_what_can_be_had(self, root):
         from click.testing import CliRunner
 
         from dasflex_core.cli import main
