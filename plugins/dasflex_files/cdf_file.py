@@ -15,7 +15,8 @@ from dasflex_core.errors import SourceError
 from dasflex_files.cdf_slices import Slices
 from dasflex_files.describing import Described, Held
 from dasflex_files.kinds import BATCH
-from dasflex_files.picking import MANY, cadence_of, rows_within, runs_of
+from dasflex_files.picking import MANY, cadence_of
+from dasflex_files.table_file import records_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,15 +67,9 @@ class CdfFile:
 
     def batches(self, names: tuple[str, ...], begin: int, end: int) -> Iterator[Mapping[str, NDArray[Any]]]:
         """The records in the range."""
-        wanted = (self._time, *(name for name in names if name != self._time))
-        size = max(1, sum(self._size(name) for name in wanted))
-        count = max(1, BATCH // size)
-        for start, times in self._times():
-            for first, last in runs_of(rows_within(times, self.described.units, begin, end)):
-                for row in range(first, last, count):
-                    stop = min(row + count, last)
-                    columns = {name: self._rows(name, start + row, start + stop) for name in wanted[1:]}
-                    yield {self._time: times[row:stop], **columns}
+        size = 8 + sum(self._size(name) for name in names)
+        time = self._time, self.described.units
+        yield from records_within(self._times(), time, names, self._rows, size, (begin, end))
 
     def _times(self) -> Iterator[tuple[int, NDArray[Any]]]:
         """The times of all records, some at a time, each with the place of the first."""

@@ -14,7 +14,7 @@ import pytest
 
 from dasflex_core import epochs
 from dasflex_core.errors import SourceError
-from dasflex_files import cdf_file
+from dasflex_files import cdf_file, table_file
 from dasflex_files.calendar_fields import ALWAYS
 from dasflex_files.cdf_file import CdfFile
 from dasflex_files.cdf_slices import Slices
@@ -83,7 +83,7 @@ def test_large_variables_come_in_slices_equal_to_the_whole(tmp_path, write_cdf, 
     path = str(write_cdf(tmp_path / "a.cdf", "2020-01-01", count=1440))
     whole, _batches = columns(read(path), ["B_gse", "psd", "matrix"])
     monkeypatch.setattr(cdf_file, "_LARGE", 1000)
-    monkeypatch.setattr(cdf_file, "BATCH", 4000)
+    monkeypatch.setattr(table_file, "BATCH", 4000)
     some = read(path)
     monkeypatch.setattr(some, "_values", lambda name: pytest.fail(f"{name} was read whole"))
     sliced, batches = columns(some, ["B_gse", "psd", "matrix"])
