@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dasflex_core.cache.composing import Composed, Use
-    from dasflex_core.catalog.model import Definition, ExternalStage, SourceLimits
+    from dasflex_core.catalog.model import Definition, ExternalStage, Rate, SourceLimits
     from dasflex_core.registry import Registry
     from dasflex_core.stages import Value
     from dasflex_core.streamtype import StreamType
@@ -67,7 +67,7 @@ class Solution:
     `request` is what was solved, the client's parameters over the defaults, times resolved; `asked` names those that
     the client gave. `seconds` is the price, `size` the gigabytes that the reader is expected to write. `declined` are
     stages that could not serve with the reason; `remarks` what the client is told. `answer` is the logical identity,
-    `plan` the physical one; `changed` the date of the data.
+    `plan` the physical one; `changed` the date of the data; `rate` what the reader gives, as far as it is known.
     """
 
     source: str
@@ -81,6 +81,7 @@ class Solution:
     answer: str
     plan: str
     changed: float | None = None
+    rate: Rate | None = None
     declined: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
     task: Task | None = field(default=None, repr=False, compare=False)
@@ -241,7 +242,7 @@ class Planner:
             find=self.find,
             external=self.external,
             taken={stage.name for stage in self.registry.stages},
-            around=Around(self.environ, Classics(self.registry), self.registry.reader_kinds, self.keep),
+            around=Around(self.environ, Classics(self.registry), self.registry.reader_kinds, self.keep, self.registry),
         )
 
     def _task(self, bound: Bound, request: Mapping[str, str], asked: frozenset[str], goal: StreamType) -> Task:
@@ -345,6 +346,7 @@ class Planner:
             answer=answer_id(definition.id, effective.items(), whole, bound.changed),
             plan=plan_id(made.nodes, {each.name: each.version for each in self.registry.plugins}),
             changed=bound.changed,
+            rate=_rate(bound, whole),
             declined=told.declined,
             remarks=(*told.remarks, *made.remarks),
             task=task,
@@ -430,6 +432,12 @@ def _resolved(request: Mapping[str, str], now: Time) -> dict[str, str]:
         name: canonical_time(text, now) if name in ("read.time.min", "read.time.max") else text
         for name, text in request.items()
     }
+
+
+def _rate(bound: Bound, path: Path) -> Rate | None:
+    """What the reader of a path gives."""
+    reader = bound.stages.get(path.steps[0].spec.name)
+    return reader.rate if reader else None
 
 
 def _cheapest(task: Task, goals: Iterable[StreamType]) -> tuple[Task, Path | None]:

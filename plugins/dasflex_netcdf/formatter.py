@@ -57,7 +57,7 @@ class NetcdfFormatter(
     def __init__(self, *, scratch: Path, **values: Value | None) -> None:
         super().__init__(scratch=scratch, **values)
         self._path = scratch / "answer.nc"
-        self._file = h5netcdf.File(self._path, "w")
+        self._file: h5netcdf.File | None = None
         self._stream = StreamHeader()
         self._layout: Layout | None = None
         self._name = ""
@@ -98,23 +98,31 @@ class NetcdfFormatter(
         if self._layout is not None:
             for batch in self._gathering.rest():
                 self._write(self._layout, batch)
+        file = self._opened()
         for each in self._stream.properties:
             if each.name and "/" not in each.name:
-                self._file.attrs[each.name] = f"{each.text} {each.units}".strip()
+                file.attrs[each.name] = f"{each.text} {each.units}".strip()
         asked = {name: getattr(self, name.replace(".", "_")) for name in _READS}
         told = " ".join(f"{name}={text}" for name, text in asked.items() if text)
-        self._file.attrs["history"] = f"dasflex {told}".strip()
-        self._file.attrs["Conventions"] = _CONVENTIONS
-        self._file.close()
+        file.attrs["history"] = f"dasflex {told}".strip()
+        file.attrs["Conventions"] = _CONVENTIONS
+        file.close()
         return self._path
+
+    def _opened(self) -> h5netcdf.File:
+        """The file, which is made when there is something to write."""
+        if self._file is None:
+            self._file = h5netcdf.File(self._path, "w")
+        return self._file
 
     def _declare(self, layout: Layout) -> None:
         """Makes the dimensions and variables, and writes what is the same for all records."""
-        self._file.dimensions[layout.record] = None
+        file = self._opened()
+        file.dimensions[layout.record] = None
         for name, size in layout.extents:
-            self._file.dimensions[name] = size or None
+            file.dimensions[name] = size or None
         for name, sample in layout.counts:
-            made = self._file.create_variable(name, (layout.record,), np.dtype("<i8"), chunks=(_CHUNK // 16,))
+            made = file.create_variable(name, (layout.record,), np.dtype("<i8"), chunks=(_CHUNK // 16,))
             made.attrs["sample_dimension"] = sample
             made.attrs["long_name"] = "number of samples in each record"
         for part in layout.parts:
@@ -128,7 +136,7 @@ class NetcdfFormatter(
         more = (
             {"compression": "gzip", "compression_opts": self.deflate, "shuffle": True} if grows and self.deflate else {}
         )
-        made = self._file.create_variable(
+        made = self._opened().create_variable(
             part.variable.name, part.dimensions, type_of(part), fillvalue=fill_of(part), chunks=chunks, **more
         )
         for name, text in part.attributes:
@@ -140,13 +148,14 @@ class NetcdfFormatter(
         """Appends records."""
         if not len(batch):
             return
+        file = self._opened()
         begin = self._grown(layout.record, len(batch))
         samples: dict[str, int] = {}
         for part in layout.parts:
             if not part.per_record:
                 continue
             column = batch[part.variable.name]
-            made = self._file.variables[part.variable.name]
+            made = file.variables[part.variable.name]
             if not isinstance(column, Ragged):
                 made[begin : begin + len(batch)] = values_of(part, column)
                 continue
@@ -155,7 +164,7 @@ class NetcdfFormatter(
             if sample not in samples:
                 samples[sample] = self._grown(sample, len(values))
                 counts = np.diff(column.offsets)
-                self._file.variables[part.runs][begin : begin + len(batch)] = counts
+                file.variables[part.runs][begin : begin + len(batch)] = counts
             if len(values):
                 made[samples[sample] : samples[sample] + len(values)] = values_of(part, values)
 
@@ -164,7 +173,7 @@ class NetcdfFormatter(
         begin = self._lengths.get(dimension, 0)
         self._lengths[dimension] = begin + more
         if more:
-            self._file.resize_dimension(dimension, begin + more)
+            self._opened().resize_dimension(dimension, begin + more)
         return begin
 
 
