@@ -19,6 +19,8 @@ from dasflex_netcdf.values import fill_of, type_of, values_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from dasflex_core.arrays import Dataset, Item
     from dasflex_core.stages import Value
     from dasflex_netcdf.layout import Layout, Part
@@ -150,7 +152,7 @@ class NetcdfFormatter(
             return
         file = self._opened()
         begin = self._grown(layout.record, len(batch))
-        samples: dict[str, int] = {}
+        samples: dict[str, tuple[int, NDArray[np.int64]]] = {}
         for part in layout.parts:
             if not part.per_record:
                 continue
@@ -159,14 +161,18 @@ class NetcdfFormatter(
             if not isinstance(column, Ragged):
                 made[begin : begin + len(batch)] = values_of(part, column)
                 continue
-            values = column.leaves
-            sample = part.dimensions[0]
+            sample, counts = part.dimensions[0], np.diff(column.offsets)
             if sample not in samples:
-                samples[sample] = self._grown(sample, len(values))
-                counts = np.diff(column.offsets)
+                samples[sample] = self._grown(sample, int(counts.sum())), counts
                 file.variables[part.runs][begin : begin + len(batch)] = counts
-            if len(values):
-                made[samples[sample] : samples[sample] + len(values)] = values_of(part, values)
+            first, expected = samples[sample]
+            if not np.array_equal(counts, expected):
+                raise SourceError(
+                    f"The runs of {part.variable.name} have other lengths than those of variables along the same index",
+                    kind="source.stream",
+                )
+            if counts.any():
+                made[first : first + int(counts.sum())] = values_of(part, column.leaves)
 
     def _grown(self, dimension: str, more: int) -> int:
         """Makes room along a dimension; gives where that begins."""

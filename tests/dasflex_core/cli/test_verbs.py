@@ -289,7 +289,9 @@ def test_formats_are_completed_by_what_is_installed(examples):
         "format.type=das",
         "format.type=json",
         "format.type=jsonl",
+        "format.type=netcdf",
         "format.type=parquet",
+        "format.type=votable",
     }
 
 
