@@ -22,6 +22,27 @@ WIDTH: Final = 800
 _POINTS: Final = 8
 
 
+class _Level(Protocol):
+    """What is needed of a cache level."""
+
+    @property
+    def request(self) -> tuple[tuple[str, str], ...]: ...
+
+
+class _Cache(Protocol):
+    """What is needed of what is kept."""
+
+    @property
+    def levels(self) -> tuple[_Level, ...]: ...
+
+
+class _Data(Protocol):
+    """What is needed of a data variable."""
+
+    @property
+    def axes(self) -> tuple[str, ...]: ...
+
+
 class _Source(Protocol):
     """What is needed of a definition."""
 
@@ -29,6 +50,10 @@ class _Source(Protocol):
     def id(self) -> str: ...
     @property
     def title(self) -> str: ...
+    @property
+    def data(self) -> Mapping[str, _Data]: ...
+    @property
+    def cache(self) -> _Cache: ...
 
 
 def admits(request: Mapping[str, str], source: _Source) -> bool | str:  # noqa: ARG001  as the solver calls it
@@ -38,12 +63,35 @@ def admits(request: Mapping[str, str], source: _Source) -> bool | str:  # noqa: 
     return True
 
 
-def asks(request: Mapping[str, str], source: _Source) -> Mapping[str, str]:  # noqa: ARG001  as the solver calls it
-    """The points that the picture shows, where the request has a range and does not say how many."""
+def asks(request: Mapping[str, str], source: _Source) -> list[Mapping[str, str]]:
+    """What the picture asks, the dearest first; nothing where the request says it, or has no range.
+
+    Bins come first where the source keeps some that are no wider than a pixel: an answer is then the same whether the
+    blocks are there or not.
+    """
     seconds = _seconds(request)
     if not seconds or "view.points" in request:
-        return {}
-    return {"view.points": str(_POINTS * _width(request))}
+        return []
+    points = {"view.points": str(_POINTS * _width(request))}
+    if "bin.time.max" in request:
+        return [points]
+    pixel = seconds / _width(request)
+    scans = "dft.length" in request or any(len(each.axes) > 1 for each in source.data.values())
+    bins = {"bin.time.max": f"{pixel:.6g}", "bin.stats": "mean" if scans else "mean,min,max"}
+    waves = {**bins, "bin.stats": "mean,min,max"}
+    kept = any(
+        0 < _number(dict(each.request).get("bin.time.max", "")) <= float(bins["bin.time.max"])
+        for each in source.cache.levels
+    )
+    return [bins, points, waves] if kept else [points, waves]
+
+
+def _number(text: str) -> float:
+    """The number that a text says; 0 where it says none."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def _width(request: Mapping[str, str]) -> int:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dasflex_plot.images import Band
-    from dasflex_plot.panels import Line, Panel
+    from dasflex_plot.panels import Panel
     from dasflex_plot.styles import Style
 
     Floats = NDArray[np.float64]
@@ -188,9 +188,9 @@ class Drawing:
         """The ticks of x, and at the lowest panel its numbers and label."""
         room = axes.get_position().width * self._style.width / self._em
         if scale is not None:
-            scale.dress(axes, max(2, min(10, int(room / 6))))
+            scale.dress(axes, max(2, min(9, int(room / 5.6))))
         elif axes.get_xscale() == "linear":
-            axes.locator_params(axis="x", nbins=max(2, min(10, int(room / 6))))
+            axes.locator_params(axis="x", nbins=max(2, min(9, int(room / 5.6))))
         axes.tick_params(axis="x", labelbottom=last, which="both")
         if last:
             text = scale.label(panel.x_label) if scale is not None else panel.x_label
@@ -242,7 +242,8 @@ class Drawing:
                 if line.means:
                     self._line(axes, _broken(x, breaks, values[:, number]), colour, name, steps=line.steps,
                                joined=panel.timed or np.all(np.diff(x) >= 0))  # fmt: skip
-        self._y_scale(axes, panel, np.concatenate([each.ravel() for each in seen]) if seen else np.zeros(0))
+        every = np.concatenate([each.ravel() for each in seen]) if seen else np.zeros(0)
+        self._y_scale(axes, panel, every, legend=style.legend and not single)
         if style.grid:
             axes.grid(color="#dddddd", linewidth=0.6)
             axes.set_axisbelow(True)
@@ -268,7 +269,7 @@ class Drawing:
         if alone.any() and not marks and line != "None":
             axes.plot(x[alone], y[alone], "o", color=colour, markersize=0.22 * self._font, markeredgewidth=0)
 
-    def _y_scale(self, axes: Axes, panel: Panel, values: Floats) -> None:
+    def _y_scale(self, axes: Axes, panel: Panel, values: Floats, *, legend: bool = False) -> None:
         """The scale and limits of values on y."""
         style = self._style
         known = values[~np.isnan(values)]
@@ -284,11 +285,25 @@ class Drawing:
         else:
             margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
             low, high = low - margin, high + margin
+            if legend:
+                high += 2.0 * self._em / self._height_of(axes) * (high - low)
             axes.locator_params(axis="y", nbins=max(2, min(7, int(self._height_of(axes) / (2.2 * self._em)))))
         low = low if style.y_min is None else style.y_min
         high = high if style.y_max is None else style.y_max
         if low < high and not (log and low <= 0):
             axes.set_ylim(low, high)
+        if not log:
+            self._multiplied(axes, max(abs(low), abs(high)))
+
+    def _multiplied(self, axes: Axes, most: float) -> None:
+        """Writes the power of ten of large and of small numbers once, within the panel."""
+        power = int(np.floor(np.log10(most))) if most > 0 and np.isfinite(most) else 0
+        if -4 < power < 5:
+            axes.ticklabel_format(axis="y", style="plain", useOffset=False)
+            return
+        axes.yaxis.set_major_formatter(lambda value, _place: f"{value / 10.0**power:.6g}".replace("-", "\u2212"))
+        axes.text(0.006, 0.985, f"$\\times\\mathregular{{10^{{{power}}}}}$", transform=axes.transAxes, ha="left", va="top",
+                  fontsize=0.9 * self._font)  # fmt: skip
 
     def _image(self, figure: Figure, axes: Axes, panel: Panel, scale: TimeScale | None) -> None:
         """Draws values over two coordinates on the pixels of the panel."""

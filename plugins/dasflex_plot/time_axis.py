@@ -20,6 +20,13 @@ __all__ = ["TimeScale"]
 _DAY: Final = 86400 * 10**9
 _SECOND: Final = 10**9
 _FRACTIONS: Final = ((10**6, 10**6, "ms"), (10**3, 10**3, "μs"), (0, 1, "ns"))
+#: Steps of ticks of days, hours, minutes and seconds, by the numbers of `dateutil.rrule`.
+_STEPS: Final = {
+    3: [1, 2, 4, 7, 14, 21],
+    4: [1, 2, 3, 4, 6, 12],
+    5: [1, 2, 3, 5, 10, 15, 20, 30],
+    6: [1, 2, 3, 5, 10, 15, 20, 30],
+}
 
 
 class TimeScale:
@@ -49,7 +56,7 @@ class TimeScale:
         same = begin[:10] == end[:10]
         told = f"{begin} to {end[11:] if same and len(end) > 11 else end}"
         word = word or "UTC"
-        return f"{self._word} after {_written(self.begin, 1)} {word}" if self._fine else f"{word}   {told}"
+        return f"{self._word} after {_exactly(self.begin)} {word}" if self._fine else f"{word}   {told}"
 
     def dress(self, axes: Axes, ticks: int) -> None:
         """Gives an axis about so many ticks."""
@@ -59,10 +66,18 @@ class TimeScale:
         if self._fine:
             axes.xaxis.set_major_locator(MaxNLocator(ticks))
             return
-        locator = AutoDateLocator(minticks=max(2, ticks // 2), maxticks=max(3, ticks))
+        locator = AutoDateLocator(minticks=min(3, ticks), maxticks=max(3, ticks))
+        locator.intervald = {**locator.intervald, **_STEPS}
         formatter = ConciseDateFormatter(locator, show_offset=False)
+        formatter.formats[5] = "%H:%M:%S.%f"
+        formatter.zero_formats[5] = "%H:%M"
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(formatter)
+
+
+def _exactly(moment: int) -> str:
+    """A moment with as many digits as it has."""
+    return str(np.datetime64(moment, "ns")).replace("T", " ").rstrip("0").rstrip(".")
 
 
 def _written(moment: int, span: int) -> str:
