@@ -330,7 +330,7 @@ class Planner:
         able = askers(task)
         if not able or _cheapest(task, goals)[1] is not None:
             return whole, task, declined, ()
-        for spec, new in ((spec, new) for spec in able for new in wishes(spec, task, definition)):
+        for spec, new in ((each, wish) for each in able for wish in wishes(each, task, definition)):
             asking = replace(whole, request={**task.request, **new}, must=task.must | new.keys())
             admitted, reasons = self._admitted(asking, definition)
             path = _cheapest(admitted, goals)[1]

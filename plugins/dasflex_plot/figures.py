@@ -55,6 +55,10 @@ _SETTINGS: Final[dict[str, Any]] = {
     "path.simplify": True,
 }
 _FEW: Final = 80
+#: Values that span more powers of ten have logarithmic colours, where the stream does not say.
+_SPREAD: Final = 2.0
+#: Pictures of no more pixels than these, in either direction, are shown small, without words.
+_SMALL: Final = (240, 130)
 
 
 def height_of(panels: int, width: int) -> int:
@@ -104,7 +108,8 @@ class Drawing:
         figure = Figure(figsize=size, dpi=_DPI, layout="none", facecolor="white")
         if not self.panels:
             figure.text(0.5, 0.5, self._note, ha="center", va="center", wrap=True)
-            figure.suptitle(self._shortened(self._title), fontsize=self._font * 1.15)
+            if not self._small:
+                figure.suptitle(self._shortened(self._title), fontsize=self._font * 1.15)
             return figure
         box = self._box()
         count = len(self.panels)
@@ -119,7 +124,7 @@ class Drawing:
             last = place == count - 1 or not self._shared
             self._panel(figure, axes, panel, scale if panel.timed else None)
             self._x_axis(axes, panel, scale if panel.timed else None, last=last)
-        if self._title:
+        if self._title and not self._small:
             x = (box[0] + box[2]) / 2
             figure.text(
                 x,
@@ -129,7 +134,7 @@ class Drawing:
                 va="top",
                 fontsize=self._font * 1.15,
             )
-        if self._note:
+        if self._note and not self._small:
             figure.text(0.995, 0.004, self._note, ha="right", va="bottom", fontsize=self._font * 0.7, color="#666666")
         return figure
 
@@ -141,6 +146,11 @@ class Drawing:
         return self._font * _DPI / 72
 
     @property
+    def _small(self) -> bool:
+        """Whether there is no room for words: only what is in the panels is drawn."""
+        return self._style.width <= _SMALL[0] or self._height <= _SMALL[1]
+
+    @property
     def _shared(self) -> bool:
         """Whether all panels have the same x."""
         return len({(each.timed, "" if each.timed else each.x_label) for each in self.panels}) == 1
@@ -149,8 +159,10 @@ class Drawing:
         """The left, bottom, right and top of what is between the labels, in parts of the picture."""
         width, height, em = self._style.width, self._height, self._em
         coloured = any(each.kind != "lines" for each in self.panels)
+        if self._small:
+            return 3 / width, 3 / height, 1 - 3 / width, 1 - 3 / height
         left, right = 6.4 * em, (8.2 * em if coloured else 1.6 * em)
-        lines = 1 + self._title.count("!C") if self._title else 0
+        lines = 1 + drawn(self._title).count("\n") if self._title else 0
         return left / width, 3.6 * em / height, 1 - right / width, 1 - (1.0 + 1.4 * lines) * em / height
 
     def _shortened(self, text: str) -> str:
@@ -186,6 +198,11 @@ class Drawing:
 
     def _x_axis(self, axes: Axes, panel: Panel, scale: TimeScale | None, *, last: bool) -> None:
         """The ticks of x, and at the lowest panel its numbers and label."""
+        if self._small:
+            axes.tick_params(
+                which="both", bottom=False, top=False, left=False, right=False, labelbottom=False, labelleft=False
+            )
+            return
         room = axes.get_position().width * self._style.width / self._em
         if scale is not None:
             scale.dress(axes, max(2, min(9, int(room / 5.6))))
@@ -199,6 +216,8 @@ class Drawing:
 
     def _y_label(self, axes: Axes, text: str, panel_height: float) -> None:
         """The label of y, in two lines where it does not fit in one."""
+        if self._small:
+            return
         axes.set_ylabel(self._folded(text, panel_height), labelpad=0.3 * self._font)
         axes.yaxis.set_label_coords(-4.9 * self._em / (axes.get_position().width * self._style.width), 0.5)
 
@@ -237,17 +256,19 @@ class Drawing:
                 place += 1
                 if line.bands:
                     low, high = values[:, count + number], values[:, 2 * count + number]
-                    axes.fill_between(*_broken(x, breaks, low, high), color=colour, alpha=0.3, linewidth=0.6,
-                                      label=name if not line.means else None)  # fmt: skip
+                    axes.fill_between(
+                        *_broken(x, breaks, low, high), facecolor=(colour, 0.3), linewidth=0.06 * self._font,
+                        edgecolor=(colour, 0.3 if line.means else 0.9), label=None if line.means else name,
+                    )  # fmt: skip
                 if line.means:
                     self._line(axes, _broken(x, breaks, values[:, number]), colour, name, steps=line.steps,
                                joined=panel.timed or np.all(np.diff(x) >= 0))  # fmt: skip
         every = np.concatenate([each.ravel() for each in seen]) if seen else np.zeros(0)
-        self._y_scale(axes, panel, every, legend=style.legend and not single)
+        self._y_scale(axes, panel, every, legend=style.legend and not single and not self._small)
         if style.grid:
             axes.grid(color="#dddddd", linewidth=0.6)
             axes.set_axisbelow(True)
-        if style.legend and not single:
+        if style.legend and not single and not self._small:
             axes.legend(loc="upper right", fontsize=0.85 * self._font, ncols=min(place, 4), frameon=True, framealpha=0.8,
                         edgecolor="none", borderpad=0.2, handlelength=1.2, columnspacing=1.0)  # fmt: skip
         self._y_label(axes, panel.y_label, self._height_of(axes))
@@ -298,7 +319,7 @@ class Drawing:
     def _multiplied(self, axes: Axes, most: float) -> None:
         """Writes the power of ten of large and of small numbers once, within the panel."""
         power = int(np.floor(np.log10(most))) if most > 0 and np.isfinite(most) else 0
-        if -4 < power < 5:
+        if -4 < power < 5 or self._small:
             axes.ticklabel_format(axis="y", style="plain", useOffset=False)
             return
         axes.yaxis.set_major_formatter(lambda value, _place: f"{value / 10.0**power:.6g}".replace("-", "\u2212"))
@@ -382,6 +403,8 @@ class Drawing:
 
     def _bar(self, figure: Figure, axes: Axes, drawn_by: Any, panel: Panel) -> None:  # noqa: ANN401  a mappable
         """The scale of colours beside a panel."""
+        if self._small:
+            return
         box = axes.get_position()
         wide = self._style.width
         place = figure.add_axes((box.x1 + 0.7 * self._em / wide, box.y0, 1.1 * self._em / wide, box.height))
@@ -407,6 +430,12 @@ class Drawing:
             axes.set_axisbelow(True)
         self._y_label(axes, panel.y_label, self._height_of(axes))
         self._bar(figure, axes, shown, panel)
+
+
+def _decades(positive: NDArray[Any]) -> float:
+    """How many powers of ten nearly all values span."""
+    low, high = np.percentile(positive, (5, 99))
+    return float(np.log10(high / low))
 
 
 def _canvas(form: str) -> Any:  # noqa: ANN401  a class of matplotlib

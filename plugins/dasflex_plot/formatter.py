@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from dasflex_core.errors import QueryError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PdfFormatter", "PngFormatter", "SvgFormatter"]
 
-_READS = ("read.time.min", "read.time.max", "view.points")
+_READS = ("read.time.min", "read.time.max", "view.points", "bin.time.max")
 #: Lines that `decimate` counts for the number of its buckets, each of which has two points.
 _LINES, _ENDS = 4, 2
 
@@ -94,6 +95,7 @@ class _Picture(Formatter, accepts="arrays"):
     read_time_min: str | None
     read_time_max: str | None
     view_points: str | None
+    bin_time_max: str | None
 
     def __init__(self, **values: Value | None) -> None:
         super().__init__(**values)
@@ -101,7 +103,8 @@ class _Picture(Formatter, accepts="arrays"):
         self._style = Style(**given)
         self._span = _span(self.read_time_min, self.read_time_max)
         size = self._style.width, self._style.height or height_of(1, self._style.width)
-        self._panels = Panels(size, self._joined, by_units=self._style.panels == "units")
+        wide = float(self.bin_time_max or 0)
+        self._panels = Panels(size, self._joined, wide, by_units=self._style.panels == "units")
         self._header: StreamHeader | None = None
         self._absent = ""
 
@@ -165,9 +168,7 @@ class _Picture(Formatter, accepts="arrays"):
             return ""
         named = self._panels.named(())
         text = self._header.properties.text("title")
-        for name in ("RANGE", "xCacheResInfo"):
-            text = text.replace(f"%{{{name}}}", named(name))
-        return text
+        return re.sub(r"%\{([^}]*)\}", lambda found: named(found[1]), text)
 
 
 def _span(begin: str | None, end: str | None) -> tuple[int, int] | None:

@@ -103,7 +103,7 @@ class Band:
         self._held = self._parts[0][1].size
 
     def painted(self, columns: Floats, rows: Floats, log: bool) -> Floats:  # noqa: FBT001  the scale of the axis
-        """The values at the middles of pixels: `columns` in x, `rows` in tags, on a scale; NaN where there is nothing."""
+        """The values at the middles of pixels, `columns` in x and `rows` in tags; NaN where there is nothing."""
         found = np.full((len(rows), len(columns)), np.nan, dtype=np.float32)
         if not self._parts or not len(columns):
             return found

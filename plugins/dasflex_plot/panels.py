@@ -86,13 +86,19 @@ class _Filled:
 
 
 class Panels:
-    """The panels of a stream. `size` is that of the picture, `bucket` the width in seconds of what was made fewer."""
+    """The panels of a stream. `size` is that of the picture, `wide` the width in seconds of the bins that are drawn.
 
-    def __init__(self, size: tuple[int, int], joined: Callable[[int, str], float], *, by_units: bool) -> None:
+    `joined` tells how far apart, in seconds, points of so many lines may be that belong together: there were more.
+    """
+
+    def __init__(
+        self, size: tuple[int, int], joined: Callable[[int, str], float], wide: float = 0.0, *, by_units: bool
+    ) -> None:
         self.all: list[Panel] = []
         self.undrawn: list[str] = []
         self._size = size
         self._joined = joined
+        self._wide = wide
         self._by_units = by_units
         self._header: StreamHeader | None = None
         self._filled: dict[int, list[_Filled]] = {}
@@ -163,11 +169,7 @@ class Panels:
         named = self.named([quantity.values.properties, quantity.dimension.properties, quantity.dataset.properties])
         values = quantity.values
         label = values.label or self._property(quantity, "label") or quantity.dimension.name or values.name
-        if (
-            quantity.kind == "image"
-            and values.role in ("min", "max")
-            or (quantity.kind != "lines" and values.role == "max")
-        ):
+        if quantity.kind != "lines" and values.role in ("min", "max"):
             label += f" {values.role}"
         units = drawn(values.units)
         own = with_units(label, values.units, named)
@@ -229,7 +231,7 @@ class Panels:
         return next((text for each in owners if (text := each.text(name))), "")
 
     def _log(self, variable: Variable | None, quantity: Quantity, axis: str) -> bool | None:
-        """Whether a scale is logarithmic, where the stream says so: das-streams 2.8, `scaleType`, `yScaleType`."""
+        """Whether a scale is logarithmic, where the stream says so: das-streams 2.7, `scaleType`, `yScaleType`."""
         if variable is None:
             return None
         dimension = quantity.dataset.dimension(variable)
@@ -248,7 +250,9 @@ class Panels:
         return pair if pair[0] < pair[1] else None
 
     def _told(self, quantity: Quantity) -> float:
-        """How far apart records may be that belong together, in nanoseconds, as the stream says; 0 where it does not."""
+        """How far apart records may be that belong together, in nanoseconds, where it is told; else 0."""
+        if self._wide:
+            return 1.9 * self._wide * _NANOSECONDS
         for name in ("xTagWidth", "cadence", "tagWidth"):
             owners = [quantity.dataset.properties, *([self._header.properties] if self._header else [])]
             found = next((each for table in owners if (each := table.get(name)) is not None), None)

@@ -143,7 +143,7 @@ def _stage(form: StreamType) -> StageSpec:
         factory=f"dasflex_plot.formatter:{word}Formatter",
         refuses=frozenset({"live"}),
         params=_PARAMS,
-        reads=("read.time.min", "read.time.max", "view.points"),
+        reads=("read.time.min", "read.time.max", "view.points", "bin.time.max"),
         admits="dasflex_plot.asking:admits",
         asks="dasflex_plot.asking:asks",
         tells="dasflex_plot.asking:told",

@@ -108,30 +108,24 @@ def _quantity(
 ) -> Quantity | None:
     """How the values are drawn; None where they cannot be."""
     axes = list(_coordinates(dataset, values))
-    if not values.per_record or not axes:
-        return None
-    timed = [each for each in axes if is_time(each) and _outer(each)]
-    x = timed[0] if timed else next((each for each in axes if _outer(each)), None)
-    if x is None:
-        return None
+    outer = [each for each in axes if _outer(each)]
     rank = sum(extent is not None for extent in values.index)
+    if not values.per_record or not outer or rank > 2:
+        return None
+    x = next((each for each in outer if is_time(each)), outer[0])
     offset = _offset(dataset, axes, x)
     others = [each for each in axes if each is not x and each is not offset and not _same(dataset, each, x)]
-    if rank > 2:
-        return None
-    outer = [each for each in others if _outer(each)]
     if rank == 1 or offset is not None:
-        if outer and not values.vector and (values.plane == "z" or offset is not None or not timed or len(outer) == 1):
-            return Quantity("points", dataset, dimension, values, x, offset, outer[0])
+        beside = [each for each in others if _outer(each)]
+        placed = values.plane == "z" or offset is not None or not is_time(x) or len(beside) == 1
+        if beside and not values.vector and placed:
+            return Quantity("points", dataset, dimension, values, x, offset, beside[0])
         return Quantity("lines", dataset, dimension, values, x, offset, None, low, high)
-    inner = [each for each in others if not _outer(each) and each.role in ("center", "mean", "average")]
-    inner = inner or [each for each in others if not _outer(each)]
-    if inner:
-        return Quantity("image", dataset, dimension, values, x, None, inner[0])
-    extent = values.index[1] or 0
-    if 0 < extent <= _FEW:
+    inner = [each for each in others if not _outer(each)]
+    inner.sort(key=lambda each: each.role not in ("center", "mean", "average"))
+    if not inner and 0 < (values.index[1] or 0) <= _FEW:
         return Quantity("lines", dataset, dimension, values, x, None, None, low, high)
-    return Quantity("image", dataset, dimension, values, x)
+    return Quantity("image", dataset, dimension, values, x, None, inner[0] if inner else None)
 
 
 def _coordinates(dataset: Dataset, values: Variable) -> Iterator[Variable]:

@@ -3,7 +3,7 @@
 
 Of many points, each bucket of the x axis keeps the first, the last, the least and the greatest: lines drawn through
 these cover the same pixels as lines drawn through all, if a bucket is no wider than a pixel (U. Jugel et al., "M4: A
-Visualization-Oriented Time Series Data Aggregation", VLDB 2014). To keep them again among what was kept changes nothing.
+Visualization-Oriented Time Series Data Aggregation", VLDB 2014). To do so again with what was kept changes nothing.
 """
 
 from __future__ import annotations
