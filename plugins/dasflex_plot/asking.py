@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a picture asks of the stages before it, and what it says when it cannot be: as many points as it shows.
+"""What a picture asks of the stages before it: as many points as it shows.
 
 Lines keep their envelope and spectra become means by `view.points`. Of waveforms, which are not made fewer so, and of
 sources that keep bins no wider than a pixel, bins of a pixel are asked, with their least and greatest values.
@@ -15,7 +15,7 @@ from dasflex_core.times import FOREVER, parse_time
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["WIDTH", "admits", "asks", "told"]
+__all__ = ["WIDTH", "asks", "told"]
 
 WIDTH: Final = 800
 #: Points for each pixel of the width: of four lines, each pixel has the least and the greatest value of each.
@@ -54,13 +54,6 @@ class _Source(Protocol):
     def data(self) -> Mapping[str, _Data]: ...
     @property
     def cache(self) -> _Cache: ...
-
-
-def admits(request: Mapping[str, str], source: _Source) -> bool | str:  # noqa: ARG001  as the solver calls it
-    """Whether the request ends: there is no picture of what follows the present."""
-    if request.get("read.time.max", "").strip().lower() == "forever":
-        return "a picture is drawn at the end of the data, and those of read.time.max=forever have none"
-    return True
 
 
 def asks(request: Mapping[str, str], source: _Source) -> list[Mapping[str, str]]:

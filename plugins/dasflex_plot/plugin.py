@@ -144,7 +144,6 @@ def _stage(form: StreamType) -> StageSpec:
         refuses=frozenset({"live"}),
         params=_PARAMS,
         reads=("read.time.min", "read.time.max", "view.points", "bin.time.max"),
-        admits="dasflex_plot.asking:admits",
         asks="dasflex_plot.asking:asks",
         tells="dasflex_plot.asking:told",
         cost=Cost(0.6, 3.0),

@@ -22,19 +22,20 @@ _FINER: Final = 2
 _HELD: Final = 1 << 19
 #: How many steps are looked at to know the cadence.
 _STEPS: Final = 1 << 16
+_MOST: Final = 0.75
 
 
 def cadence_of(steps: NDArray[Any]) -> float:
     """How far apart records may be that belong together, by the steps between them; 0 where none is known.
 
-    Steps that are alike have no gap between up to 1.9 of them. Of steps that differ, only what is ten times the median
-    and three times the widest of nearly all (95 %) is a gap.
+    Where most steps (three in four) are alike, twice of one is a gap. Of others, only what is ten times the median and
+    three times the widest of nearly all (95 %) is.
     """
     steps = steps[steps > 0]
     if not len(steps):
         return 0.0
-    middle, wide = np.percentile(steps.astype(np.float64), (50, 90))
-    if wide <= 1.1 * middle:
+    middle = float(np.median(steps))
+    if np.mean(np.abs(steps - middle) <= 0.1 * middle) >= _MOST:
         return float(1.9 * middle)
     return float(max(10 * middle, 3 * np.percentile(steps.astype(np.float64), 95)))
 
@@ -42,8 +43,8 @@ def cadence_of(steps: NDArray[Any]) -> float:
 class Series:
     """Lines over one x: `x` has a number (nanoseconds of a time) for each point, `y` a column for each line.
 
-    `width` is that of the picture in pixels. `cadence` is how far apart points may be that a line joins, as told by the
-    first records; 0 where it is not known.
+    `width` is that of the picture in pixels. `cadence` is how far apart points may be that a line joins, where that
+    is told; else it is that of the first points.
     """
 
     def __init__(self, width: int, cadence: float = 0.0) -> None:
@@ -53,11 +54,12 @@ class Series:
         self._held = 0
         self._told = cadence
         self._seen = 0.0
-        self._looked = 0
 
     @property
     def cadence(self) -> float:
-        """How far apart points may be that a line joins."""
+        """How far apart points may be that a line joins: as told, or as the first points are."""
+        if not self._told and not self._seen:
+            self._seen = cadence_of(np.diff(self.points()[0][:_STEPS]))
         return self._told or self._seen
 
     def add(self, x: NDArray[Any], y: NDArray[np.float64]) -> None:
@@ -67,23 +69,15 @@ class Series:
             x, y = x[known], y[known]
         if not len(x):
             return
-        if self._looked < _STEPS:
-            self._look(x)
         self._xs.append(x)
         self._ys.append(y)
         self._held += y.size
         if self._held > _HELD:
             self._lessen()
 
-    def _look(self, x: NDArray[Any]) -> None:
-        """Learns the cadence of the first records, in whichever batches they come."""
-        begin = [*self._xs, x] if self._looked else [x]
-        steps = np.diff(np.concatenate(begin)[-_STEPS:])
-        self._looked += len(x)
-        self._seen = cadence_of(steps)
-
     def _lessen(self) -> None:
         """Keeps the points that a picture shows."""
+        self._seen = self.cadence
         x, y = self.points()
         span = float(x[-1] - x[0])
         exact = span / (_FINER * self._width) or 1.0
