@@ -96,9 +96,10 @@ class StageSpec:
     traits that must be there, `refuses` those that must not; `adds` and `drops` change them. `params` are consumed,
     `reads` are parameters that the stage looks at while another stage consumes them. `admits` names a pure function
     `(request, source)`, which answers true, or false, or the reason to decline; `asks` one `(request, source)`, which
-    gives the parameters that the stage asks of those before it, or a list of such dicts, the dearest first. `tells` names one `(source, reader) -> (facts, words)`, which
-    gives two texts of what the definition says that the stage must know, such as a table of its plugin: other facts
-    make another answer, other words (titles, labels) do not. `algorithm` grows when the output changes. `factory` names
+    gives the parameters that the stage asks of those before it, or a list of such dicts, the dearest first. `tells`
+    names one `(source, reader) -> (facts, words)`, which gives two texts of what the definition says that the stage
+    must know, such as a table of its plugin: other facts make another answer, other words (titles, labels) do not.
+    `algorithm` grows when the output changes. `factory` names
     a class that is called with the values of the parameters by attribute, and with `facts` and `words` where there is
     `tells`; `protocol` says what it makes. `origin` is the plugin or the source.
     """

@@ -146,8 +146,8 @@ class _Picture(Formatter, accepts="arrays"):
         shown = [each for each in panels.all if not each.empty]
         if not panels.all and panels.undrawn:
             raise QueryError(
-                f"Nothing of {', '.join(panels.undrawn)} can be drawn: a picture needs numbers over one coordinate or two."
-                " Ask for another format, or choose other variables with read.data",
+                f"Nothing of {', '.join(panels.undrawn)} can be drawn: a picture needs numbers over one coordinate or"
+                " two. Ask for another format, or choose other variables with read.data",
                 kind="query.unreachable-type",
             )
         about = json.loads(str(self.words or "{}")) if self.spec.tells else {}
@@ -180,27 +180,54 @@ def _span(begin: str | None, end: str | None) -> tuple[int, int] | None:
 
 
 class PngFormatter(
-    _Picture, name="png", accepts="arrays", produces="png", reads=_READS, refuses="live", admits="dasflex_plot.asking:admits",
-    asks="dasflex_plot.asking:asks", tells="dasflex_plot.asking:told", start=0.6, per_gb=3.0,
-):  # fmt: skip
+    _Picture,
+    name="png",
+    accepts="arrays",
+    produces="png",
+    reads=_READS,
+    refuses="live",
+    admits="dasflex_plot.asking:admits",
+    asks="dasflex_plot.asking:asks",
+    tells="dasflex_plot.asking:told",
+    start=0.6,
+    per_gb=3.0,
+):
     """PNG picture."""
 
     form = "png"
 
 
 class SvgFormatter(
-    _Picture, name="svg", accepts="arrays", produces="svg", reads=_READS, refuses="live", admits="dasflex_plot.asking:admits",
-    asks="dasflex_plot.asking:asks", tells="dasflex_plot.asking:told", start=0.6, per_gb=3.0,
-):  # fmt: skip
+    _Picture,
+    name="svg",
+    accepts="arrays",
+    produces="svg",
+    reads=_READS,
+    refuses="live",
+    admits="dasflex_plot.asking:admits",
+    asks="dasflex_plot.asking:asks",
+    tells="dasflex_plot.asking:told",
+    start=0.6,
+    per_gb=3.0,
+):
     """SVG picture."""
 
     form = "svg"
 
 
 class PdfFormatter(
-    _Picture, name="pdf", accepts="arrays", produces="pdf", reads=_READS, refuses="live", admits="dasflex_plot.asking:admits",
-    asks="dasflex_plot.asking:asks", tells="dasflex_plot.asking:told", start=0.6, per_gb=3.0,
-):  # fmt: skip
+    _Picture,
+    name="pdf",
+    accepts="arrays",
+    produces="pdf",
+    reads=_READS,
+    refuses="live",
+    admits="dasflex_plot.asking:admits",
+    asks="dasflex_plot.asking:asks",
+    tells="dasflex_plot.asking:told",
+    start=0.6,
+    per_gb=3.0,
+):
     """PDF picture."""
 
     form = "pdf"

@@ -42,8 +42,8 @@ def cadence_of(steps: NDArray[Any]) -> float:
 class Series:
     """Lines over one x: `x` has a number (nanoseconds of a time) for each point, `y` a column for each line.
 
-    `width` is that of the picture in pixels. `cadence` is how far apart points may be that a line joins, as told by the
-    first records; 0 where it is not known.
+    `width` is that of the picture in pixels. `cadence` is how far apart points may be that a line joins, where that
+    is told; else it is that of the first points.
     """
 
     def __init__(self, width: int, cadence: float = 0.0) -> None:
@@ -53,11 +53,12 @@ class Series:
         self._held = 0
         self._told = cadence
         self._seen = 0.0
-        self._looked = 0
 
     @property
     def cadence(self) -> float:
-        """How far apart points may be that a line joins."""
+        """How far apart points may be that a line joins: as told, or as the first points are."""
+        if not self._told and not self._seen:
+            self._seen = cadence_of(np.diff(self.points()[0][:_STEPS]))
         return self._told or self._seen
 
     def add(self, x: NDArray[Any], y: NDArray[np.float64]) -> None:
@@ -67,23 +68,15 @@ class Series:
             x, y = x[known], y[known]
         if not len(x):
             return
-        if self._looked < _STEPS:
-            self._look(x)
         self._xs.append(x)
         self._ys.append(y)
         self._held += y.size
         if self._held > _HELD:
             self._lessen()
 
-    def _look(self, x: NDArray[Any]) -> None:
-        """Learns the cadence of the first records, in whichever batches they come."""
-        begin = [*self._xs, x] if self._looked else [x]
-        steps = np.diff(np.concatenate(begin)[-_STEPS:])
-        self._looked += len(x)
-        self._seen = cadence_of(steps)
-
     def _lessen(self) -> None:
         """Keeps the points that a picture shows."""
+        self._seen = self.cadence
         x, y = self.points()
         span = float(x[-1] - x[0])
         exact = span / (_FINER * self._width) or 1.0

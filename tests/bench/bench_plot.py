@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A PNG of ten million points, 800 × 450, of a warm `dasflex serve`: from the request to the last byte.
+"""A PNG of ten million points, 800 by 450, of a warm `dasflex serve`: from the request to the last byte.
 
 The reader is `cat FILE`: a das2 binary stream of one float32 for each time, 160 MB. Each figure is the median of five,
 with the spread. The yardstick, which takes turns with it, is what somebody would write who knows the file: numpy, from
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import socket
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -66,7 +65,7 @@ def write_stream(path: Path, points: int) -> None:
             block["tag"] = b":01:"
             block["time"] = BEGIN + step * number
             block["level"] = np.sin(number / points * 12) + random.normal(0, 0.1, len(number))
-            block["level"][:: 333_331] += 3
+            block["level"][::333_331] += 3
             out.write(block.tobytes())
 
 
@@ -124,7 +123,9 @@ def measure(root: Path, points: int) -> bool:
         server.communicate()
     peak = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
     print(f"PNG of {points / 1e6:g} million points, {SIZE[0]} x {SIZE[1]}, {size / 1000:.0f} kB, warm server")
-    print(f"  {median(found):5.2f} s (from {min(found):.2f} to {max(found):.2f}); the first {first:.2f} s; wanted < {WANTED:g} s")
+    print(
+        f"  {median(found):5.2f} s (from {min(found):.2f} to {max(found):.2f}); the first {first:.2f} s; wanted < {WANTED:g} s"
+    )
     print(f"  {median(hand):5.2f} s (from {min(hand):.2f} to {max(hand):.2f}) by hand with numpy and matplotlib")
     print(f"  {median(found) / median(hand):5.2f} x the yardstick; memory of the server at most {peak:.0f} MB")
     return median(found) < WANTED
