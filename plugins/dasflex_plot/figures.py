@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dasflex_plot.panels import Panel
     from dasflex_plot.styles import Style
 
-    Floats = NDArray[np.float64]
+    Floats = NDArray[np.floating[Any]]
 
 __all__ = ["MOST_PANELS", "Drawing", "height_of"]
 
@@ -84,11 +84,13 @@ class Drawing:
 
     def written(self, form: str, source: str) -> bytes:
         """The picture as `png`, `svg` or `pdf`: the same bytes for the same panels."""
-        settings = {**{name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}, **_SETTINGS}
+        settings: dict[str, Any] = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
+        settings |= _SETTINGS | {"font.size": self._font}
         title = plain(self._title)
         with _ONE_AT_A_TIME, warnings.catch_warnings(), mpl.rc_context():
             warnings.filterwarnings("ignore", category=mpl.MatplotlibDeprecationWarning)
-            dict.update(mpl.rcParams, settings | {"font.size": self._font})
+            ours: Any = mpl.rcParams  # whose keys have types of their own
+            ours.update(settings)
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             figure = self._figure()
             told: dict[str, Any] = {"Title": title or source}
@@ -105,7 +107,7 @@ class Drawing:
     def _figure(self) -> Figure:
         """The figure."""
         size = (self._style.width / _DPI, self._height / _DPI)
-        figure = Figure(figsize=size, dpi=_DPI, layout="none", facecolor="white")
+        figure = Figure(figsize=size, dpi=_DPI, facecolor="white")
         if not self.panels:
             figure.text(0.5, 0.5, self._note, ha="center", va="center", wrap=True)
             if not self._small:
@@ -268,20 +270,21 @@ class Drawing:
                 place += 1
                 if line.bands:
                     low, high = values[:, count + number], values[:, 2 * count + number]
+                    places, lows, highs = _broken(x, breaks, low, high)
                     axes.fill_between(
-                        *_broken(x, breaks, low, high), facecolor=(colour, 0.3), linewidth=0.06 * self._font,
+                        places, lows, highs, facecolor=(colour, 0.3), linewidth=0.06 * self._font,
                         edgecolor=(colour, 0.3 if line.means else 0.9), label=None if line.means else name,
                     )  # fmt: skip
                 if line.means:
                     self._line(axes, _broken(x, breaks, values[:, number]), colour, name, steps=line.steps,
-                               joined=panel.timed or np.all(np.diff(x) >= 0))  # fmt: skip
+                               joined=panel.timed or bool(np.all(np.diff(x) >= 0)))  # fmt: skip
         every = np.concatenate([each.ravel() for each in seen]) if seen else np.zeros(0)
         self._y_scale(axes, panel, every, legend=style.legend and not single and not self._small)
         if style.grid:
             axes.grid(color="#dddddd", linewidth=0.6)
             axes.set_axisbelow(True)
         if style.legend and not single and not self._small:
-            axes.legend(loc="upper right", fontsize=0.85 * self._font, ncols=min(place, 4), frameon=True, framealpha=0.8,
+            axes.legend(loc="upper right", fontsize=0.85 * self._font, ncols=min(place, 4), framealpha=0.8,
                         edgecolor="none", borderpad=0.2, handlelength=1.2, columnspacing=1.0)  # fmt: skip
         self._y_label(axes, panel.y_label, self._height_of(axes))
 
@@ -335,7 +338,8 @@ class Drawing:
             axes.ticklabel_format(axis="y", style="plain", useOffset=False)
             return
         axes.yaxis.set_major_formatter(lambda value, _place: f"{value / 10.0**power:.6g}".replace("-", "\u2212"))
-        axes.text(0.006, 0.985, f"$\\times\\mathregular{{10^{{{power}}}}}$", transform=axes.transAxes, ha="left", va="top",
+        told = f"$\\times\\mathregular{{10^{{{power}}}}}$"
+        axes.text(0.006, 0.985, told, transform=axes.transAxes, ha="left", va="top",
                   fontsize=0.9 * self._font)  # fmt: skip
 
     def _image(self, figure: Figure, axes: Axes, panel: Panel, scale: TimeScale | None) -> None:

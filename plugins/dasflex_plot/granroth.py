@@ -22,6 +22,9 @@ _RAISING: Final = "aue"
 _LOWERING: Final = "bdi"
 _UNPRINTED: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LONGEST: Final = 400
+#: What mathematical text of matplotlib does not take as it is, and what stands for what it cannot write.
+_STRANGE: Final = re.compile("[^a-zA-Z0-9 +\\-*/<>=:,.;!?&'@()\\[\\]|\u0080-\U0001ffff]")
+_LIKE: Final = {"\\": "\u2216", "^": "\u02c6", "~": "\u223c", '"': "\u2033", "`": "\u2035"}
 
 
 def drawn(text: str, named: Callable[[str], str] = lambda _name: "") -> str:
@@ -82,10 +85,11 @@ def _piece(place: int, text: str) -> str:
     """A piece of text in its place."""
     if not place or not text.strip():
         return text.replace("\\", "\u2216").replace("$", r"\$")
-    inner = re.sub(r"([\\{}_^#%&~$])", _escaped, text.strip()).replace(" ", r"\ ")
+    inner = _STRANGE.sub(_escaped, text.strip()).replace(" ", r"\ ")
     return f"$\\mathregular{{{'^' if place > 0 else '_'}{{{inner}}}}}$"
 
 
 def _escaped(found: re.Match[str]) -> str:
-    """A character that means something in mathematical text."""
-    return {"\\": "\u2216", "^": "\u02c6", "~": "\u223c"}.get(found[1], "\\" + found[1])
+    """A character that mathematical text has no other way to write: with a backslash, or one that looks like it."""
+    char = found[0]
+    return "\\" + char if char in "{}_#%$" else _LIKE.get(char, "?")

@@ -16,7 +16,7 @@ from dasflex_plot.series import cadence_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    Floats = NDArray[np.floating[Any]]
 
 __all__ = ["Band", "edges_of"]
 
@@ -119,8 +119,9 @@ class Band:
             inside = (at[starts] >= 0) & (at[starts] < len(columns))
             shown[at[starts][inside]] = mean[inside]
             covered[at[starts][inside]] = True
-        for column in np.flatnonzero(covered) if own is not None else ():
-            found[:, column] = _at_rows(own[record[column]], shown[column][:, None], rows, log)[:, 0]
+        if own is not None:
+            for column in np.flatnonzero(covered):
+                found[:, column] = _at_rows(own[record[column]], shown[column][:, None], rows, log)[:, 0]
         if own is None and self.tags is not None:
             found[:, covered] = _at_rows(self.tags, shown[covered].T, rows, log)
         return found

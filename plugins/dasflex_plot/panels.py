@@ -179,7 +179,7 @@ class Panels:
             if quantity.y is not None
             else ("" if quantity.kind == "image" else own)
         )
-        key = (quantity.kind, x_label, y_label, own)
+        key: tuple[str, ...] = (quantity.kind, x_label, y_label, own)
         if quantity.kind == "lines" and self._by_units:
             key = (quantity.kind, x_label, units)
         elif quantity.kind == "lines":
@@ -329,7 +329,7 @@ def _ruled(offset: Variable, count: int) -> NDArray[np.float64]:
     if offset.values is not None:
         return _floats(offset.values, offset).reshape(-1)
     rule = offset.sequences[0]
-    return float(rule.minimum) + float(rule.intervals[-1]) * np.arange(count)
+    return float(rule.minimum) + float(rule.intervals[-1]) * np.arange(count, dtype=np.float64)
 
 
 def _places(column: Any, variable: Variable) -> NDArray[Any]:  # noqa: ANN401  a Column

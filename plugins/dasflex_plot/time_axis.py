@@ -66,9 +66,11 @@ class TimeScale:
         if self._fine:
             axes.xaxis.set_major_locator(MaxNLocator(ticks))
             return
-        locator = AutoDateLocator(minticks=min(3, ticks), maxticks=max(3, ticks))
+        locator = AutoDateLocator(  # type: ignore[no-untyped-call]
+            minticks=min(3, ticks), maxticks=max(3, ticks)
+        )
         locator.intervald = {**locator.intervald, **_STEPS}
-        formatter = ConciseDateFormatter(locator, show_offset=False)
+        formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
         formatter.formats[5] = "%H:%M:%S.%f"
         formatter.zero_formats[5] = "%H:%M"
         axes.xaxis.set_major_locator(locator)
