@@ -122,15 +122,10 @@ def test_q2_anything_else_is_a_clean_das2_error(served, query):
     assert message
 
 
-@pytest.mark.parametrize("query", ["server=image", "SERVER=Image&dataset=test/line&start_time=2020&end_time=2021"])
-def test_q2_pictures_are_refused_with_a_text_that_java_clients_show(served, java_client, query):
-    reply = served.get(f"/?{query}")
-    assert (reply.status, reply["Content-Type"]) == (501, "text/vnd.das2.das2stream; charset=utf-8")
-    [(kind, message)] = das2c.read(reply.body).exceptions
-    assert kind == "IllegalArgument"
-    assert "pictures" in message
-    with pytest.raises(java.ShownError, match="pictures"):
-        java_client.plot(query)
+def test_q2_pictures_are_drawn(served):
+    reply = served.get("/?SERVER=Image&dataset=test/line&start_time=2020&end_time=2021")
+    assert (reply.status, reply["Content-Type"]) == (200, "image/png")
+    assert reply.body.startswith(b"\x89PNG")
 
 
 # -- Q3
