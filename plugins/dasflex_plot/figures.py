@@ -115,9 +115,7 @@ class Drawing:
             return figure
         box = self._box()
         count = len(self.panels)
-        gap = (
-            0.9 * self._font * _DPI / 72 / self._height if self._shared else 3.6 * self._font * _DPI / 72 / self._height
-        )
+        gap = self._gap
         each = (box[3] - box[1] - gap * (count - 1)) / count
         scale = self._scale()
         for place, panel in enumerate(self.panels):
@@ -163,9 +161,23 @@ class Drawing:
         coloured = any(each.kind != "lines" for each in self.panels)
         if self._small:
             return 3 / width, 3 / height, 1 - 3 / width, 1 - 3 / height
-        left, right = 6.4 * em, (8.2 * em if coloured else 1.6 * em)
         lines = 1 + drawn(self._title).count("\n") if self._title else 0
-        return left / width, 3.6 * em / height, 1 - right / width, 1 - (1.0 + 1.4 * lines) * em / height
+        bottom, top = 3.6 * em / height, 1 - (1.0 + 1.4 * lines) * em / height
+        count = len(self.panels)
+        each = height * (top - bottom - self._gap * (count - 1)) / count
+        left = 6.4 + 1.3 * self._folds([panel.y_label for panel in self.panels], each)
+        folds = self._folds([panel.z_label for panel in self.panels if panel.kind != "lines"], each)
+        right = 8.2 + 1.5 * folds if coloured else 1.6
+        return left * em / width, bottom, 1 - right * em / width, top
+
+    @property
+    def _gap(self) -> float:
+        """What is between two panels, in parts of the height."""
+        return (0.9 if self._shared else 3.6) * self._em / self._height
+
+    def _folds(self, labels: Sequence[str], height: float) -> int:
+        """How many lines the longest of these labels has beyond its first, beside panels of so many pixels."""
+        return max((self._folded(each, height).count("\n") for each in labels), default=0)
 
     def _shortened(self, text: str) -> str:
         """A title that fits."""
