@@ -69,15 +69,16 @@ class Stock:
         return span
 
     def buildable(self) -> tuple[Kept, ...]:
-        """The levels. Raises `ConfigError` where there is none, or one of which nothing can be kept."""
+        """The levels of which blocks can be kept. Raises `ConfigError` where there is none."""
         if not self.levels:
             raise ConfigError(
                 f"{self.source} has no cache level; write [[cache.level]] in its definition", kind="config.missing"
             )
-        for each in self.levels:
-            if each.declined:
-                raise ConfigError(f"{self.source}: level {each.name}: {each.declined}", kind="config.bad-value")
-        return self.levels
+        found = tuple(each for each in self.levels if not each.declined)
+        if not found:
+            why = "; ".join(f"level {each.name}: {each.declined}" for each in self.levels)
+            raise ConfigError(f"{self.source}: {why}", kind="config.bad-value")
+        return found
 
     def within(self, level: Kept) -> tuple[int | None, int | None]:
         """The range in whole periods of a level."""
