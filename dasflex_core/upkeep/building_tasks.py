@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.site import Site
     from dasflex_core.tasks import Work
+    from dasflex_core.upkeep.failures import Failure
 
 __all__ = ["prepare", "run"]
 
@@ -44,7 +45,8 @@ def run(work: Work) -> str:
 
     source = work.site[work.arguments["source"]]
     span = parse_time(work.arguments["begin"]).ns, parse_time(work.arguments["end"]).ns
-    told, failures = [], []
+    told: list[str] = []
+    failures: list[Failure] = []
     for kept in chosen(kept_levels(work.site.planner, source.definition), work.arguments.get("level", "")):
         built = build(work.site, kept, *span, work.tell)
         told.append(f"{built.built} blocks built, {built.skipped} were there")

@@ -126,12 +126,12 @@ def measure(source: Source, tell: Callable[[float | None, str], None], span: str
     ]
     failures = []
     for count, (begin, end) in enumerate(pieces):
-        first, last = (format_time(Time(_begin(found, place))) for place in (begin, end))
-        tell(count / len(pieces), first)
+        since, until = (format_time(Time(_begin(found, place))) for place in (begin, end))
+        tell(count / len(pieces), since)
         try:
             counts = _counted(source, found, begin, end)
         except (SourceError, BusyError) as error:
-            failures.append(failure(f"{first} to {last}", error))
+            failures.append(failure(f"{since} to {until}", error))
             continue
         records = (*found.records[:begin], *counts, *found.records[end:])
         found = replace(found, records=records, made=float(parse_time("now").ns // _NS))
