@@ -94,7 +94,7 @@ class Stock:
         """The blocks of all levels, whole or damaged, of the range."""
         for level in self.levels:
             for each in self.lying(level):
-                if each.block is not None or each.damaged:
+                if each.state in ("block", "damaged"):
                     yield level, each
 
 
@@ -147,11 +147,11 @@ def pruned(stock: Stock, *, everything: bool, dry_run: bool) -> Iterator[str]:
 
 def _useless(found: Lying, level: Kept | None, everything: bool) -> str:  # noqa: FBT001  a word of the caller's
     """Why something can go, as a table says it; blank where it stays."""
-    if found.left:
+    if found.state == "left":
         return "left by writers that were killed" if is_left(found) else ""
     if everything:
         return "asked for"
-    if found.foreign:
+    if found.state == "foreign":
         return ""
     return _outdated(found, level) if level else "of a level that the definition does not have"
 
