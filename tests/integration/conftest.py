@@ -224,10 +224,9 @@ def _descriptors() -> int:
 
 
 @pytest.fixture
-def scratch(tmp_path, monkeypatch) -> Path:
+def scratch(tmp_path_factory, monkeypatch) -> Path:
     """The folder for temporary files of one test alone: in that of the machine others are at work."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("scratch")
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
