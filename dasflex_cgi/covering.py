@@ -56,7 +56,8 @@ def coverage_answer(visit: Visit, source: Source) -> Answer:
     served = sent(str(path), visit.asked.method, visit.asked.headers, _FRESH) if path.is_file() else None
     if served is None:
         raise NotFoundError(
-            f"The coverage of {source.id} is not known; its administrator measures it by `dasflex cache coverage`",
+            f"The coverage of {source.id} is not known; its administrator measures it by "
+            f"`dasflex cache coverage {source.id}`",
             kind="not-found.source",
         )
     return Answer(served.status, served.headers, served)

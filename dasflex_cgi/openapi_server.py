@@ -107,6 +107,11 @@ def _verify() -> Node:
 def _sources(registry: Registry) -> Node:
     """What is asked of sources by paths that all of them have."""
     here = [_in_path("id", _ID)]
+    return {**_data(registry, here), **_beside(here), **_nodes(here)}
+
+
+def _data(registry: Registry, here: list[Node]) -> Node:
+    """The data of a source in the format of a suffix, and the plan that gives them."""
     suffixes = {"schema": _string(enum=sorted(each.suffix for each in registry.stream_types))}
     media = sorted({each.media_type.partition(";")[0] for each in registry.stream_types})
     asked = [
@@ -123,7 +128,6 @@ def _sources(registry: Registry) -> Node:
         }
     }
     return {
-        **_nodes(here),
         "/source/{id}/data.{suffix}": _get(
             "data",
             as_suffix,
@@ -139,6 +143,12 @@ def _sources(registry: Registry) -> Node:
             _failed("400", "403", "404", "500"),
             params=[*here, *asked, how],
         ),
+    }
+
+
+def _beside(here: list[Node]) -> Node:
+    """What is known of a source beside its data, and what a page needs to get them."""
+    return {
         "/source/{id}/coverage.json": _get(
             "catalog",
             "When the source has data: its records in each bin of its range, null where that is not known",

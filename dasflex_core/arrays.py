@@ -247,6 +247,11 @@ class Dataset:
         variables = self.variables
         return tuple(variables[name] for name in self.wire)
 
+    @property
+    def plain(self) -> Dataset:
+        """The dataset less what belongs to others: nobody knows what becomes of that when records are changed."""
+        return replace(self, extras=()) if self.extras else self
+
     def __getitem__(self, name: str) -> Variable:
         """The variable of that name, with its axes. Raises `QueryError` with the closest names."""
         variables = self.variables

@@ -12,7 +12,7 @@ import re
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from dasflex_core.cache.block import Block, read_block
 from dasflex_core.errors import DasflexError
@@ -22,7 +22,7 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Lying", "Place", "folders_of", "is_left", "lying", "remove_all"]
+__all__ = ["Lying", "LyingState", "Place", "folders_of", "is_left", "lying", "remove_all"]
 
 #: Seconds after which a file of a writer is taken for that of one which was killed.
 _LEFT: Final = 86_400.0
@@ -31,6 +31,11 @@ _RESOLUTION: Final = re.compile(r"(intrinsic|bin-\d+(?:s|ms|us|ns))(?:_\d+)?")
 _PERIOD: Final = r"(\d{4}(?:-\d\d){0,2}(?:T\d\d(?:-\d\d){0,2})?)"
 #: How deep folders are below a level: year, month, day, hour, minute.
 _DEPTH: Final = 5
+
+
+#: What files are: a block; `damaged`, where a file vouches for what is no block; `left` by a writer, where they were
+#: never whole or have lost the file that vouches for them; or `foreign`, a stream that none of our files stands beside.
+LyingState = Literal["block", "damaged", "left", "foreign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +51,16 @@ class Lying:
     """Files that belong together: those of a block, or what a writer has left.
 
     `base` is their path without suffix, `begin` the nanoseconds at which their period begins, `files` their paths, the
-    one that vouches first, `size` their bytes. `block` is None where they are none. Files that are `left` were never
-    whole, or have lost the file that vouches for them; `foreign` is a stream that none of our files stands beside.
+    one that vouches first, `size` their bytes. `block` is what they are where their `state` says that they are one.
     """
 
     base: str
     begin: int
     files: tuple[str, ...]
     size: int
+    state: LyingState
     block: Block | None = None
-    left: bool = False
-    foreign: bool = False
     touched: float = 0.0
-
-    @property
-    def damaged(self) -> bool:
-        """Whether a file vouches for what is no block."""
-        return self.block is None and not self.left and not self.foreign
 
     @property
     def period(self) -> str:
@@ -111,7 +109,7 @@ def remove_all(found: Iterable[Lying], top: str) -> int:
 
 def is_left(found: Lying) -> bool:
     """Whether files were left by a writer that was killed, since nobody has touched them for a day."""
-    return found.left and found.touched + _LEFT < time.time()
+    return found.state == "left" and found.touched + _LEFT < time.time()
 
 
 def _groups(folder: str, whole: re.Pattern[str], part: re.Pattern[str]) -> list[Lying]:
@@ -139,17 +137,20 @@ def _lying(folder: str, base: str, entries: list[os.DirEntry[str]], *, left: boo
     except (OSError, DasflexError):
         return []
     suffixes = {each.name.rpartition(".")[2] for each in entries}
-    vouched = "block" in suffixes and not left
-    block = read_block(f"{folder}/{base}") if vouched else None
+    block = read_block(f"{folder}/{base}") if "block" in suffixes and not left else None
+    state: LyingState = "foreign"
+    if left or ("block" not in suffixes and "sums" in suffixes):
+        state = "left"
+    elif "block" in suffixes:
+        state = "damaged" if block is None else "block"
     return [
         Lying(
             f"{folder}/{base}",
             begin,
             tuple(sorted((each.path for each in entries), key=lambda path: not path.endswith(".block"))),
             sum(each.st_size for each in found),
+            state,
             block,
-            left or (not vouched and "sums" in suffixes),
-            not left and not vouched and "sums" not in suffixes,
             max(each.st_mtime for each in found),
         )
     ]

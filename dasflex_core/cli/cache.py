@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from dasflex_core.cli.cache_stock import Stock
 
 __all__ = ["cache"]
-
-#: Failures that are told one by one.
-_SHOWN: Final = 20
 
 _source = click.argument("source", shell_complete=complete_source)
 _span = click.argument("span", metavar="[A/B]", required=False)
@@ -71,7 +68,8 @@ def build(context: click.Context, source: str, span: str | None, level: str, wor
     """Make the blocks that are missing or stale, of A/B or of all times that the source has.
 
     Every block that overlaps the range is made, for its whole period, unless that is not over yet. What is there is
-    left as it is, so that a build that was stopped goes on where it was. The exit code is 1 where a block failed.
+    left as it is, so that a build that was stopped goes on where it was. Where a block fails, that is told and the
+    others are made; the exit code is 1 then.
     """
     stock = _stock(root, source, span, level)
     begin, end = stock.wanted()
@@ -83,12 +81,15 @@ def build(context: click.Context, source: str, span: str | None, level: str, wor
         with _progress(f"level {each.name}") as tell:
             built = build_blocks(stock.site, each, begin, end, tell, workers)
         failed += built.failed
-        for period, why in built.failures[:_SHOWN]:
-            click.echo(f"dasflex: level {each.name}, {period}: {why}", err=True)
+        for fault in built.failures:
+            click.echo(f"dasflex: level {each.name}, {fault}", err=True)
         click.echo(
             f"level {each.name}: {built.built} blocks built, {built.skipped} were there, {built.failed} failed"
             f"  ({each.level.title})"
         )
+    for each in stock.levels:
+        if each.declined:
+            click.echo(f"level {each.name}: no blocks: {each.declined}")
     context.exit(FAILED if failed else 0)
 
 
@@ -137,20 +138,26 @@ def verify(
 @_source
 @_span
 @root_option
-def coverage(source: str, span: str | None, root: str | None) -> None:
+@click.pass_context
+def coverage(context: click.Context, source: str, span: str | None, root: str | None) -> None:
     """Measure when a source has data, as far as that is not known, of A/B or of all times that it has.
 
-    Its page then shows it, and so does `coverage.json` of the source. A measurement that was stopped goes on.
+    Its page then shows it, and so does `coverage.json` of the source. A measurement that was stopped goes on. Where the
+    reader fails, that is told and other times are measured; the exit code is 1 then.
     """
     import dasflex_core
     from dasflex_core.upkeep.coverage import measure
 
     with _progress("measured") as tell:
-        found = measure(dasflex_core.open(root)[source], tell, span or "")
+        measured = measure(dasflex_core.open(root)[source], tell, span or "")
+    found = measured.coverage
+    for fault in measured.failures:
+        click.echo(f"dasflex: {fault}", err=True)
     there = sum(1 for each in found.records if each)
     unknown = sum(1 for each in found.records if each is None)
     left = f", {unknown:,} not known" if unknown else ""
     click.echo(f"{found.source}: {there:,} of {len(found.records):,} bins of {found.width:,} s have data{left}")
+    context.exit(FAILED if measured.failures else 0)
 
 
 @cache.command("prune", cls=Verb)

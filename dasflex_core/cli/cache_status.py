@@ -86,7 +86,7 @@ def standing(stock: Stock, level: Kept) -> Standing:
     for found in stock.lying(level):
         size += found.size
         if found.block is None:
-            counts["damaged"] += found.damaged
+            counts["damaged"] += found.state == "damaged"
             continue
         state: State = "another" if found.block.key != level.shelf.key else level.shelf.state(found.block)
         counts[state] += 1

@@ -69,15 +69,16 @@ class Stock:
         return span
 
     def buildable(self) -> tuple[Kept, ...]:
-        """The levels. Raises `ConfigError` where there is none, or one of which nothing can be kept."""
+        """The levels of which blocks can be kept. Raises `ConfigError` where there is none."""
         if not self.levels:
             raise ConfigError(
                 f"{self.source} has no cache level; write [[cache.level]] in its definition", kind="config.missing"
             )
-        for each in self.levels:
-            if each.declined:
-                raise ConfigError(f"{self.source}: level {each.name}: {each.declined}", kind="config.bad-value")
-        return self.levels
+        found = tuple(each for each in self.levels if not each.declined)
+        if not found:
+            why = "; ".join(f"level {each.name}: {each.declined}" for each in self.levels)
+            raise ConfigError(f"{self.source}: {why}", kind="config.bad-value")
+        return found
 
     def within(self, level: Kept) -> tuple[int | None, int | None]:
         """The range in whole periods of a level."""
@@ -93,7 +94,7 @@ class Stock:
         """The blocks of all levels, whole or damaged, of the range."""
         for level in self.levels:
             for each in self.lying(level):
-                if each.block is not None or each.damaged:
+                if each.state in ("block", "damaged"):
                     yield level, each
 
 
@@ -146,11 +147,11 @@ def pruned(stock: Stock, *, everything: bool, dry_run: bool) -> Iterator[str]:
 
 def _useless(found: Lying, level: Kept | None, everything: bool) -> str:  # noqa: FBT001  a word of the caller's
     """Why something can go, as a table says it; blank where it stays."""
-    if found.left:
+    if found.state == "left":
         return "left by writers that were killed" if is_left(found) else ""
     if everything:
         return "asked for"
-    if found.foreign:
+    if found.state == "foreign":
         return ""
     return _outdated(found, level) if level else "of a level that the definition does not have"
 

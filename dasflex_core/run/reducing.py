@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.arrays import Dataset, NoData, Problem, Records, StreamHeader, traits_of
@@ -79,21 +78,16 @@ class PerDataset:
         if self._needs <= traits_of((dataset,)):
             reducer = self._active[dataset.id] = self._create()
             reducer.stream = self._header
-            declared = reducer.dataset(_plain(dataset))
+            declared = reducer.dataset(dataset.plain)
             if declared is not None:
                 yield declared
         else:
             yield dataset
 
 
-def _plain(dataset: Dataset) -> Dataset:
-    """The dataset less what belongs to others: nobody knows what becomes of that when records are changed."""
-    return replace(dataset, extras=()) if dataset.extras else dataset
-
-
 def _plain_records(batch: Records) -> Records:
     """The records less what belongs to others."""
-    return Records(_plain(batch.dataset), batch.columns) if batch.dataset.extras else batch
+    return Records(batch.dataset.plain, batch.columns) if batch.dataset.extras else batch
 
 
 def _several(batches: Records | Iterable[Item]) -> Iterable[Item]:

@@ -16,14 +16,15 @@ from dasflex_core.cache.block import read_block
 from dasflex_core.cache.keeping import BEGIN, END
 from dasflex_core.cache.pieces import Pieces
 from dasflex_core.cache.store import Stretch
-from dasflex_core.errors import DasflexError, QueryError, SourceError
+from dasflex_core.errors import QueryError, SourceError
 from dasflex_core.plan.binding import view_chain
 from dasflex_core.solved import Plan
 from dasflex_core.times import FOREVER, Time, format_time, parse_range, parse_time
+from dasflex_core.upkeep.failures import Failure, failure
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from dasflex_core.cache.keeping import Kept
     from dasflex_core.cache.store import Shelf
@@ -40,12 +41,12 @@ _PAUSE: Final = 0.02
 class Built:
     """What came of building: how many blocks were built, skipped since they were there, and could not be built.
 
-    `failures` are the periods of these with the reason.
+    `failures` are the periods of these with the reason, in the order of time.
     """
 
     built: int = 0
     skipped: int = 0
-    failures: tuple[tuple[str, str], ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -72,11 +73,17 @@ def span_of(source: Source, text: str = "") -> tuple[int, int]:
 def wanted(shelf: Shelf, begin: int, end: int, now: int | None = None) -> Iterator[tuple[int, int]]:
     """The periods of a range, in nanoseconds, that are over and have no valid block."""
     last = parse_time("now").ns if now is None else now
-    for each in shelf.look(begin, min(end, last)) if begin < min(end, last) else ():
+    return _lacking(shelf, shelf.look(begin, min(end, last)) if begin < min(end, last) else (), last)
+
+
+def _lacking(shelf: Shelf, stretches: Iterable[Stretch], last: int) -> Iterator[tuple[int, int]]:
+    """The periods of stretches without a block that end at `last` or before it."""
+    for each in stretches:
         if each.block is None:
             for first, second in shelf.period.over(each.begin, each.end):
-                if second <= last:
-                    yield first, second
+                if second > last:
+                    return
+                yield first, second
 
 
 def build(
@@ -90,12 +97,14 @@ def build(
     """Builds the blocks of a level that [begin, end), in nanoseconds, needs and that are not there.
 
     `tell` is told how much is done, from 0 to 1, and which block is being made; so many `workers` make one each.
-    Raises `ConfigError` where the level cannot be kept. What fails is told in what is given.
+    Raises `ConfigError` where the level cannot be kept. What fails is told in what is given: a reader, or a stage of
+    a plugin, that breaks at one period may well make the next.
     """
     kept.usable()
-    periods = list(wanted(kept.shelf, begin, end))
-    there = sum(1 for each in kept.shelf.look(begin, end) if each.block)
-    failed: list[tuple[str, str]] = []
+    stretches = kept.shelf.look(begin, end)
+    periods = list(_lacking(kept.shelf, stretches, parse_time("now").ns))
+    there = sum(1 for each in stretches if each.block)
+    failed: list[Failure] = []
     built = 0
     tell(0.0, "")
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
@@ -105,19 +114,13 @@ def build(
                 name = kept.shelf.period.name(running[each][0])
                 try:
                     built += each.result()
-                except DasflexError as error:
-                    failed.append((name, _why(error)))
+                except Exception as error:  # noqa: BLE001  whatever it is, it is told, and the others are made
+                    failed.append(failure(name, error))
                 tell(count / len(periods), name)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # those that are being made are made
             raise
-    return Built(built, there + len(periods) - len(failed) - built, tuple(sorted(failed)))
-
-
-def _why(error: DasflexError) -> str:
-    """What failed, with the last that was said of it."""
-    said = error.detail.strip().splitlines()
-    return f"{error.message}: {said[-1]}" if said else error.message
+    return Built(built, there + len(periods) - len(failed) - built, tuple(sorted(failed, key=str)))
 
 
 def _made(site: Site, kept: Kept, begin: int, end: int) -> bool:

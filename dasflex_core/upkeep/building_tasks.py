@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dasflex_core.errors import SourceError
 from dasflex_core.missed import block_task
 from dasflex_core.times import parse_time
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.site import Site
     from dasflex_core.tasks import Work
+    from dasflex_core.upkeep.failures import Failure
 
 __all__ = ["prepare", "run"]
 
@@ -38,17 +38,17 @@ def prepare(site: Site, arguments: Mapping[str, str]) -> Iterator[dict[str, str]
 
 
 def run(work: Work) -> str:
-    """Builds the blocks of a task that are not there. Raises `SourceError` where one could not be built."""
+    """Builds the blocks of a task that are not there. Raises `SourceError` at its end where one could not be built."""
     from dasflex_core.cache.keeping import chosen, kept_levels
     from dasflex_core.upkeep.building import build
+    from dasflex_core.upkeep.failures import outcome
 
     source = work.site[work.arguments["source"]]
     span = parse_time(work.arguments["begin"]).ns, parse_time(work.arguments["end"]).ns
-    told = []
+    told: list[str] = []
+    failures: list[Failure] = []
     for kept in chosen(kept_levels(work.site.planner, source.definition), work.arguments.get("level", "")):
         built = build(work.site, kept, *span, work.tell)
-        if built.failures:
-            period, why = built.failures[0]
-            raise SourceError(f"{period}: {why}; {built.failed} blocks failed, {built.built} were built")
         told.append(f"{built.built} blocks built, {built.skipped} were there")
-    return "; ".join(told)
+        failures += built.failures
+    return outcome("; ".join(told), failures)

@@ -11,9 +11,10 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from dasflex_core.errors import QueryError
+from dasflex_core.errors import BusyError, QueryError, SourceError
 from dasflex_core.run.filing import replaced
 from dasflex_core.times import Time, format_time, parse_range, parse_time
+from dasflex_core.upkeep.failures import Failure, failure
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from dasflex_core.config import Config
     from dasflex_core.site import Source
 
-__all__ = ["FILE", "Coverage", "coverage_path", "measure", "read_coverage"]
+__all__ = ["FILE", "Coverage", "Measured", "coverage_path", "measure", "read_coverage"]
 
 #: The file, in the folder of a source.
 FILE: Final = "coverage.json"
@@ -81,6 +82,14 @@ class Coverage:
                 first = place
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of a measurement: the coverage, in which nothing is known of the parts that failed."""
+
+    coverage: Coverage
+    failures: tuple[Failure, ...] = ()
+
+
 def coverage_path(config: Config, source: str) -> Path:
     """Where the file of a source is."""
     return config.cache_root / "data" / source / FILE
@@ -94,11 +103,11 @@ def read_coverage(path: Path) -> Coverage | None:
         return None
 
 
-def measure(source: Source, tell: Callable[[float | None, str], None], span: str = "") -> Coverage:
+def measure(source: Source, tell: Callable[[float | None, str], None], span: str = "") -> Measured:
     """Measures what is not known of a source, or of a `span` of it (`A/B`), and keeps it.
 
-    `tell` is told how much is done, from 0 to 1, and where. Raises `QueryError` for a source without a range, or of
-    which records cannot be counted, and what its reader raises.
+    `tell` is told how much is done, from 0 to 1, and where. Where the reader fails, what it has of other times is
+    measured all the same. Raises `QueryError` for a source without a range, or of which records cannot be counted.
     """
     site = source.site
     bound = site.planner.bound(source.definition, {})
@@ -115,14 +124,21 @@ def measure(source: Source, tell: Callable[[float | None, str], None], span: str
         and _begin(found, place) < last
         and first < _begin(found, place + _PIECE)
     ]
+    failures = []
     for count, (begin, end) in enumerate(pieces):
-        tell(count / len(pieces), format_time(Time(_begin(found, begin))))
-        records = (*found.records[:begin], *_counted(source, found, begin, end), *found.records[end:])
+        since, until = (format_time(Time(_begin(found, place))) for place in (begin, end))
+        tell(count / len(pieces), since)
+        try:
+            counts = _counted(source, found, begin, end)
+        except (SourceError, BusyError) as error:
+            failures.append(failure(f"{since} to {until}", error))
+            continue
+        records = (*found.records[:begin], *counts, *found.records[end:])
         found = replace(found, records=records, made=float(parse_time("now").ns // _NS))
         path.parent.mkdir(parents=True, exist_ok=True)
         replaced(path, found.plain())
     tell(1.0, "")
-    return found
+    return Measured(found, tuple(failures))
 
 
 def _begin(found: Coverage, place: int) -> int:

@@ -25,8 +25,10 @@ def prepare(site: Site, arguments: Mapping[str, str]) -> Iterator[dict[str, str]
 
 
 def run(work: Work) -> str:
-    """Measures what is not known of the source. Raises `QueryError` where it cannot be, and `SourceError`."""
+    """Measures what is not known of the source. Raises `QueryError` where it cannot be, `SourceError` for a part."""
     from dasflex_core.upkeep.coverage import measure
+    from dasflex_core.upkeep.failures import outcome
 
-    found = measure(work.site[work.arguments["source"]], work.tell)
-    return f"{sum(1 for each in found.records if each):,} of {len(found.records):,} bins have data"
+    measured = measure(work.site[work.arguments["source"]], work.tell)
+    records = measured.coverage.records
+    return outcome(f"{sum(1 for each in records if each):,} of {len(records):,} bins have data", measured.failures)

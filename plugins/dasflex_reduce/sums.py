@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dasflex_core.arrays import Dataset, NoData, Problem, Records
+from dasflex_core.arrays import Dataset, Records
 from dasflex_core.moments import Moments
 from dasflex_core.times import GRID
 from dasflex_reduce.accumulating import Accumulator
-from dasflex_reduce.binned import Binned, bin_dataset, clock_of, repeats
+from dasflex_reduce.binned import Binned, bin_dataset, clock_of
 from dasflex_reduce.binning import Runs
 from dasflex_reduce.grid import Grid, Origin
+from dasflex_reduce.moment_stage import MomentStage
 from dasflex_reduce.record_bins import RecordBins
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from dasflex_reduce.bursts import Bursts, Rows
     from dasflex_reduce.outputs import Job
 
-__all__ = ["KEPT", "SAMPLES", "Sums", "plain", "weighted_name"]
+__all__ = ["KEPT", "SAMPLES", "Sums", "weighted_name"]
 
 #: The statistics that can be made of what is kept.
 KEPT: Final = ("mean", "min", "max", "stddev", "count")
@@ -42,50 +43,23 @@ SAMPLES: Final = ""
 _WEIGHTED: Final = " by its counts"
 
 
-class Sums:
+class Sums(MomentStage[Records, "_Summed"]):
     """The stage: records in, moments out; all else passes. `seconds` is the width of the bins."""
 
+    takes = Records
+
     def __init__(self, seconds: float) -> None:
+        super().__init__()
         self._seconds = seconds
-        self._active: dict[int, _Summed] = {}
-        self._known: dict[int, Dataset] = {}
-        self._came = False
-        self._gave = False
 
-    def feed(self, item: Item, /) -> Iterator[Item]:
-        """What comes out because of this item."""
-        self._came = self._came or (isinstance(item, Records) and len(item) > 0)
-        for given in () if repeats(item, self._known) else self._given(item):
-            self._gave = self._gave or isinstance(given, Moments | Records | NoData | Problem)
-            yield given
+    def dataset(self, dataset: Dataset) -> tuple[Dataset, _Summed | None]:
+        """The same dataset, of which the moments are."""
+        clock = clock_of(dataset)
+        return dataset, None if clock is None else _Summed(dataset, clock, self._seconds)
 
-    def finish(self) -> Iterator[Item]:
-        """The bins that are still open, in the order of the datasets' ids."""
-        while self._active:
-            for given in self._active.pop(min(self._active)).rest():
-                self._gave = True
-                yield given
-        if self._came and not self._gave:
-            yield NoData()
-
-    def _given(self, item: Item) -> Iterator[Item]:
-        if isinstance(item, Records):
-            summed = self._active.get(item.dataset.id)
-            yield from (item,) if summed is None else summed.take(Records(plain(item.dataset), item.columns))
-        elif isinstance(item, Dataset):
-            if (earlier := self._active.pop(item.id, None)) is not None:
-                yield from earlier.rest()
-            dataset = plain(item)
-            if (clock := clock_of(dataset)) is not None:
-                self._active[item.id] = _Summed(dataset, clock, self._seconds)
-            yield dataset
-        else:
-            yield item
-
-
-def plain(dataset: Dataset) -> Dataset:
-    """The dataset less what belongs to others: nobody knows what becomes of that when records are changed."""
-    return replace(dataset, extras=()) if dataset.extras else dataset
+    def put(self, bins: _Summed | None, item: Records) -> Iterator[Item]:
+        """The bins that these records close; records without times pass."""
+        return iter((item,)) if bins is None else bins.take(Records(item.dataset.plain, item.columns))
 
 
 def weighted_name(name: str) -> str:

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dasflex_core.arrays import Dataset, NoData, Problem, Records, StreamHeader
 from dasflex_core.moments import Moments
 from dasflex_core.times import GRID
-from dasflex_reduce.binned import bin_dataset, clock_of, repeats
+from dasflex_reduce.binned import bin_dataset, clock_of
 from dasflex_reduce.binning import Runs, sum_runs
 from dasflex_reduce.facts import binned_header
 from dasflex_reduce.grid import Grid, Origin
+from dasflex_reduce.moment_stage import MomentStage
 from dasflex_reduce.record_bins import RecordBins
-from dasflex_reduce.sums import SAMPLES, plain, weighted_name
+from dasflex_reduce.sums import SAMPLES, weighted_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from dasflex_core.arrays import Item
+    from dasflex_core.arrays import Dataset, Item, Records, StreamHeader
     from dasflex_reduce.accumulating import Accumulator
     from dasflex_reduce.binned import Binned
     from dasflex_reduce.binning import Moments as Found
@@ -40,55 +40,33 @@ _WIDE: Final = 8
 _ROWS: Final = 1 << 14
 
 
-class Widen:
+class Widen(MomentStage[Moments, "_Wide"]):
     """The stage: moments in, records out. `seconds` is the width of the bins, `stats` what is told of their values."""
 
+    takes = Moments
+
     def __init__(self, seconds: float, stats: Sequence[str]) -> None:
+        super().__init__()
         self._seconds = seconds
         self._stats = tuple(stats)
-        self._active: dict[int, _Wide] = {}
-        self._known: dict[int, Dataset] = {}
-        self._came = False
-        self._gave = False
 
-    def feed(self, item: Item, /) -> Iterator[Item]:
-        """What comes out because of this item."""
-        for given in () if repeats(item, self._known) else self._given(item):
-            self._gave = self._gave or isinstance(given, Records | NoData | Problem)
-            yield given
+    def header(self, header: StreamHeader) -> StreamHeader:
+        """The header says how wide the bins are."""
+        return binned_header(header, self._seconds, self._stats)
 
-    def finish(self) -> Iterator[Item]:
-        """The bins that are still open, in the order of the datasets' ids."""
-        while self._active:
-            for given in self._active.pop(min(self._active)).rest():
-                self._gave = True
-                yield given
-        if self._came and not self._gave:
-            yield NoData()
-
-    def _given(self, item: Item) -> Iterator[Item]:
-        if isinstance(item, Moments):
-            self._came = self._came or len(item) > 0
-            if (wide := self._active.get(item.dataset.id)) is not None:
-                for first in range(0, len(item), _ROWS):
-                    yield from wide.put(item.rows(slice(first, first + _ROWS)) if len(item) > _ROWS else item)
-        elif isinstance(item, StreamHeader):
-            yield binned_header(item, self._seconds, self._stats)
-        elif isinstance(item, Dataset):
-            if (earlier := self._active.pop(item.id, None)) is not None:
-                yield from earlier.rest()
-            yield self._declared(plain(item))
-        else:
-            yield item
-
-    def _declared(self, dataset: Dataset) -> Dataset:
+    def dataset(self, dataset: Dataset) -> tuple[Dataset, _Wide | None]:
         """The dataset of bins; one without times along its records stays as it is."""
         clock = clock_of(dataset)
         if clock is None:
-            return dataset
+            return dataset, None
         binned = bin_dataset(dataset, clock, self._stats, self._seconds)
-        self._active[dataset.id] = _Wide(binned, self._seconds)
-        return binned.dataset
+        return binned.dataset, _Wide(binned, self._seconds)
+
+    def put(self, bins: _Wide | None, item: Moments) -> Iterator[Item]:
+        """The bins that these moments close."""
+        if bins is not None:
+            for first in range(0, len(item), _ROWS):
+                yield from bins.put(item.rows(slice(first, first + _ROWS)) if len(item) > _ROWS else item)
 
 
 class _Wide(RecordBins):

@@ -336,12 +336,6 @@ class Served:
 # -- servers
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def within(seconds: float, true: Callable[[], object]) -> bool:
     """Whether something becomes true in so many seconds."""
     deadline = time.monotonic() + seconds
@@ -506,7 +500,7 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def ways(place) -> Iterator[dict[str, Served]]:
+def ways(place, free_port) -> Iterator[dict[str, Served]]:
     """The site behind each way of serving it."""
     first, second = new_root(place / "serve"), new_root(place / "cold")
     serve = start_serve(first.path, place / "serve.err")

@@ -227,13 +227,6 @@ def cgi_program(folder: Path) -> Path:
     return program
 
 
-def free_port(host: str) -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
-
-
 @dataclass(frozen=True)
 class Apache:
     """An Apache that serves a root: by CGI below `cgi`, and what it passes on to below `proxied`."""
@@ -289,7 +282,7 @@ def apaches() -> Iterator[dict[tuple[object, ...], Apache]]:
 
 
 @pytest.fixture(scope="session")
-def apache(apaches) -> Callable[..., Apache]:
+def apache(apaches, free_port) -> Callable[..., Apache]:
     """Starts an Apache for a root, which may pass on to a server as well; each root has one for as long as it lasts."""
     program = apache_program()
     started = apaches

@@ -55,6 +55,7 @@ def test_where_nothing_was_measured_it_is_not_there(front):
     status, _headers, body = asked(front, "/source/other/coverage.json")
     assert status == 404
     assert b"not known" in body
+    assert b"`dasflex cache coverage Other`" in body
     assert asked(front, "/source/nothing/coverage.json")[0] == 404
 
 

@@ -80,12 +80,6 @@ class Front:
         return answer
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> tuple[Path, Path]:
     """A certificate of nobody, and its key."""
@@ -100,7 +94,7 @@ def certificate(tmp_path_factory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def front(apache, serving, bare, certificate, tmp_path):
+def front(apache, serving, bare, certificate, tmp_path, free_port):
     """Starts a server, and an Apache in front of it with all that the page says, each text changed as asked."""
     for name in ("closed", "team"):  # one where Apache asks for nothing, and one where users log in there
         bare.add(name, "headers(); records(100)", CLOSED)

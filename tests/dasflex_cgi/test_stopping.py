@@ -183,9 +183,8 @@ def test_a_reader_that_dies_after_200_kb_is_seen(serving, bare, how):
     assert "Traceback" not in server.process.stderr.read()
 
 
-def test_metrics_and_health_can_be_asked(serving, examples):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def test_metrics_and_health_can_be_asked(serving, examples, free_port):
+    port = free_port()
     server = serving("--port", "0", "--no-socket", "--metrics-port", str(port), "--config", examples.config)
     with fetch(f"{server.base}health") as answer:
         assert answer.status == 200

@@ -203,14 +203,11 @@ class Work:
 
 
 @pytest.fixture
-def redis() -> Iterator[Redis]:
+def redis(free_port) -> Iterator[Redis]:
     """A Redis server."""
     if not Path(SERVER).exists():
         pytest.skip("redis-server is not installed (apt: redis-server)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = Redis(port)
+    server = Redis(free_port())
     server.start()
     yield server
     server.stop()

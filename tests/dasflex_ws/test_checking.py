@@ -18,12 +18,10 @@ from dasflex_ws.options import Options
 
 
 @pytest.fixture
-def config(device):
+def config(device, free_port):
     """The configuration of a root with a live source; its daemon would listen at a free port."""
     path = device.root / "etc" / "dasflex.conf"
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    path.write_text(f'WEBSOCKET_IFACE = "127.0.0.1"\nWEBSOCKET_PORT = "{port}"\nWEBSOCKET_CONNECTIONS = "100"\n')
+    path.write_text(f'WEBSOCKET_IFACE = "127.0.0.1"\nWEBSOCKET_PORT = "{free_port()}"\nWEBSOCKET_CONNECTIONS = "100"\n')
     dasflex_core.open(path)  # the manifest is made anew for it, once
     return path
 

@@ -37,12 +37,6 @@ def until(condition, seconds: float = 30.0):
     raise AssertionError("it did not come true in time")
 
 
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 def close_code(connection) -> int:
     """The code with which a connection is closed in the end."""
     with suppress(ConnectionClosed):
@@ -125,7 +119,7 @@ class TestForeground:
     @pytest.mark.parametrize(
         "options", [("127.0.0.1", "{}"), ("-i", "127.0.0.1", "-p", "{}"), ("127.0.0.1", "-p", "{}"), ("127.0.0.1", "{}", "-p", "{}")]
     )  # fmt: skip
-    def test_both_spellings_of_the_place(self, started, device, options):
+    def test_both_spellings_of_the_place(self, started, device, options, free_port):
         port = free_port()
         daemon = started(*(each.format(port) for each in options))
         assert f"ws://127.0.0.1:{port}/dasws/" in daemon.line
@@ -139,7 +133,7 @@ class TestForeground:
         assert done.returncode == 2
         assert "given twice" in done.stderr
 
-    def test_the_configuration_says_where(self, started, config):
+    def test_the_configuration_says_where(self, started, config, free_port):
         port = free_port()
         config.write_text(f'WEBSOCKET_IFACE = "127.0.0.1"\nWEBSOCKET_PORT = "{port}"\n')
         assert started("--level", "error").port == port
@@ -235,7 +229,7 @@ def noted(daemon: Daemon, words: str) -> str:
 
 
 @pytest.fixture
-def background(config, tmp_path):
+def background(config, tmp_path, free_port):
     """Starts daemons in the background, and ends what is left of them: what was printed, and the pid."""
     file = tmp_path / "websocd.pid"
     pids = []

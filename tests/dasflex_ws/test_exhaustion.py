@@ -17,11 +17,6 @@ from websockets.sync.client import connect
 FEW = 48
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def opened(port):
     """A connection as soon as there is one, which is waited for."""
     end = time.monotonic() + 60
@@ -33,7 +28,7 @@ def opened(port):
             time.sleep(0.05)
 
 
-def test_a_daemon_without_descriptors_serves_again_when_it_has_some(device):
+def test_a_daemon_without_descriptors_serves_again_when_it_has_some(device, free_port):
     port = free_port()
     command = [
         Path(sys.executable).with_name("dasflex_websocd"), "-i", "127.0.0.1", "-p", str(port), "-c",

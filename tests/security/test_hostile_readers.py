@@ -179,6 +179,12 @@ class Lair:
         return [*(self.root / "tmp").iterdir()]
 
 
+#: Who waits for a processor is silent, too: of these the other limit must be met first, however busy the machine is.
+BUSY = ("spins", "spins_in_children")
+PATIENT = """
+[limits]
+silence = "15 s"
+"""
 LIMITS = """
 SCRATCH_PATH = "tmp"
 LIMIT_READER_SILENCE = "3"
@@ -195,11 +201,12 @@ def lair(tmp_path_factory) -> Lair:
     """A root with small limits, and the source."""
     root, mark = tmp_path_factory.mktemp("lair") / "root", f"mark-{uuid.uuid4().hex}"
     make_root(root, "Lair", examples=False)
-    folder = root / "definitions" / "Hostile"
-    folder.mkdir(parents=True)
     (root / "tmp").mkdir()
-    (folder / "source.toml").write_text(SOURCE.format(mark=mark), encoding="utf-8")
-    (folder / "reader.py").write_text(textwrap.dedent(READER), encoding="utf-8")
+    for name, more in (("Hostile", ""), ("Busy", PATIENT)):
+        folder = root / "definitions" / name
+        folder.mkdir(parents=True)
+        (folder / "source.toml").write_text(SOURCE.format(mark=mark) + more, encoding="utf-8")
+        (folder / "reader.py").write_text(textwrap.dedent(READER), encoding="utf-8")
     with (root / "etc" / "dasflex.conf").open("a", encoding="utf-8") as file:
         file.write(LIMITS)
     assert not compile_tree(root).findings
@@ -229,7 +236,7 @@ ALSO = {"floods_messages": ("source.limit", "used more than 1 s of CPU time")}
 def request(lair: Lair, way: str):
     """A request that makes the reader do something."""
     pairs = [("time", "2020-01-01/2020-01-02"), ("read.way", way)]
-    return open_site(lair.root).request("Hostile", pairs)
+    return open_site(lair.root).request("Busy" if way in BUSY else "Hostile", pairs)
 
 
 @pytest.mark.parametrize("way", WAYS)

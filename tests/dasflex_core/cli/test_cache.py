@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import dasflex_core
+from dasflex_core.arrays import Records
 from dasflex_core.cache.block import Block, Part, read_block
 from dasflex_core.cache.hits import note_hits
 from dasflex_core.cache.keeping import kept_levels
@@ -40,6 +41,7 @@ block = "hour"
 """
 READER = "headers()\nrecords(1440)\n"
 DAY = 86_400
+HOUR = 3_600_000_000_000
 
 
 class Kept:
@@ -296,6 +298,8 @@ block = "hour"
 bin.time.max = 60
 bin.stats = "mean,min,max,count"
 """
+#: The same with bins of the coverage that are an hour wide.
+HOURS = GROWING.partition("[cache]")[0] + '[[cache.level]]\nblock = "day"\ncalc.rate = 3600\n'
 #: A number for each ten seconds of what is asked.
 FILLED = """
 from datetime import datetime, timedelta
@@ -364,6 +368,51 @@ def test_build_tells_which_blocks_failed_and_builds_the_others(bare):
     (told,) = [line for line in built.stderr.splitlines() if line.startswith("dasflex: level 1, 2020-01-01T03: ")]
     assert told.endswith("no tape")
     assert "2 there" in bare.run("cache", "status", "filled").output
+
+
+def test_build_goes_on_where_what_makes_the_bins_breaks(bare, monkeypatch):
+    """A fault in code of a plugin is that of one block, too."""
+    import dasflex_reduce.sums
+
+    feed, third = dasflex_reduce.sums.Sums.feed, parse_time("2020-01-01T03").ns
+
+    def broken(self, item):
+        if isinstance(item, Records) and third <= int(item["time"].astype("M8[ns]").astype("i8")[0]) < third + HOUR:
+            raise IndexError("index 7 is out of bounds")
+        return feed(self, item)
+
+    monkeypatch.setattr(dasflex_reduce.sums.Sums, "feed", broken)
+    bare.add("Filled", FILLED, GROWING)
+    built = bare.run("cache", "build", "filled", "2020-01-01T02:00/2020-01-01T05:00")
+    assert (built.exit_code, "level 1: 2 blocks built, 0 were there, 1 failed" in built.stdout) == (1, True)
+    assert "dasflex: level 1, 2020-01-01T03: " in built.stderr
+    assert "out of bounds" in built.stderr
+
+
+def test_build_makes_the_levels_that_can_be_kept(bare):
+    """A level that says how wide the bins of the coverage are keeps no blocks, and is in nobody's way."""
+    bare.add("Filled", FILLED, GROWING + '[[cache.level]]\nblock = "day"\ncalc.rate = 3600\n')
+    built = bare.run("cache", "build", "filled", "2020-01-01T02:00/2020-01-01T05:00")
+    assert built.exit_code == 0
+    assert built.stdout.startswith("level 1: 3 blocks built, 0 were there, 0 failed")
+    assert "level 2: no blocks: calc.rate counts from the first data to the last" in built.stdout
+    told = bare.run("cache", "build", "filled", "--level", "2")
+    assert told.exit_code == 6
+    assert "level 2: calc.rate counts" in told.output
+
+
+def test_coverage_tells_which_parts_failed_and_measures_the_others(bare):
+    bare.add("Filled", 'if "-01T20:00" in sys.argv[1]:\n    sys.exit("no tape")\n' + FILLED, HOURS)
+    told = bare.run("cache", "coverage", "filled")
+    assert told.exit_code == 1
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("dasflex: 2020-01-01T20:00:00 to 2020-01-02T16:00:00: ")
+    assert line.endswith("no tape")
+    assert told.stdout == "Filled: 28 of 48 bins of 3,600 s have data, 20 not known\n"
+    reader = bare.root / "definitions" / "Filled" / "reader.py"
+    reader.write_text(reader.read_text().replace("sys.exit", "str"))
+    mended = bare.run("cache", "coverage", "filled")
+    assert (mended.exit_code, mended.output) == (0, "Filled: 48 of 48 bins of 3,600 s have data\n")
 
 
 def test_build_needs_a_level_and_a_range(bare):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dasflex_core.arrays import Comment, Dataset, Dimension, Records, StreamHeader, Variable
 from dasflex_core.errors import SourceError
 from dasflex_core.plan.graph import Node
-from dasflex_core.run import Pump, PumpSettings
+from dasflex_core.run import Pump, PumpSettings, outlet
 from dasflex_core.run.outlet import Outlet
 from dasflex_core.stages import StageSpec
 from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
@@ -147,10 +147,24 @@ def test_a_header_that_says_something_is_passed_on_behind_the_early_one(readers,
     assert COMMENT.sub(b"", got) == early_header() + stream
 
 
-def test_a_header_without_data_is_handed_over_when_data_are_late(readers, das2, tmp_path):
+@pytest.fixture
+def late_behind(monkeypatch):
+    """Lets the time after which data are late be over when so many bytes have passed, and no earlier."""
+
+    def late(pump: Pump, size: int) -> None:
+        def clock() -> float:
+            return 1000.0 if sum(map(len, pump._outlet._ends._pieces)) >= size else 0.0
+
+        monkeypatch.setattr(outlet, "monotonic", clock)
+
+    return late
+
+
+def test_a_header_without_data_is_handed_over_when_data_are_late(readers, das2, tmp_path, late_behind):
     gate = tmp_path / "gate"
     text = program(das2.header, gate, das2.dataset + das2.records(1))
-    with Pump((readers.node(text, produces=DAS2),), rules(pulse=10.0, first_byte=0.1)) as pump:
+    with Pump((readers.node(text, produces=DAS2),), rules(pulse=2000.0, first_byte=100.0)) as pump:
+        late_behind(pump, len(das2.header))
         assert pump.start(patience=10)  # the rest of the data cannot have come
         gate.touch()
         assert COMMENT.sub(b"", b"".join(pump.chunks())) == das2.whole(1)
@@ -166,11 +180,12 @@ def test_in_the_place_of_half_a_header_the_early_one_stands_when_data_are_late(r
         assert COMMENT.sub(b"", b"".join(pump.chunks())) == early_header() + whole[len(das2.header) :]
 
 
-def test_half_a_packet_is_handed_over_without_a_comment_when_data_are_late(readers, das2, tmp_path):
+def test_half_a_packet_is_handed_over_without_a_comment_when_data_are_late(readers, das2, tmp_path, late_behind):
     gate = tmp_path / "gate"
     whole = das2.whole(1)
     text = program(whole[:-7], gate, whole[-7:])
-    with Pump((readers.node(text, produces=DAS2),), rules(pulse=0.1, first_byte=0.1)) as pump:
+    with Pump((readers.node(text, produces=DAS2),), rules(pulse=0.1, first_byte=100.0)) as pump:
+        late_behind(pump, len(whole) - 7)
         assert pump.start(patience=10)  # the rest of the data cannot have come
         gate.touch()
         assert b"".join(pump.chunks()) == whole

@@ -77,7 +77,7 @@ def nothing(_part, _what):
 
 def test_records_of_each_bin_are_counted(root):
     source = open_site(root)["daily"]
-    found = measure(source, nothing)
+    found = measure(source, nothing).coverage
     assert (found.width, len(found.records)) == (86_400, 60)
     assert found.records[:4] == (24, 24, 0, 24)
     assert sum(found.records) == (60 - 2) * 24
@@ -85,14 +85,14 @@ def test_records_of_each_bin_are_counted(root):
 
 
 def test_without_a_level_bins_are_as_narrow_as_a_thousand_allow(root):
-    found = measure(open_site(root)["hourly"], nothing)
+    found = measure(open_site(root)["hourly"], nothing).coverage
     assert (found.width, len(found.records)) == (21_600, 240)
     assert found.records[7:14] == (6, 0, 0, 0, 0, 6, 6)
 
 
 def test_what_is_known_is_not_measured_again(root):
     source = open_site(root)["daily"]
-    first = measure(source, nothing, "2020-01-01/2020-01-10")
+    first = measure(source, nothing, "2020-01-01/2020-01-10").coverage
     assert first.records[:20].count(None) == 0
     assert first.records[20:].count(None) == 40
     asked = reads(root)
