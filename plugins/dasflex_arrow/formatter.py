@@ -29,6 +29,8 @@ __all__ = ["ArrowFormatter", "ParquetFormatter"]
 #: About how many values a batch of an Arrow stream, or a row group of a Parquet file, has: what is held in memory.
 _BATCH: Final = 1 << 17
 _GROUP: Final = 1 << 20
+#: A piece of so many bytes is given on by itself, rather than copied behind others.
+_PIECE: Final = 1 << 16
 
 
 class _Sink:
@@ -50,8 +52,22 @@ class _Sink:
 
     def taken(self) -> bytes:
         """What came since the last time."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """The same in pieces: large ones as they were written, the small ones between them as one."""
         pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
+        small: list[bytes] = []
+        for each in pieces:
+            if len(each) < _PIECE:
+                small.append(each)
+                continue
+            if small:
+                yield b"".join(small)
+                small = []
+            yield each
+        if small:
+            yield b"".join(small)
 
 
 class _Table(Formatter, accepts="arrays"):
@@ -122,7 +138,7 @@ class _Table(Formatter, accepts="arrays"):
             if self._schema is None:
                 raise SourceError(f"Records of {batch.dataset.name} come before its declaration", kind="source.stream")
             self._writer.write_batch(batch_of(self._schema, batch))
-            yield self._sink.taken()
+            yield from self._sink.pieces()
 
 
 class ArrowFormatter(_Table, name="arrow", accepts="arrays", produces="arrow", start=0.2, per_gb=1.5):
