@@ -86,6 +86,7 @@ class _Table(Formatter, accepts="arrays"):
         self._first = ""
         self._writer: Any = None
         self._gathering: Gathering | None = None
+        self._gathered: Dataset | None = None
 
     def feed(self, item: Item, /) -> Iterable[bytes]:
         """The bytes of one item. Records wait until there are enough, however they come."""
@@ -95,6 +96,10 @@ class _Table(Formatter, accepts="arrays"):
         if self._gathering is None:
             size = sum(prod(extent for extent in each.shape if extent > 0) for each in item.dataset.columns)
             self._gathering = Gathering(max(1, self.values // max(1, size)))
+        if self._gathered is not item.dataset:
+            if self._gathered is not None and self._gathered.columns != item.dataset.columns:
+                yield from self.flush()  # the same columns in other units of time, or with another fill
+            self._gathered = item.dataset
         yield from self._batches(self._gathering.add(item))
 
     def flush(self) -> Iterable[bytes]:
@@ -112,7 +117,7 @@ class _Table(Formatter, accepts="arrays"):
         if self._schema is None:
             self._schema, self._first = schema, dataset.name
             self._writer = self._begun(schema)
-        elif not self._schema.equals(schema):
+        elif not _alike(self._schema, schema):
             raise QueryError(
                 f"Datasets {self._first} and {dataset.name} have different columns, and a table holds one kind of "
                 "record. Choose variables that stand in one dataset with read.data",
@@ -139,6 +144,16 @@ class _Table(Formatter, accepts="arrays"):
                 raise SourceError(f"Records of {batch.dataset.name} come before its declaration", kind="source.stream")
             self._writer.write_batch(batch_of(self._schema, batch))
             yield from self._sink.pieces()
+
+
+def _alike(one: pa.Schema, other: pa.Schema) -> bool:
+    """Whether records of both stand in one table: columns with the same facts, and the same constants."""
+    told = [(each.metadata or {}).get(b"constants") for each in (one, other)]
+    return (
+        told[0] == told[1]
+        and all(mine.equals(theirs, check_metadata=True) for mine, theirs in zip(one, other, strict=False))
+        and len(one) == len(other)
+    )
 
 
 class ArrowFormatter(_Table, name="arrow", accepts="arrays", produces="arrow", start=0.2, per_gb=1.5):
