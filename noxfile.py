@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 OLDEST = PYPROJECT["project"]["requires-python"].removeprefix(">=")
 REAL_DATA = ROOT.parent / "shared" / "data"
+#: Tests run in so many processes: most of their time they wait for servers and programs. A file is run by one of them.
+PROCESSES = 3
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "60"))
 
 nox.needs_version = ">=2024.10.9"  # nox.project.dependency_groups
@@ -87,9 +89,13 @@ def layers(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def tests(session: nox.Session) -> None:
-    """The tests, against the installed package; arguments after `--` go to pytest."""
+    """The tests, against the installed package, in several processes; arguments after `--` go to pytest.
+
+    `-n 0` among these runs them in one.
+    """
     session.install("-q", ".", *group("test"))
-    session.run("pytest", "-m", "not bench", *session.posargs, env=test_environment())
+    side_by_side = ("-n", str(PROCESSES), "--dist", "loadfile")
+    session.run("pytest", "-m", "not bench", *side_by_side, *session.posargs, env=test_environment())
 
 
 @nox.session(python=OLDEST)

@@ -197,7 +197,8 @@ class Front:
         if query.server == "dsdf":
             return das2_views.header(self.site, source.definition)
         media_type = "application/octet-stream" if query.server == "compactdataset" else ""
-        return deliver(visit, Request(source, tuple(query.rest), "das2", visit.claim), self._runs, media_type)
+        pairs = das2_views.picture(self.site, query.rest) if query.server == "image" else query.rest
+        return deliver(visit, Request(source, tuple(pairs), "das2", visit.claim), self._runs, media_type)
 
     def _found(self, visit: Visit, identifier: str) -> Source:
         """The source of an id."""

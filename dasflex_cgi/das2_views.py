@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What das2 clients ask by `server=`: who this is, what there is, how a source is described, and its data.
 
-    server=id | logo | list | discovery | dsdf | dataset | compactdataset | peers
+    server=id | logo | list | discovery | dsdf | dataset | compactdataset | image | peers
 
 The forms are those that the das2 clients in use read; they are older than any text about them.
 """
@@ -23,17 +23,15 @@ if TYPE_CHECKING:
     from dasflex_core.queries import Pairs
     from dasflex_core.site import Site
 
-__all__ = ["DAS2_TEXT", "SERVERS", "Das2Query", "header", "list_of", "peers", "read_query"]
+__all__ = ["DAS2_TEXT", "SERVERS", "Das2Query", "header", "list_of", "peers", "picture", "read_query"]
 
 DAS2_TEXT: Final = "text/vnd.das2.das2stream; charset=utf-8"
 #: The words that `server=` may be.
-SERVERS: Final = ("id", "logo", "list", "discovery", "dsdf", "dataset", "compactdataset", "peers")
-#: What some das2 servers answer too, and why this one does not.
-_NOT_HERE: Final[Mapping[str, str]] = {
-    "image": "server=image: this server draws no pictures; ask for the data with server=dataset, or open the page of "
-    "the source in a browser",
-}
-_OF_A_SOURCE: Final = ("dsdf", "dataset", "compactdataset")
+SERVERS: Final = ("id", "logo", "list", "discovery", "dsdf", "dataset", "compactdataset", "image", "peers")
+_OF_A_SOURCE: Final = ("dsdf", "dataset", "compactdataset", "image")
+#: The format of pictures, and how das2 clients name their size.
+_PICTURE: Final = "png"
+_SIZES: Final[Mapping[str, str]] = {"width": "format.width", "height": "format.height"}
 _OWN_KEYS: Final = ("server", "dataset")
 
 
@@ -49,12 +47,10 @@ class Das2Query:
 def read_query(pairs: Pairs) -> Das2Query:
     """Takes the pairs of a das2 query apart, whatever their order and case.
 
-    Raises `QueryError` for other words, of the kind `query.not-offered` for those that other servers answer.
+    Raises `QueryError` for other words.
     """
     server = _single(pairs, "server")
     word = server.lower()
-    if word in _NOT_HERE:
-        raise QueryError(_NOT_HERE[word], kind="query.not-offered")
     if word not in SERVERS:
         raise QueryError(f"server={shown(server)} is not answered here; there are {', '.join(SERVERS)}")
     dataset = ""
@@ -62,6 +58,22 @@ def read_query(pairs: Pairs) -> Das2Query:
         written = _single(pairs, "dataset").replace(" ", "+")  # no id has a blank: it is a `+` that was sent as it is
         dataset = "/".join(filter(None, written.split("/")))
     return Das2Query(word, dataset, [pair for pair in pairs if pair[0].strip().lower() not in _OWN_KEYS])
+
+
+def picture(site: Site, rest: Pairs) -> Pairs:
+    """The pairs that ask for a picture of what others ask for as data, which may say its `width` and `height`.
+
+    Raises `QueryError` where this server draws none.
+    """
+    if not any(info.type.kind == _PICTURE for info in site.registry.stream_types):
+        lacking = site.registry.lacking(kind=_PICTURE)
+        why = f"a picture {lacking}" if lacking else "nothing that is installed draws pictures"
+        raise QueryError(f"server=image: {why}; ask for the data with server=dataset", kind="query.not-offered")
+    known = [(_SIZES.get(name.strip().lower(), name), value) for name, value in rest]
+    return [
+        *(pair for pair in known if pair[0].strip().lower() not in ("format.type", "ascii")),
+        ("format.type", _PICTURE),
+    ]
 
 
 def _single(pairs: Pairs, key: str) -> str:

@@ -32,7 +32,7 @@ _FIRST_BYTE: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 2
 _ADDRESSES: Final = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
-        ("data", r"/source/.+/(flex|data\.[^/?]+)\?|[^?]*\?(.*&)?server=(dataset|compactdataset)(&|$)"),
+        ("data", r"/source/.+/(flex|data\.[^/?]+)\?|[^?]*\?(.*&)?server=(dataset|compactdataset|image)(&|$)"),
         ("plan", r"/source/.+/plan\?"),
         ("record", r"/(request|answer)/"),
         ("health", r"/health\?"),

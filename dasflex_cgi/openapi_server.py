@@ -107,7 +107,6 @@ def _verify() -> Node:
 def _sources(registry: Registry) -> Node:
     """What is asked of sources by paths that all of them have."""
     here = [_in_path("id", _ID)]
-    node = {**_SAME, **_failed("404", "500")}
     suffixes = {"schema": _string(enum=sorted(each.suffix for each in registry.stream_types))}
     media = sorted({each.media_type.partition(";")[0] for each in registry.stream_types})
     asked = [
@@ -124,6 +123,7 @@ def _sources(registry: Registry) -> Node:
         }
     }
     return {
+        **_nodes(here),
         "/source/{id}/data.{suffix}": _get(
             "data",
             as_suffix,
@@ -156,6 +156,13 @@ def _sources(registry: Registry) -> Node:
             _failed("403", "404", "500"),
             params=here,
         ),
+    }
+
+
+def _nodes(here: list[Node]) -> Node:
+    """The catalog nodes of a source, and what its clients are told by other conventions."""
+    node = {**_SAME, **_failed("404", "500")}
+    return {
         "/source/{id}.json": _get(
             "catalog", "A source or a directory", _node(("Collection", "Catalog")), node, params=here
         ),

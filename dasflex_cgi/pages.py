@@ -23,6 +23,7 @@ from dasflex_cgi.exchange import HTML, Answer
 from dasflex_cgi.following import socket_sources
 from dasflex_cgi.live_view import live_view
 from dasflex_cgi.source_page import Link, Wording, describe, folder_of
+from dasflex_cgi.thumbnails import thumbnail
 from dasflex_cgi.visit import address
 from dasflex_core.claims import UNKNOWN
 from dasflex_core.errors import ConfigError, QueryError
@@ -83,13 +84,14 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A source as an entry of a list; `broken` where its definition cannot be read."""
+    """A source as an entry of a list; `broken` where its definition cannot be read. `picture` may be blank."""
 
     id: str
     href: str
     title: str
     range: str
     broken: bool
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def front(site: Site, asked: Asked) -> Answer:
         asked,
         title=site.config.server_name,
         folders=_folders(top, asked.base),
-        sources=[_line(site.catalog, each, asked.base) for each in shown],
+        sources=[_line(site, each, asked.base) for each in shown],
         count=count,
         sample=_sample(site, asked),
         background=_BACKGROUND[background(site.config)],
@@ -136,7 +138,7 @@ def directory(site: Site, asked: Asked, path: str) -> Answer:
         path=found.path,
         trail=_trail(found.path, asked.base),
         folders=_folders(found, asked.base),
-        sources=[_line(site.catalog, each, asked.base) for each in found.entries],
+        sources=[_line(site, each, asked.base, drawn=True) for each in found.entries],
     )
 
 
@@ -145,7 +147,7 @@ def search(site: Site, asked: Asked) -> Answer:
     words = next((text for name, text in _pairs(asked) if name.lower() == "q"), "").strip()
     wanted = {*site.catalog.search(words)}
     found = [each for each in _listed(site.catalog) if each.id in wanted]
-    lines = [_line(site.catalog, each, asked.base) for each in found[:_MOST_FOUND]]
+    lines = [_line(site, each, asked.base) for each in found[:_MOST_FOUND]]
     return page("search.html", site, asked, title="Search", words=words, sources=lines, count=len(found))
 
 
@@ -275,14 +277,18 @@ def _folders(found: CatalogFolder, base: str) -> list[Folder]:
     ]
 
 
-def _line(catalog: Catalog, entry: Entry, base: str) -> Line:
-    """A source in a list; one whose definition cannot be read is told from the others."""
+def _line(site: Site, entry: Entry, base: str, *, drawn: bool = False) -> Line:
+    """A source in a list, with a picture where that is `drawn`; one whose definition cannot be read is told apart."""
+    place, picture = _address(base, entry.id.lower()), ""
     try:
-        catalog.load(entry)
+        definition = site.catalog.load(entry)
         broken = False
     except ConfigError:
         broken = True
-    return Line(entry.id, f"{_address(base, entry.id.lower())}.html", entry.title, entry.range, broken)
+    else:
+        query = thumbnail(site, definition) if drawn else ""
+        picture = f"{place}/data.png?{query}" if query else ""
+    return Line(entry.id, f"{place}.html", entry.title, entry.range, broken, picture)
 
 
 def _trail(path: str, base: str) -> list[Link]:

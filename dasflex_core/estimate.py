@@ -24,7 +24,7 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dasflex_core.catalog.model import Definition, Reader
+    from dasflex_core.catalog.model import Definition, Rate, Reader
     from dasflex_core.solved import Plan
 
 __all__ = ["Extent", "estimate", "extent_of", "note_run"]
@@ -217,12 +217,17 @@ class _Work:
         return answer_id(f"{first.spec.name}, read", _stepless(mine), alone, None)
 
     @property
+    def rate(self) -> Rate | None:
+        """What the reader gives: by its definition, else by what a plugin knows of it."""
+        return (self.reader.rate if self.reader else None) or self.plan.solution.rate
+
+    @property
     def records(self) -> float | None:
         """The records that the reader writes, by its definition."""
         span = self.span
         if span is None:
             return None
-        time, rate = self.definition.coords.get("time"), self.reader.rate if self.reader else None
+        time, rate = self.definition.coords.get("time"), self.rate
         step = self.interval or (None if rate or time is None else time.cadence)
         return ceil(span / step) if step else span * rate.packets if rate else None
 
@@ -309,8 +314,8 @@ def _reckoned(work: _Work, shape: Shape | None) -> Estimate:
     elif known is not None and known.long.records is not None and known.short.records is not None and units is not None:
         records = known.expected(lambda run: run.records or 0.0, units, *_NOTHING)
         basis["history"] = None
-    if work.reader and work.reader.rate and records is not None:
-        read = records * work.reader.rate.size
+    if work.rate and records is not None:
+        read = records * work.rate.size
     elif known is not None and units is not None:
         read = known.expected(lambda run: run.read, units, *_HEADER)
         basis["history"] = None

@@ -95,8 +95,8 @@ class StageSpec:
     `accepts` is None for a reader. A blank part of a type is unknown in `produces` and any in `accepts`. `needs` are
     traits that must be there, `refuses` those that must not; `adds` and `drops` change them. `params` are consumed,
     `reads` are parameters that the stage looks at while another stage consumes them. `admits` names a pure function
-    `(request, source)`, which answers true, or false, or the reason to decline; `asks` one `(request, source) -> dict
-    of parameters` that the stage asks of those before it. `tells` names one `(source, reader) -> (facts, words)`, which
+    `(request, source)`, which answers true, or false, or the reason to decline; `asks` one `(request, source)`, which
+    gives the parameters that the stage asks of those before it, or a list of such dicts, the dearest first. `tells` names one `(source, reader) -> (facts, words)`, which
     gives two texts of what the definition says that the stage must know, such as a table of its plugin: other facts
     make another answer, other words (titles, labels) do not. `algorithm` grows when the output changes. `factory` names
     a class that is called with the values of the parameters by attribute, and with `facts` and `words` where there is

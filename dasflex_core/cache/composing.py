@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from dasflex_core.cache.keeping import BEGIN, END, WIDTH, Kept, Way, kept, levels_in
+from dasflex_core.cache.keeping import BEGIN, END, WIDTH, Kept, kept, levels_in
 from dasflex_core.cache.levels import level_for
 from dasflex_core.cache.periods import can_be_told
 from dasflex_core.cache.pieces import Pieces
@@ -57,26 +57,19 @@ class Use:
     stands_for: int
     names: frozenset[str]
 
-    @property
-    def way(self) -> Way:
-        """The way of its level."""
-        if self.kept.way is None:
-            raise ValueError(self.kept.declined)
-        return self.kept.way
-
     def whole(self, path: Path, request: Mapping[str, str]) -> Path:
         """The path that would give the same without the cache: what the answer is identified by."""
         steps = [
             Step(step.spec, self._consumed(step, request), step.seconds)
-            for step in self.way.path.steps[: self.stands_for]
+            for step in self.kept.usable().path.steps[: self.stands_for]
         ]
         return Path((*steps, *path.steps[1:]), path.seconds, path.produces)
 
     def made(self, planner: Planner, task: Task, path: Path) -> Made:
         """The nodes of a path that begins with this reader."""
-        nodes = self.pieces.nodes(planner, self.way, self.spec, task)
+        nodes = self.pieces.nodes(planner, self.spec, task)
         rest = Path(path.steps[1:], path.seconds, path.produces)
-        return planner.made(self.way.bound, task, rest, nodes, self.whole(path, task.request))
+        return planner.made(self.kept.usable().bound, task, rest, nodes, self.whole(path, task.request))
 
     def _consumed(self, step: Step, request: Mapping[str, str]) -> tuple[str, ...]:
         """What a step of the way would consume of the request."""
@@ -105,7 +98,7 @@ class Composed:
 def composed(planner: Planner, bound: Bound, task: Task, admit: Admit, now: Time) -> Composed:
     """What the cache has for a task of a source with levels. Raises `ConfigError` for levels that cannot be."""
     levels = levels_in(planner, bound)
-    level = level_for(levels, task.request, bound.options)
+    level = level_for(levels.every, task.request, bound.options)
     span = _span(task.request, now)
     if level is None or span is None:
         return Composed(task)
@@ -165,12 +158,13 @@ def _may(admit: Admit, asked: Mapping[str, str], gridded: Mapping[str, str], now
 def _offered(found: Composed, level: Kept, span: tuple[int, int], now: Time) -> Composed:
     """The composed readers that a level gives a task."""
     name = _BINS if level.level.width else _BYTES
-    if level.way is None or level.declined:
+    if level.declined:
         return replace(found, declined=((name, level.declined),))
+    way = level.usable()
     request = found.task.request
     if "median" in request.get(_STATS, "").split(","):
         return replace(found, declined=((name, "medians are of no level: they cannot be made of other medians"),))
-    pieces = Pieces.of(level, span, now.ns, fill=level.way.bound.definition.cache.fill)
+    pieces = Pieces.of(level, span, now.ns, fill=way.bound.definition.cache.fill)
     found = replace(found, pieces=pieces)
     if not pieces.useful:
         return replace(found, declined=((name, f"there are no blocks of {level.level.title} in the range"),))
@@ -187,16 +181,13 @@ def _offered(found: Composed, level: Kept, span: tuple[int, int], now: Time) -> 
 
 def _as_kept(level: Kept, request: Mapping[str, str]) -> bool:
     """Whether a request asks for the very bins of a level."""
-    way = level.way
-    own = way.task.request if way else {}
+    own = level.usable().task.request
     return request.get(WIDTH) == own.get(WIDTH) and request.get(_STATS, "mean") == own.get(_STATS, "mean")
 
 
 def _use(level: Kept, pieces: Pieces, request: Mapping[str, str], how: Literal["items", "bytes"]) -> Use:
     """The composed reader of a level that gives the arrays of bins, or blocks as they are."""
-    way = level.way
-    if way is None:
-        raise ValueError(level.declined)
+    way = level.usable()
     steps = way.path.steps
     stands_for = way.before + 1 if how == "items" else len(steps)
     exact = bool(level.level.width) or pieces.aligned
@@ -209,7 +200,7 @@ def _use(level: Kept, pieces: Pieces, request: Mapping[str, str], how: Literal["
     params = [
         replace(param, name=name, mode="required", attribute="")
         for name in sorted(names)
-        for param in _declared(way.path, name)
+        if (param := _declared(way.path, name))
     ]
     spec = StageSpec(
         name=_BINS if how == "items" else _BYTES,
@@ -229,10 +220,10 @@ def _use(level: Kept, pieces: Pieces, request: Mapping[str, str], how: Literal["
     return Use(spec, level, kept_pieces, stands_for, frozenset(names))
 
 
-def _declared(path: Path, name: str) -> list[ParamSpec]:
-    """What the first step of a path that takes a parameter declares of it."""
+def _declared(path: Path, name: str) -> ParamSpec | None:
+    """What the first step of a path that takes a parameter declares of it; None where none does."""
     found = (param for step in path.steps for param in step.spec.params if binds(param.name, name) is not None)
-    return list(found)[:1]
+    return next(found, None)
 
 
 def _price(steps: tuple[Step, ...], missing: float) -> Cost:

@@ -19,14 +19,14 @@ from dasflex_core.streamtype import StreamType
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from dasflex_core.catalog.model import Definition
     from dasflex_core.plan.binding import Bound
     from dasflex_core.plan.planner import Planner
     from dasflex_core.plan.solver import Path, Task
 
-__all__ = ["BEGIN", "END", "WIDTH", "Kept", "Way", "kept", "kept_levels", "levels_in"]
+__all__ = ["BEGIN", "END", "WIDTH", "Kept", "Levels", "Way", "chosen", "kept", "kept_levels", "levels_in", "names_of"]
 
 BEGIN: Final = "read.time.min"
 END: Final = "read.time.max"
@@ -67,15 +67,29 @@ class Kept:
         """What the level is called among those of its source: its number, from 1."""
         return str(self.level.number + 1)
 
+    def usable(self) -> Way:
+        """The way of a level that can be kept. Raises `ConfigError` with the reason for another."""
+        if self.way is None or self.declined:
+            raise ConfigError(f"Cache level {self.name}: {self.declined}", kind="config.bad-value")
+        return self.way
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The levels of a source, and its default request in the one spelling, without what makes only its form."""
+
+    every: tuple[Level, ...]
+    defaults: Mapping[str, str]
+
 
 def kept_levels(planner: Planner, definition: Definition) -> tuple[Kept, ...]:
     """What the cache keeps of a source. Raises `ConfigError` where its definition is broken."""
     bound = planner.bound(definition, {})
     levels = levels_in(planner, bound)
-    return tuple(kept(planner, bound, each, levels) for each in levels)
+    return tuple(kept(planner, bound, each, levels) for each in levels.every)
 
 
-def levels_in(planner: Planner, bound: Bound) -> list[Level]:
+def levels_in(planner: Planner, bound: Bound) -> Levels:
     """The levels of the source that was bound. Raises `ConfigError` for one that cannot be."""
     try:
         defaults = planner.canonical(bound, _asked(dict(bound.defaults)))
@@ -84,20 +98,17 @@ def levels_in(planner: Planner, bound: Bound) -> list[Level]:
         ]
     except DasflexError as error:
         raise ConfigError(f"{bound.definition.id}: a cache level: {error.message}", kind="config.bad-value") from error
-    return levels_of(written, defaults, bound.options)
+    return Levels(tuple(levels_of(written, defaults, bound.options)), defaults)
 
 
-def kept(
-    planner: Planner, bound: Bound, level: Level, levels: Sequence[Level], span: tuple[str, str] = _SOME_TIME
-) -> Kept:
+def kept(planner: Planner, bound: Bound, level: Level, levels: Levels, span: tuple[str, str] = _SOME_TIME) -> Kept:
     """How a level is kept, one of those of the source. `span` is a range in the canonical form."""
-    defaults = planner.canonical(bound, _asked(dict(bound.defaults)))
-    place = folder(level, levels, bound.options, defaults)
+    place = folder(level, levels.every, bound.options, levels.defaults)
     at = f"{planner.cache_root}/data/{bound.definition.id}/{place}"
     fresh, changed = bound.definition.cache.fresh, None if bound.changed is None else int(bound.changed)
     shelf = Shelf(at, resolution(level.width), level.period, "", changed, fresh)
     request = {
-        **defaults,
+        **levels.defaults,
         **level.asked,
         BEGIN: span[0],
         END: span[1],
@@ -144,6 +155,9 @@ def _declined(planner: Planner, way: Way, level: Level) -> str:
     if not level.width:
         across = sorted(name for name in names if name.startswith(_ACROSS))
         return f"{across[0]} may look at many records, which cannot be cut into blocks" if across else ""
+    programs = [step.spec.name for step in way.path.steps[way.before + 1 :] if step.spec.protocol == "process"]
+    if programs:
+        return f"{programs[0]} is a program behind the bins, and blocks are written without one"
     if "median" in way.task.request.get("bin.stats", "").split(","):
         return "medians are never kept: they cannot be made of other medians"
     bins = way.path.steps[way.before].spec.name

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from dasflex_core.cache.filling import Filling
 from dasflex_core.cache.keeping import BEGIN, END, WIDTH, Kept, Way
-from dasflex_core.errors import ConfigError
 from dasflex_core.plan.graph import Node, Nodes
 from dasflex_core.plan.identity import answer_id, digest
 from dasflex_core.plan.solver import Path
@@ -78,9 +77,9 @@ class Pieces:
     def complete(self) -> bool:
         """Whether all is there in blocks with data that say what the definition says, in words, too."""
         blocks = [each.block for each in self.stretches]
-        if not all(blocks) or self.kept.way is None:
+        if not all(blocks):
             return False
-        words = told_apart(facts_of(self.kept.way))
+        words = told_apart(facts_of(self.kept.usable()))
         return any(each.records for each in blocks if each) and all(each.facts == words for each in blocks if each)
 
     @property
@@ -110,12 +109,12 @@ class Pieces:
                     found.append((begin, end))
         return found
 
-    def nodes(self, planner: Planner, way: Way, spec: StageSpec, task: Task) -> Nodes:
+    def nodes(self, planner: Planner, spec: StageSpec, task: Task) -> Nodes:
         """The nodes that give the range: files and gaps, joined; where bins are wanted, those that the task asks."""
         made: list[Node] = []
         tails: list[int] = []
         for run in self._runs():
-            part = (self._file(planner, way, spec, run),) if run[0].block else self._gap(planner, way, run[0])
+            part = (self._file(planner, spec, run),) if run[0].block else self._gap(planner, run[0])
             made += [replace(each, inputs=tuple(place + len(made) for place in each.inputs)) for each in part]
             tails.append(len(made) - 1)
         if len(tails) > 1:
@@ -126,17 +125,11 @@ class Pieces:
 
     def leaving(self, planner: Planner) -> Nodes:
         """The nodes that read the whole range, which has no blocks, and leave these behind."""
-        way = self.kept.way
-        if way is None:
-            raise ConfigError(self.kept.declined, kind="config.bad-value")
-        return self._gap(planner, way, self.stretches[0])
+        return self._gap(planner, self.stretches[0])
 
     def gap(self, planner: Planner, begin: int, end: int) -> Nodes:
         """The nodes that give a part of the range without blocks, in place of one that is broken."""
-        way = self.kept.way
-        if way is None:
-            raise ConfigError(self.kept.declined, kind="config.bad-value")
-        return self._read(planner, way, begin, end)
+        return self._read(planner, begin, end)
 
     def _runs(self) -> Iterator[list[Stretch]]:
         """Blocks that follow one another together; each gap alone, and blocks of records that are filled."""
@@ -174,27 +167,28 @@ class Pieces:
                 found += [(begin, end)] if self.kept.level.width else one_by_one
         return found if self.kept.level.width or len(found) <= _MOST_RECORDS else []
 
-    def _file(self, planner: Planner, way: Way, spec: StageSpec, run: list[Stretch]) -> Node:
+    def _file(self, planner: Planner, spec: StageSpec, run: list[Stretch]) -> Node:
         """The node that gives blocks."""
         blocks = tuple(each.block for each in run if each.block)
-        facts = facts_of(way)
+        facts = facts_of(self.kept.usable())
         old = self.how == "items" and any(each.facts != told_apart(facts) for each in blocks)
         span = self.span if self.how == "items" else None
         reading = _reading(planner, spec) if self.how == "items" else None
         told = facts if old else None
         return Node(spec.name, "file", spec.produces, (), reading, blocks=blocks, span=span, facts=told)
 
-    def _gap(self, planner: Planner, way: Way, gap: Stretch) -> Nodes:
+    def _gap(self, planner: Planner, gap: Stretch) -> Nodes:
         """The nodes that read a gap, and leave blocks behind where whole ones pass."""
-        nodes = self._read(planner, way, gap.begin, gap.end)
+        nodes = self._read(planner, gap.begin, gap.end)
         filled = [each for each in self._whole() if gap.begin <= each[0] and each[1] <= gap.end]
         if not filled:
             return nodes
         filling = self.filling(planner, *filled[0])
         return (*nodes, Node("fill", "tee", nodes[-1].produces, (len(nodes) - 1,), filling=filling))
 
-    def _read(self, planner: Planner, way: Way, begin: int, end: int) -> Nodes:
+    def _read(self, planner: Planner, begin: int, end: int) -> Nodes:
         """The nodes that read a range: of bins their moments, of records the stream."""
+        way = self.kept.usable()
         request = {**way.task.request, BEGIN: format_time(Time(begin)), END: format_time(Time(end))}
         steps = way.path.steps[: way.before] if self.how == "items" else way.path.steps
         path = Path(steps, way.path.seconds, steps[-1].spec.produces)
@@ -205,9 +199,7 @@ class Pieces:
 
     def filling(self, planner: Planner, begin: int, end: int) -> Filling:
         """What is left behind of whole periods."""
-        way = self.kept.way
-        if way is None:
-            raise ConfigError(self.kept.declined, kind="config.bad-value")
+        way = self.kept.usable()
         produces = way.path.produces
         info = planner.registry.stream_type(produces)
         finish: Nodes = ()
@@ -234,8 +226,8 @@ def _held(kept: Kept, now: int) -> tuple[int, int]:
     """From when to when a source may have periods that are over, in nanoseconds: by its range, and by now."""
     period = kept.shelf.period
     first, last = -(1 << 62), period.snap(now)
-    own = [] if kept.way is None else [each.definition for each in kept.way.bound.stages.values() if each.reader]
-    for definition in (*own, *([kept.way.bound.definition] if kept.way else ())):
+    bound = kept.usable().bound
+    for definition in (*(each.definition for each in bound.stages.values() if each.reader), bound.definition):
         if definition.range is None:
             continue
         begin, end = parse_range(str(definition.range), now=Time(now))

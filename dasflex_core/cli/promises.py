@@ -33,7 +33,7 @@ class Breach:
 
 def declared_bounds(definition: Definition) -> dict[str, tuple[float, float]]:
     """The valid values of variables, by their names in the stream."""
-    data = {item.source or name: item.valid for name, item in definition.data.items()}
+    data = {_sent_as(definition, name): item.valid for name, item in definition.data.items()}
     coords = {name: item.valid for name, item in definition.coords.items()}
     return {name: valid for name, valid in {**coords, **data}.items() if valid}
 
@@ -42,9 +42,11 @@ def breaches(definition: Definition, request: Pairs, trial: Trial) -> Iterator[B
     """What the stream of an example does not keep."""
     datasets = list(trial.datasets.values())
     for name, item in definition.data.items():
-        for message in _differences(item.source or name, item, datasets):
+        if not item.default and "read.data" not in dict(request):
+            continue
+        for message in _differences(_sent_as(definition, name), item, datasets):
             yield Breach(("data", name), message)
-        yield from _invalid(("data", name), item, trial.extents.get(item.source or name))
+        yield from _invalid(("data", name), item, trial.extents.get(_sent_as(definition, name)))
     yield from _undeclared(definition, datasets)
     for name, coord in definition.coords.items():
         yield from _coordinate(name, coord, datasets, trial)
@@ -53,6 +55,13 @@ def breaches(definition: Definition, request: Pairs, trial: Trial) -> Iterator[B
         if not any(_has(dataset, trait) for dataset in datasets):
             message = f"coords and data say that these are {trait}, and the stream holds none"
             yield Breach(("coords",), message, wrong=True)
+
+
+def _sent_as(definition: Definition, name: str) -> str:
+    """What a variable is called in the stream: of files as the definition says, of others as `from` says."""
+    if any(reader.files for reader in definition.readers):
+        return name
+    return definition.data[name].source or name
 
 
 def _differences(name: str, item: DataItem, datasets: list[Dataset]) -> Iterator[str]:
@@ -73,7 +82,7 @@ def _undeclared(definition: Definition, datasets: list[Dataset]) -> Iterator[Bre
     """Variables that `[data]` leaves out, where it tells of others."""
     if not definition.data:
         return
-    told = {item.source or name for name, item in definition.data.items()}
+    told = {_sent_as(definition, name) for name in definition.data}
     names = dict.fromkeys(each.name for dataset in datasets for each in dataset.data() if each.name not in told)
     if names:
         yield Breach(("data",), f"the stream also has {', '.join(names)}; no client is told of that")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import QueryError, did_you_mean, shown
-from dasflex_core.streamtype import StreamType
+from dasflex_core.streamtype import ARRAYS, StreamType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,18 +36,7 @@ def goals_of(registry: Registry, request: Mapping[str, str], bound: Bound, defau
     """The types that would do: what `format.type` and its kin ask, or the types of the source's readers."""
     kind = request.get("format.type", "")
     version, serial = request.get("format.version", ""), request.get("format.serial", "")
-    known = dict.fromkeys(info.type.kind for info in registry.stream_types)
-    if kind and kind not in known:
-        lacking = registry.lacking(kind=kind)
-        if lacking:
-            raise QueryError(
-                f"format.type={kind} {lacking}; there are {', '.join(known)}", kind="query.unreachable-type"
-            )
-        hint = did_you_mean(kind, known)
-        raise QueryError(
-            f"format.type={shown(kind)} is unknown.{hint} There are {', '.join(known)}",
-            kind="query.unreachable-type",
-        )
+    _check_kind(registry, kind)
     if version and not (version.isalnum() and len(version) <= _LONGEST_VERSION):
         raise QueryError(f"format.version={shown(version)} is no version; one is 2 or 3", kind="query.bad-value")
     if serial not in ("", "text", "binary"):
@@ -67,9 +56,25 @@ def goals_of(registry: Registry, request: Mapping[str, str], bound: Bound, defau
     own = dict.fromkeys(each.spec.produces for each in bound.stages.values() if each.reader)
     if not own:
         return [StreamType("das", version, serial)]
+    if ARRAYS in own:  # they are in memory: das3 can tell all that they hold
+        own = dict.fromkeys(StreamType("das", "3") if each == ARRAYS else each for each in own)
     registered = {info.type for info in registry.stream_types}
     asked = [replace(each, version=version or each.version, variant=serial or each.variant) for each in own]
     return [replace(each, variant=serial) if version and each not in registered else each for each in asked]
+
+
+def _check_kind(registry: Registry, kind: str) -> None:
+    """Raises `QueryError` for a kind of stream that is unknown, or that needs what is not installed."""
+    known = dict.fromkeys(info.type.kind for info in registry.stream_types)
+    if not kind or kind in known:
+        return
+    there_are = ", ".join(known)
+    if lacking := registry.lacking(kind=kind):
+        raise QueryError(f"format.type={kind} {lacking}; there are {there_are}", kind="query.unreachable-type")
+    hint = did_you_mean(kind, known)
+    raise QueryError(
+        f"format.type={shown(kind)} is unknown.{hint} There are {there_are}", kind="query.unreachable-type"
+    )
 
 
 def goal_of(how: Convention, bound: Bound) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dasflex_core.declarations import ReaderKind
     from dasflex_core.plan.classics import Classics
     from dasflex_core.plan.own_readers import OwnReader
+    from dasflex_core.registry import Registry
 
 __all__ = ["Around", "Bound", "BoundStage", "bind", "gigabytes", "source_traits"]
 
@@ -86,13 +87,15 @@ class Around:
     """What surrounds a source: the server's environment, and what is installed that can stand in for a command.
 
     `classics` are the classic programs that run in process; without them, all programs are what they say. `kinds` are
-    the readers without a program that there are, which keep what they find out below the directory `keep`.
+    the readers without a program that there are, which keep what they find out below the directory `keep`, and look
+    into the registry for what else is installed.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict)
     classics: Classics | None = None
     kinds: tuple[ReaderKind, ...] = ()
     keep: str = ""
+    registry: Registry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ def bind(
         if reader.kind == "command":
             stages[name] = _bound_reader(name, reader, owner, traits, request)
             continue
-        made = made_by_kind(reader, Setting(owner, request, around.environ, around.keep), around.kinds)
+        made = made_by_kind(reader, Setting(owner, request, around.environ, around.keep, around.registry), around.kinds)
         if made is None:
             declined.append((name, f"no installed plugin reads {reader.files or reader.url}"))
             continue

@@ -316,8 +316,17 @@ def _quoted(text: str) -> str:
 def shell_line(solution: Solution, program: str = "dasflex") -> str:
     """The equivalent shell pipeline: the reader's command, then `dasflex filter` for each stage.
 
-    Stages are joined by pipes of bytes, so a run of in-process stages is one `dasflex filter` of several stages.
+    Stages are joined by pipes of bytes, so a run of in-process stages is one `dasflex filter` of several stages. A
+    reader without a command runs in the process that asks: it is one `dasflex get`.
     """
+    if any(node.kind == "producer" for node in solution.nodes):
+        import shlex
+
+        names = solution.asked | {name for step in solution.path.steps for name in step.consumes}
+        words = [f"{name}={text}" for name, text in solution.request if name in names and name not in GOAL]
+        form = zip(GOAL, (solution.produces.kind, solution.produces.version, solution.produces.variant), strict=True)
+        words += [f"{name}={text}" for name, text in form if text]
+        return shlex.join([program, "get", solution.source, *words])
     parts: list[str] = []
     inner: list[str] = []
     for node in solution.nodes:

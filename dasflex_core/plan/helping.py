@@ -7,6 +7,7 @@ need not say: the stage of the band asks for it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dasflex_core.loading import load
@@ -37,7 +38,9 @@ def _claimed(spec: StageSpec, task: Task) -> Iterator[str]:
     return (name for name in task.must if any(binds(param.name, name) is not None for param in spec.params))
 
 
-def wishes(spec: StageSpec, task: Task, definition: Definition) -> dict[str, str]:
-    """What a stage asks of those before it, less what the request says already."""
-    asked = load(spec.asks)(dict(task.request), definition) or {}
-    return {name: str(text) for name, text in asked.items() if name not in task.request}
+def wishes(spec: StageSpec, task: Task, definition: Definition) -> list[dict[str, str]]:
+    """What a stage asks of those before it, less what the request says already: several wishes, the dearest first."""
+    found = load(spec.asks)(dict(task.request), definition) or ()
+    every = [found] if isinstance(found, Mapping) else list(found)
+    asked = [{name: str(text) for name, text in each.items() if name not in task.request} for each in every]
+    return [each for each in asked if each]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dasflex_core.catalog.model import Definition, Rate, Reader
     from dasflex_core.declarations import ReaderKind
     from dasflex_core.plan.solver import Step
+    from dasflex_core.registry import Registry
     from dasflex_core.stages import StageSpec, Value
 
 __all__ = ["OwnReader", "Setting", "made_by_kind", "named", "reading_node"]
@@ -35,13 +36,15 @@ class Setting:
     """What a reader is bound in: the definition, the request over its defaults, and the server's surroundings.
 
     `keep` is a directory in which the plugin may keep what it finds out, such as an index; blank where it may not, and
-    it need not exist. `environ` is the server's environment, without what a request put there.
+    it need not exist. `environ` is the server's environment, without what a request put there. `registry` has what is
+    installed, such as the decoders of streams; None where nobody has looked.
     """
 
     definition: Definition
     request: Mapping[str, str]
     environ: Mapping[str, str]
     keep: str = ""
+    registry: Registry | None = None
 
 
 @dataclass(frozen=True, slots=True)

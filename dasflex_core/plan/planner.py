@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dasflex_core.cache.composing import Composed, Use
-    from dasflex_core.catalog.model import Definition, ExternalStage, SourceLimits
+    from dasflex_core.catalog.model import Definition, ExternalStage, Rate, SourceLimits
     from dasflex_core.registry import Registry
     from dasflex_core.stages import Value
     from dasflex_core.streamtype import StreamType
@@ -67,7 +67,7 @@ class Solution:
     `request` is what was solved, the client's parameters over the defaults, times resolved; `asked` names those that
     the client gave. `seconds` is the price, `size` the gigabytes that the reader is expected to write. `declined` are
     stages that could not serve with the reason; `remarks` what the client is told. `answer` is the logical identity,
-    `plan` the physical one; `changed` the date of the data.
+    `plan` the physical one; `changed` the date of the data; `rate` what the reader gives, as far as it is known.
     """
 
     source: str
@@ -81,6 +81,7 @@ class Solution:
     answer: str
     plan: str
     changed: float | None = None
+    rate: Rate | None = None
     declined: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
     task: Task | None = field(default=None, repr=False, compare=False)
@@ -115,6 +116,35 @@ class Made:
     nodes: Nodes
     remarks: tuple[str, ...]
     stated: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was solved: the task without the cache, before any stage declined, as it was solved, and what is kept."""
+
+    plain: Task
+    whole: Task
+    task: Task
+    kept: Composed | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Circumstances:
+    """What a request is solved with: what the source offers, who may ask what, and the time."""
+
+    bound: Bound
+    admit: Admit
+    now: Time
+
+
+@dataclass(frozen=True, slots=True)
+class _Granted:
+    """A task with what its last stage asked, its path, the stages that declined, and what the cache has of it."""
+
+    task: Task
+    path: Path
+    declined: Reasons
+    kept: Composed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +206,9 @@ class Planner:
         changes = admit(request, now)
         asked, request = {**asked, **changes}, {**request, **changes}
         goals = [goal] if goal else goals_of(self.registry, request, bound, goal_of(how, bound))
-        whole = self._task(bound, request, frozenset(asked), goals[0])
-        kept = self._kept(bound, whole, admit, now)
-        whole = kept.task if kept else whole
+        plain = self._task(bound, request, frozenset(asked), goals[0])
+        kept = self._kept(bound, plain, admit, now)
+        whole = kept.task if kept else plain
         task, declined = self._admitted(whole, definition)
         whole, task, declined, remarks = self._helped(whole, task, goals, declined, definition)
         if how.lenient:
@@ -191,9 +221,12 @@ class Planner:
             from dasflex_core.plan.diagnosis import explain_failure
 
             raise explain_failure(definition.id, task, goals, (*bound.declined, *declined), self.registry.lacking)
-        task, path, declined = self._granted(replace(task, banned=whole.banned), task, path, declined, definition)
-        declined = (*bound.declined, *(kept.declined if kept else ()), *declined)
-        return self._solution(bound, task, path, _Told(how.name, frozenset(asked), declined, remarks), kept)
+        found = _Found(plain, replace(task, banned=whole.banned), task, kept)
+        granted = self._granted(found, path, declined, _Circumstances(bound, admit, now))
+        kept = granted.kept
+        declined = (*bound.declined, *(kept.declined if kept else ()), *granted.declined)
+        told = _Told(how.name, frozenset(asked), declined, remarks)
+        return self._solution(bound, granted.task, granted.path, told, kept)
 
     def has_path(self, bound: Bound, request: Mapping[str, str], goal: StreamType | None = None) -> bool:
         """Whether a request of canonical names has a path to a type, or to one that the readers write.
@@ -241,7 +274,7 @@ class Planner:
             find=self.find,
             external=self.external,
             taken={stage.name for stage in self.registry.stages},
-            around=Around(self.environ, Classics(self.registry), self.registry.reader_kinds, self.keep),
+            around=Around(self.environ, Classics(self.registry), self.registry.reader_kinds, self.keep, self.registry),
         )
 
     def _task(self, bound: Bound, request: Mapping[str, str], asked: frozenset[str], goal: StreamType) -> Task:
@@ -298,32 +331,35 @@ class Planner:
         able = askers(task)
         if not able or _cheapest(task, goals)[1] is not None:
             return whole, task, declined, ()
-        for spec in able:
-            new = wishes(spec, task, definition)
+        for spec, new in ((each, wish) for each in able for wish in wishes(each, task, definition)):
             asking = replace(whole, request={**task.request, **new}, must=task.must | new.keys())
             admitted, reasons = self._admitted(asking, definition)
-            path = _cheapest(admitted, goals)[1] if new else None
+            path = _cheapest(admitted, goals)[1]
             if path is not None and any(step.spec.name == spec.name for step in path.steps):
                 told = tuple(f"{name}={text} was not given; {spec.name} asks for it" for name, text in new.items())
                 return asking, admitted, reasons, told
         return whole, task, declined, ()
 
-    def _granted(
-        self, whole: Task, task: Task, path: Path, declined: Reasons, definition: Definition
-    ) -> tuple[Task, Path, Reasons]:
-        """The task and its path with what the last stage asks of those before it, where they can give it.
+    def _granted(self, found: _Found, path: Path, declined: Reasons, around: _Circumstances) -> _Granted:
+        """The path with the first that the last stage asks of those before it, and which they can give; else as it is.
 
-        `whole` is the task before any stage declined: one that cannot serve the request may serve it as asked.
+        A wish for bins may be served by the blocks of a level, as if the client had asked for them. Stages that cannot
+        serve the request may serve it as asked.
         """
         last = path.steps[-1].spec
-        new = wishes(last, task, definition) if last.asks else {}
-        if new:
-            asking = replace(whole, request={**task.request, **new}, must=task.must | new.keys(), goal=task.goal)
-            asking, reasons = self._admitted(asking, definition)
+        bound, kept = around.bound, found.kept
+        for new in wishes(last, found.task, bound.definition) if last.asks else ():
+            base, own = (found.plain if "bin.time.max" in new else found.whole), kept
+            request, must = {**found.task.request, **new}, found.task.must | new.keys()
+            asking = replace(base, request=request, must=must, goal=found.task.goal)
+            if base is found.plain:
+                own = self._kept(bound, asking, around.admit, around.now)
+                asking = own.task if own else asking
+            asking, reasons = self._admitted(asking, bound.definition)
             granted = solve(asking)
             if granted is not None and granted.steps[-1].spec.name == last.name:
-                return asking, granted, reasons
-        return task, path, declined
+                return _Granted(asking, granted, reasons, own)
+        return _Granted(found.task, path, declined, kept)
 
     def _solution(self, bound: Bound, task: Task, path: Path, told: _Told, kept: Composed | None) -> Solution:
         """The solution that a path makes: values typed, commands rendered, identities computed."""
@@ -345,6 +381,7 @@ class Planner:
             answer=answer_id(definition.id, effective.items(), whole, bound.changed),
             plan=plan_id(made.nodes, {each.name: each.version for each in self.registry.plugins}),
             changed=bound.changed,
+            rate=_rate(bound, whole),
             declined=told.declined,
             remarks=(*told.remarks, *made.remarks),
             task=task,
@@ -430,6 +467,12 @@ def _resolved(request: Mapping[str, str], now: Time) -> dict[str, str]:
         name: canonical_time(text, now) if name in ("read.time.min", "read.time.max") else text
         for name, text in request.items()
     }
+
+
+def _rate(bound: Bound, path: Path) -> Rate | None:
+    """What the reader of a path gives."""
+    reader = bound.stages.get(path.steps[0].spec.name)
+    return reader.rate if reader else None
 
 
 def _cheapest(task: Task, goals: Iterable[StreamType]) -> tuple[Task, Path | None]:

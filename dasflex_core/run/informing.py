@@ -87,7 +87,8 @@ def _said(dimension: Dimension, variable: Variable, facts: Facts) -> Coord | Dat
     if dimension.coordinate:
         tables |= {name.lower(): coord for name, coord in facts.coords.items()}
     else:
-        tables |= {(item.source or name).lower(): item for name, item in facts.data.items()}
+        tables |= {name.lower(): item for name, item in facts.data.items()}  # readers of files have renamed them
+        tables |= {item.source.lower(): item for item in facts.data.values() if item.source}
     general = "offset" if variable.role == "offset" else dimension.name
     names = (variable.name, variable.plane_name.strip(), general)
     return next((tables[name.lower()] for name in names if name and name.lower() in tables), None)

@@ -16,7 +16,7 @@ from dasflex_core.cache.block import read_block
 from dasflex_core.cache.keeping import BEGIN, END
 from dasflex_core.cache.pieces import Pieces
 from dasflex_core.cache.store import Stretch
-from dasflex_core.errors import ConfigError, DasflexError, QueryError, SourceError
+from dasflex_core.errors import DasflexError, QueryError, SourceError
 from dasflex_core.plan.binding import view_chain
 from dasflex_core.solved import Plan
 from dasflex_core.times import FOREVER, Time, format_time, parse_range, parse_time
@@ -92,8 +92,7 @@ def build(
     `tell` is told how much is done, from 0 to 1, and which block is being made; so many `workers` make one each.
     Raises `ConfigError` where the level cannot be kept. What fails is told in what is given.
     """
-    if kept.way is None or kept.declined:
-        raise ConfigError(f"Cache level {kept.name}: {kept.declined}", kind="config.bad-value")
+    kept.usable()
     periods = list(wanted(kept.shelf, begin, end))
     there = sum(1 for each in kept.shelf.look(begin, end) if each.block)
     failed: list[tuple[str, str]] = []
@@ -145,9 +144,7 @@ def build_block(site: Site, kept: Kept, begin: int, end: int) -> None:
     """Builds the block of a period, in nanoseconds. Raises `SourceError` and its kin where it cannot be made."""
     from dasflex_core.run import Pump, new_request_id
 
-    if kept.way is None:
-        raise ConfigError(kept.declined, kind="config.bad-value")
-    planner, source = site.planner, site[kept.way.bound.definition.id]
+    planner, source = site.planner, site[kept.usable().bound.definition.id]
     how: Literal["items", "bytes"] = "items" if kept.level.width else "bytes"
     pieces = Pieces(kept, (Stretch(begin, end),), (begin, end), (begin, end), fill=True, how=how)
     asked = {**kept.level.asked, BEGIN: format_time(Time(begin)), END: format_time(Time(end))}

@@ -19,6 +19,8 @@ from dasflex_netcdf.values import fill_of, type_of, values_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from dasflex_core.arrays import Dataset, Item
     from dasflex_core.stages import Value
     from dasflex_netcdf.layout import Layout, Part
@@ -57,7 +59,7 @@ class NetcdfFormatter(
     def __init__(self, *, scratch: Path, **values: Value | None) -> None:
         super().__init__(scratch=scratch, **values)
         self._path = scratch / "answer.nc"
-        self._file = h5netcdf.File(self._path, "w")
+        self._file: h5netcdf.File | None = None
         self._stream = StreamHeader()
         self._layout: Layout | None = None
         self._name = ""
@@ -104,23 +106,31 @@ class NetcdfFormatter(
     def finish(self) -> Path:
         """Writes what waits, and what is said of all."""
         self._rest()
+        file = self._opened()
         for each in self._stream.properties:
             if each.name and "/" not in each.name:
-                self._file.attrs[each.name] = f"{each.text} {each.units}".strip()
+                file.attrs[each.name] = f"{each.text} {each.units}".strip()
         asked = {name: getattr(self, name.replace(".", "_")) for name in _READS}
         told = " ".join(f"{name}={text}" for name, text in asked.items() if text)
-        self._file.attrs["history"] = f"dasflex {told}".strip()
-        self._file.attrs["Conventions"] = _CONVENTIONS
-        self._file.close()
+        file.attrs["history"] = f"dasflex {told}".strip()
+        file.attrs["Conventions"] = _CONVENTIONS
+        file.close()
         return self._path
+
+    def _opened(self) -> h5netcdf.File:
+        """The file, which is made when there is something to write."""
+        if self._file is None:
+            self._file = h5netcdf.File(self._path, "w")
+        return self._file
 
     def _declare(self, layout: Layout) -> None:
         """Makes the dimensions and variables, and writes what is the same for all records."""
-        self._file.dimensions[layout.record] = None
+        file = self._opened()
+        file.dimensions[layout.record] = None
         for name, size in layout.extents:
-            self._file.dimensions[name] = size or None
+            file.dimensions[name] = size or None
         for name, sample in layout.counts:
-            made = self._file.create_variable(name, (layout.record,), np.dtype("<i8"), chunks=(_CHUNK // 16,))
+            made = file.create_variable(name, (layout.record,), np.dtype("<i8"), chunks=(_CHUNK // 16,))
             made.attrs["sample_dimension"] = sample
             made.attrs["long_name"] = "number of samples in each record"
         for part in layout.parts:
@@ -134,7 +144,7 @@ class NetcdfFormatter(
         more = (
             {"compression": "gzip", "compression_opts": self.deflate, "shuffle": True} if grows and self.deflate else {}
         )
-        made = self._file.create_variable(
+        made = self._opened().create_variable(
             part.variable.name, part.dimensions, type_of(part), fillvalue=fill_of(part), chunks=chunks, **more
         )
         for name, text in part.attributes:
@@ -146,24 +156,29 @@ class NetcdfFormatter(
         """Appends records."""
         if not len(batch):
             return
+        file = self._opened()
         begin = self._grown(layout.record, len(batch))
-        samples: dict[str, int] = {}
+        samples: dict[str, tuple[int, NDArray[np.int64]]] = {}
         for part in layout.parts:
             if not part.per_record:
                 continue
             column = batch[part.variable.name]
-            made = self._file.variables[part.variable.name]
+            made = file.variables[part.variable.name]
             if not isinstance(column, Ragged):
                 made[begin : begin + len(batch)] = values_of(part, column)
                 continue
-            values = column.leaves
-            sample = part.dimensions[0]
+            sample, counts = part.dimensions[0], np.diff(column.offsets)
             if sample not in samples:
-                samples[sample] = self._grown(sample, len(values))
-                counts = np.diff(column.offsets)
-                self._file.variables[part.runs][begin : begin + len(batch)] = counts
-            if len(values):
-                made[samples[sample] : samples[sample] + len(values)] = values_of(part, values)
+                samples[sample] = self._grown(sample, int(counts.sum())), counts
+                file.variables[part.runs][begin : begin + len(batch)] = counts
+            first, expected = samples[sample]
+            if not np.array_equal(counts, expected):
+                raise SourceError(
+                    f"The runs of {part.variable.name} have other lengths than those of variables along the same index",
+                    kind="source.stream",
+                )
+            if counts.any():
+                made[first : first + int(counts.sum())] = values_of(part, column.leaves)
 
     def _rest(self) -> None:
         """Writes what waits."""
@@ -175,7 +190,7 @@ class NetcdfFormatter(
         begin = self._lengths.get(dimension, 0)
         self._lengths[dimension] = begin + more
         if more:
-            self._file.resize_dimension(dimension, begin + more)
+            self._opened().resize_dimension(dimension, begin + more)
         return begin
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,7 @@ class TestPlaces:
             ("list", "text/plain"),
             ("discovery", "text/plain"),
             ("peers", "text/xml"),
+            ("image&dataset=examples/random&start_time=2017-01-01&end_time=2017-01-02", "image/png"),
             ("dsdf&dataset=examples/random", "text/vnd.das2.das2stream"),
             ("dataset&dataset=examples/random&start_time=2017-01-01&end_time=2017-01-02", "application/vnd.das2"),
             (
@@ -97,13 +99,22 @@ class TestPlaces:
             assert headers["Content-Type"].startswith(kind)
             assert headers["Content-Type"] == kind or kind != "application/octet-stream"
 
-    def test_pictures_are_not_drawn_here_and_clients_are_told_so(self, front):
-        for query in ("image", "IMAGE&dataset=examples/random&start_time=2017-01-01&end_time=2017-01-02"):
-            status, headers, body = ask(front, f"/?server={query}")
-            assert status == 501
-            assert headers["Content-Type"] == "text/vnd.das2.das2stream; charset=utf-8"
-            assert body.startswith(b'[00]000025<stream version="2.2" />\n[xx]')
-            assert b"draws no pictures" in body
+    def test_q2_a_picture_has_the_size_that_is_asked(self, front):
+        query = "image&dataset=examples/random&start_time=2017-01-01&end_time=2017-01-02&width=300&height=200&ascii=1"
+        status, headers, body = ask(front, f"/?server={query}")
+        assert (status, headers["Content-Type"]) == (200, "image/png")
+        assert body[:8] == b"\x89PNG\r\n\x1a\n"
+        assert [int.from_bytes(body[at : at + 4]) for at in (16, 20)] == [300, 200]
+
+    def test_where_nothing_draws_das2_clients_are_told_so(self, front):
+        registry = front.site.registry
+        without = replace(registry, stream_types=tuple(e for e in registry.stream_types if e.type.kind != "png"))
+        lesser = Front(replace(front.site, registry=without), lambda _text: None)
+        status, headers, body = ask(lesser, "/?server=image&dataset=examples/random")
+        assert status == 501
+        assert headers["Content-Type"] == "text/vnd.das2.das2stream; charset=utf-8"
+        assert body.startswith(b'[00]000025<stream version="2.2" />\n[xx]')
+        assert b"draws pictures" in body
 
     @pytest.mark.parametrize("server", ["authenticator", "groups", "x%0d%0ay", "list&server=id", "datasets"])
     def test_q2_anything_else_is_a_clean_400(self, front, server):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dasflex_core import epochs
 from dasflex_core.arrays import Dataset, Ragged, Records, StreamHeader, is_fill
-from dasflex_core.errors import QueryError
+from dasflex_core.errors import QueryError, SourceError
 from dasflex_core.registry import discover
 from dasflex_core.stages import spec_of
 from dasflex_core.testing import FileFormatterContract, golden, strategies
@@ -118,7 +118,7 @@ def test_random_runs_are_read_back_or_refused_by_name(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("random")
     try:
         path = written(folder, items)
-    except QueryError as error:
+    except (QueryError, SourceError) as error:
         if not any(each.name in error.message for each in dataset.variables.values()):
             raise
     else:
@@ -178,7 +178,7 @@ def test_no_more_is_held_than_some_records(tmp_path):
     grown = []
     for item in (header, dataset, *[many] * 60):
         formatter.feed(item)
-        grown.append(formatter._file.dimensions[layout_of(dataset).record].size)
+        grown.append(formatter._lengths.get(layout_of(dataset).record, 0))
     assert grown[-1] > 50 * len(many)
     assert max(np.diff(grown)) < 20 * len(many)
     with xarray.open_dataset(formatter.finish()) as read:

@@ -286,7 +286,9 @@ class TestBackground:
         until(lambda: alive(pid) is None)
         assert background()[0].returncode == 0  # the killed one has left its file
 
-    @pytest.mark.parametrize("text", [str(os.getpid()), "4194305", "", "nonsense"])
+    @pytest.mark.parametrize(
+        "text", [str(os.getpid()), "4194305", "", "nonsense"], ids=["ours", "none", "empty", "text"]
+    )
     def test_a_stale_file_is_replaced_whatever_process_has_its_number(self, background, tmp_path, text):
         (tmp_path / "websocd.pid").write_text(text)
         done, pid = background()

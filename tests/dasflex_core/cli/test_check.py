@@ -253,3 +253,12 @@ def test_a_cache_level_of_which_nothing_can_be_kept_is_worth_a_look(bare, folder
     done = bare.run("check", "--no-run", str(file))
     assert done.exit_code == 0
     assert "warning: nothing can be kept of this level: medians are never kept" in done.output
+
+
+def test_a_level_whose_bins_go_through_a_program_is_kept_nowhere(bare, folder):
+    smooth = '\n[[stage]]\ncommand = "cat #[bin.smooth]"\naccepts = "das/3/binary"\nwrites = "das/2/binary"\n'
+    level = '\n[[cache.level]]\nblock = "day"\nbin.time.max = 60\nbin.smooth = "3"\n'
+    file = folder / "source.toml"
+    file.write_text(f"{GOOD}{smooth}{level}", encoding="utf-8")
+    done = bare.run("check", "--no-run", str(file))
+    assert "warning: nothing can be kept of this level: cat is a program behind the bins" in done.output

@@ -47,7 +47,7 @@ def test_the_help_lists_the_verbs_in_groups(examples):
         for title, text in re.findall(r"(\w+):\n((?:  .+\n)+)", shown)
     }
     assert groups["Data"] == ["get", "plan", "find", "filter", "verify", "watch"]
-    assert groups["Definitions"] == ["check", "compare", "install", "convert", "catalog", "schema", "plugins"]
+    assert groups["Definitions"] == ["check", "compare", "install", "convert", "catalog", "schema", "plugins", "init"]
     assert {"root", "jobs", "serve"} <= set(groups["Servers"])
 
 
@@ -127,7 +127,7 @@ def test_plugins_are_listed_with_what_they_provide(examples):
     shown = examples.run("plugins").stdout
     assert "das (dasflex" in shown
     assert "  converter das2-decode" in shown
-    assert "verbs of plugins: serve" in shown
+    assert "verbs of plugins: init, serve" in shown
 
 
 @pytest.fixture
@@ -289,7 +289,9 @@ def test_formats_are_completed_by_what_is_installed(examples):
         "format.type=das",
         "format.type=json",
         "format.type=jsonl",
+        "format.type=netcdf",
         "format.type=parquet",
+        "format.type=votable",
     }
 
 
