@@ -120,18 +120,24 @@ def _runs(variable: Variable, column: Ragged) -> pa.Array:
 
 def _flat(variable: Variable, values: NDArray[Any]) -> pa.Array:
     """Values in a row, fill as null."""
+    missing = is_fill(values, variable.fill)
     if _is_time(variable):
         times = epochs.to_datetime64(values, variable.units)
-        missing = is_fill(values, variable.fill) | np.isnat(times)
-        return pa.array(times, type=pa.timestamp("ns"), mask=missing).cast(_TIME)
-    missing = is_fill(values, variable.fill)
+        return _primitive(_TIME, times, missing | np.isnat(times))
     if values.dtype.kind == "S":
         texts = np.strings.decode(np.strings.rstrip(values, b" "), "utf-8", "replace")
         return pa.array(texts.astype(object), type=pa.string(), mask=missing)
     if variable.semantic == "bool":
         return pa.array(values != 0, type=pa.bool_(), mask=missing)
     native = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
-    return pa.array(native, mask=missing if missing.any() else None)
+    return _primitive(pa.from_numpy_dtype(native.dtype), native, missing)
+
+
+def _primitive(kind: pa.DataType, values: NDArray[Any], missing: NDArray[np.bool_]) -> pa.Array:
+    """Values of a fixed width as they lie in memory, with a bit for each that is there (Arrow, validity bitmaps)."""
+    count = int(np.count_nonzero(missing))
+    bits = pa.py_buffer(np.packbits(~missing, bitorder="little")) if count else None
+    return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(np.ascontiguousarray(values))], count)
 
 
 def _plain(variable: Variable) -> object:

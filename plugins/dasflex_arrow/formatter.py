@@ -29,6 +29,8 @@ __all__ = ["ArrowFormatter", "ParquetFormatter"]
 #: About how many values a batch of an Arrow stream, or a row group of a Parquet file, has: what is held in memory.
 _BATCH: Final = 1 << 17
 _GROUP: Final = 1 << 20
+#: A piece of so many bytes is given on by itself, rather than copied behind others.
+_PIECE: Final = 1 << 16
 
 
 class _Sink:
@@ -50,8 +52,22 @@ class _Sink:
 
     def taken(self) -> bytes:
         """What came since the last time."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """The same in pieces: large ones as they were written, the small ones between them as one."""
         pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
+        small: list[bytes] = []
+        for each in pieces:
+            if len(each) < _PIECE:
+                small.append(each)
+                continue
+            if small:
+                yield b"".join(small)
+                small = []
+            yield each
+        if small:
+            yield b"".join(small)
 
 
 class _Table(Formatter, accepts="arrays"):
@@ -70,6 +86,7 @@ class _Table(Formatter, accepts="arrays"):
         self._first = ""
         self._writer: Any = None
         self._gathering: Gathering | None = None
+        self._gathered: Dataset | None = None
 
     def feed(self, item: Item, /) -> Iterable[bytes]:
         """The bytes of one item. Records wait until there are enough, however they come."""
@@ -79,6 +96,10 @@ class _Table(Formatter, accepts="arrays"):
         if self._gathering is None:
             size = sum(prod(extent for extent in each.shape if extent > 0) for each in item.dataset.columns)
             self._gathering = Gathering(max(1, self.values // max(1, size)))
+        if self._gathered is not item.dataset:
+            if self._gathered is not None and self._gathered.columns != item.dataset.columns:
+                yield from self.flush()  # the same columns in other units of time, or with another fill
+            self._gathered = item.dataset
         yield from self._batches(self._gathering.add(item))
 
     def flush(self) -> Iterable[bytes]:
@@ -96,7 +117,7 @@ class _Table(Formatter, accepts="arrays"):
         if self._schema is None:
             self._schema, self._first = schema, dataset.name
             self._writer = self._begun(schema)
-        elif not self._schema.equals(schema):
+        elif not _alike(self._schema, schema):
             raise QueryError(
                 f"Datasets {self._first} and {dataset.name} have different columns, and a table holds one kind of "
                 "record. Choose variables that stand in one dataset with read.data",
@@ -122,7 +143,17 @@ class _Table(Formatter, accepts="arrays"):
             if self._schema is None:
                 raise SourceError(f"Records of {batch.dataset.name} come before its declaration", kind="source.stream")
             self._writer.write_batch(batch_of(self._schema, batch))
-            yield self._sink.taken()
+            yield from self._sink.pieces()
+
+
+def _alike(one: pa.Schema, other: pa.Schema) -> bool:
+    """Whether records of both stand in one table: columns with the same facts, and the same constants."""
+    told = [(each.metadata or {}).get(b"constants") for each in (one, other)]
+    return (
+        told[0] == told[1]
+        and all(mine.equals(theirs, check_metadata=True) for mine, theirs in zip(one, other, strict=False))
+        and len(one) == len(other)
+    )
 
 
 class ArrowFormatter(_Table, name="arrow", accepts="arrays", produces="arrow", start=0.2, per_gb=1.5):

@@ -63,7 +63,9 @@ class NetcdfFormatter(
         self._stream = StreamHeader()
         self._layout: Layout | None = None
         self._name = ""
+        self._layouts: dict[int, Layout] = {}  # by the id of the dataset
         self._gathering = Gathering(1)
+        self._gathered: Dataset | None = None
         self._lengths: dict[str, int] = {}
 
     def feed(self, item: Item, /) -> None:
@@ -71,10 +73,14 @@ class NetcdfFormatter(
         if not isinstance(item, Records):
             super().feed(item)
             return
-        if self._layout is None:
+        if item.dataset.id not in self._layouts:
             raise SourceError(f"Records of {item.dataset.name} come before its declaration", kind="source.stream")
+        if self._gathered is not item.dataset:
+            if self._gathered is not None and self._gathered.columns != item.dataset.columns:
+                self._rest()  # the same variables in other units of time, or with another fill
+            self._gathered = item.dataset
         for batch in self._gathering.add(item):
-            self._write(self._layout, batch)
+            self._write(self._layouts[batch.dataset.id], batch)
 
     def header(self, header: StreamHeader) -> None:
         """What is said of the stream."""
@@ -83,12 +89,14 @@ class NetcdfFormatter(
     def dataset(self, dataset: Dataset) -> None:
         """Makes the variables, for the first dataset. Raises `QueryError` for another with other columns."""
         layout = layout_of(dataset)
+        self._rest()
+        self._layouts[dataset.id] = layout
         if self._layout is None:
             self._layout, self._name = layout, dataset.name
             size = sum(prod(extent for extent in each.shape if extent > 0) for each in dataset.columns)
             self._gathering = Gathering(max(1, _BATCH // max(1, size)))
             self._declare(layout)
-        elif [_alike(each) for each in layout.parts] != [_alike(each) for each in self._layout.parts]:
+        elif _alike(layout) != _alike(self._layout):
             raise QueryError(
                 f"Datasets {self._name} and {dataset.name} have different variables, and a file holds one kind of "
                 "record. Choose variables that stand in one dataset with read.data",
@@ -97,9 +105,7 @@ class NetcdfFormatter(
 
     def finish(self) -> Path:
         """Writes what waits, and what is said of all."""
-        if self._layout is not None:
-            for batch in self._gathering.rest():
-                self._write(self._layout, batch)
+        self._rest()
         file = self._opened()
         for each in self._stream.properties:
             if each.name and "/" not in each.name:
@@ -174,6 +180,11 @@ class NetcdfFormatter(
             if counts.any():
                 made[first : first + int(counts.sum())] = values_of(part, column.leaves)
 
+    def _rest(self) -> None:
+        """Writes what waits."""
+        for batch in self._gathering.rest():
+            self._write(self._layouts[batch.dataset.id], batch)
+
     def _grown(self, dimension: str, more: int) -> int:
         """Makes room along a dimension; gives where that begins."""
         begin = self._lengths.get(dimension, 0)
@@ -183,6 +194,18 @@ class NetcdfFormatter(
         return begin
 
 
-def _alike(part: Part) -> tuple[str, str, tuple[str, ...]]:
-    """What makes two variables the same for the file."""
-    return part.variable.name, str(part.variable.dtype), part.dimensions
+def _alike(layout: Layout) -> list[object]:
+    """What makes two layouts the same for the file, with the values of what is the same for all records."""
+    return [
+        layout.extents,
+        *(
+            (each.variable.name, each.dimensions, each.attributes, str(type_of(each)), str(fill_of(each)), _same(each))
+            for each in layout.parts
+        ),
+    ]
+
+
+def _same(part: Part) -> str:
+    """The values of a variable that is the same for all records, as text; blank for others."""
+    values = part.variable.values
+    return "" if part.per_record or values is None else str(np.asarray(values).tolist())

@@ -48,7 +48,7 @@ class _Table(Formatter, accepts="arrays", reads=_READS):
         super().__init__(**values)
         self._stream = StreamHeader()
         self._declared: str | None = None
-        self._fields: tuple[Field, ...] = ()
+        self._fields: dict[int, tuple[Field, ...]] = {}  # by the id of the dataset
         self._name = ""
         self._nothing = ""
         self._failure = ""
@@ -63,8 +63,9 @@ class _Table(Formatter, accepts="arrays", reads=_READS):
         fields = tuple(map(field_of, dataset.columns))
         declared = "".join(f"<FIELD{element(dataset, each)}</FIELD>\n" for each in fields)
         declared += "".join(_constant(dataset, each) for each in _constants(dataset))
+        self._fields[dataset.id] = fields
         if self._declared is None:
-            self._declared, self._fields, self._name = declared, fields, dataset.name
+            self._declared, self._name = declared, dataset.name
             return self._opened(dataset.name, declared)
         if declared != self._declared:
             raise QueryError(
@@ -76,7 +77,7 @@ class _Table(Formatter, accepts="arrays", reads=_READS):
 
     def records(self, batch: Records) -> bytes:
         """The rows of a batch. Raises `SourceError` for records that nothing has declared."""
-        if self._declared is None:
+        if batch.dataset.id not in self._fields:
             raise SourceError(f"Records of {batch.dataset.name} come before its declaration", kind="source.stream")
         return self._rows(batch)
 
@@ -137,7 +138,7 @@ class TabledataFormatter(
     end = "</TABLEDATA>\n"
 
     def _rows(self, batch: Records) -> bytes:
-        return tabledata.rows(self._fields, batch)
+        return tabledata.rows(self._fields[batch.dataset.id], batch)
 
 
 class Binary2Formatter(
@@ -153,7 +154,7 @@ class Binary2Formatter(
         self._text = binary2.Base64()
 
     def _rows(self, batch: Records) -> bytes:
-        return self._text.feed(binary2.rows(self._fields, batch))
+        return self._text.feed(binary2.rows(self._fields[batch.dataset.id], batch))
 
     def _last(self) -> bytes:
         return self._text.finish()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ import pytest
 from dasflex_arrow.formatter import ArrowFormatter, ParquetFormatter
 from dasflex_arrow.plugin import STAGES
 from dasflex_core.arrays import Dataset, Ragged, Records, StreamHeader, is_fill
+from dasflex_core.epochs import to_datetime64
 from dasflex_core.errors import QueryError
 from dasflex_core.stages import spec_of
 from dasflex_core.testing import FormatterContract, golden
@@ -163,3 +165,25 @@ def test_a_long_answer_is_held_in_parts(made):
     formatter = made()
     held = [len(b"".join(formatter.feed(item))) for item in (header, dataset, *many)]
     assert sum(each > 0 for each in held) > 2
+
+
+def declared_anew(name, **facts):
+    """The spectra twice, the second time behind a declaration in which a variable has other facts."""
+    header, dataset, batch = golden.spectra()
+    other = dataset.swap(dataset.variables[name], replace(dataset.variables[name], **facts))
+    return [header, dataset, batch, other, Records(other, dict(batch.columns))]
+
+
+@pytest.mark.parametrize("read", [arrow_of, parquet_of])
+def test_times_in_other_units_and_another_fill_hold_from_their_declaration_on(read):
+    items = declared_anew("time", units="ns1970")
+    wanted = np.concatenate([to_datetime64(each["time"], each.dataset["time"].units) for each in (items[2], items[4])])
+    assert read(items)["time"].to_numpy().tolist() == wanted.tolist()
+    filled = read(declared_anew("psd", fill=0.0))["psd"].to_pylist()
+    assert [filled[row][place] for row, place in ((1, 1), (2, 2), (5, 2))] == [None, 0.0, None]
+
+
+@pytest.mark.parametrize("read", [arrow_of, parquet_of])
+def test_other_frequencies_later_in_the_stream_are_refused(read):
+    with pytest.raises(QueryError, match="different columns"):
+        read(declared_anew("frequency", values=np.array([10.0, 20.0, 80.0])))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 
 import netCDF4
@@ -212,3 +213,26 @@ def test_without_data_there_is_a_file_without_records(tmp_path):
 )
 def test_units_are_spelled_as_udunits_does(units, spelled):
     assert udunits(units) == spelled
+
+
+def declared_anew(name, **facts):
+    """The spectra twice, the second time behind a declaration in which a variable has other facts."""
+    header, dataset, batch = golden.spectra()
+    other = dataset.swap(dataset.variables[name], replace(dataset.variables[name], **facts))
+    return [header, dataset, batch, other, Records(other, dict(batch.columns))]
+
+
+def test_times_in_other_units_and_another_fill_hold_from_their_declaration_on(tmp_path):
+    items = declared_anew("time", units="ns1970")
+    wanted = [epochs.to_datetime64(each["time"], each.dataset["time"].units) for each in (items[2], items[4])]
+    with xarray.open_dataset(written(tmp_path / "time", items)) as read:
+        assert read["time"].values.tolist() == np.concatenate(wanted).tolist()
+    with xarray.open_dataset(written(tmp_path / "fill", declared_anew("psd", fill=0.0))) as read:
+        assert np.isnan(read["psd"].values[[1, 2, 5], [1, 2, 2]]).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(("name", "facts"), [("frequency", {"values": np.array([10.0, 20.0, 80.0])}),
+                                             ("psd", {"units": "V"})])  # fmt: skip
+def test_other_frequencies_or_units_later_in_the_stream_are_refused(tmp_path, name, facts):
+    with pytest.raises(QueryError, match="different variables"):
+        written(tmp_path, declared_anew(name, **facts))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -230,3 +231,22 @@ def test_rows_come_as_they_are_read(made):
     grown = [len(b"".join(formatter.feed(each))) for each in golden.spectra()]
     assert grown[-1] > 0
     assert sum(grown) < len(written(made, golden.spectra()))
+
+
+def declared_anew(name, **facts):
+    """The spectra twice, the second time behind a declaration in which a variable has other facts."""
+    header, dataset, batch = golden.spectra()
+    other = dataset.swap(dataset.variables[name], replace(dataset.variables[name], **facts))
+    return [header, dataset, batch, other, Records(other, dict(batch.columns))]
+
+
+@BOTH
+def test_times_in_other_units_and_another_fill_hold_from_their_declaration_on(made):
+    agrees(written(made, declared_anew("time", units="ns1970")), declared_anew("time", units="ns1970"))
+    agrees(written(made, declared_anew("psd", fill=0.0)), declared_anew("psd", fill=0.0))
+
+
+@BOTH
+def test_other_frequencies_later_in_the_stream_are_refused(made):
+    with pytest.raises(QueryError, match="different columns"):
+        written(made, declared_anew("frequency", values=np.array([10.0, 20.0, 80.0])))
