@@ -33,6 +33,7 @@ _FEW: Final = 4
 #: How often a shorter range is tried: each try is planned.
 _TRIES: Final = 12
 _SECOND: Final = 1_000_000_000
+_GIGABYTE: Final = 1e9
 _PARTS: Final = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
 #: The widths that people use for bins and intervals, in seconds.
 WIDTHS: Final = (
@@ -47,7 +48,7 @@ WIDTHS: Final = (
 def refusal(plan: Plan, estimate: Estimate) -> TooLargeError | None:
     """The refusal of a plan, with what would do; None where its estimate is within the limits."""
     config = plan.request.source.site.config
-    over = tuple(_excess(estimate, config))
+    over = tuple(_excess(plan, estimate, config))
     if not over:
         return None
     offers = tuple(each for each in (_coarser(plan, config), _shorter(plan, estimate, config)) if each is not None)
@@ -108,18 +109,23 @@ class _Limit(NamedTuple):
     unit: str
 
 
-def _limits(estimate: Estimate, config: Config) -> tuple[_Limit, ...]:
-    """The limits, with what a plan would cost."""
+def _limits(plan: Plan, estimate: Estimate, config: Config) -> tuple[_Limit, ...]:
+    """The limits, with what a plan would cost; the last is that of its format, where it has one."""
     return (
         _Limit("LIMIT_REQUEST_SECONDS", "take", estimate.seconds, config.limit_request_seconds, "s"),
         _Limit("LIMIT_REQUEST_GIGABYTES", "read", estimate.gigabytes, config.limit_request_gigabytes, "GB"),
         _Limit("LIMIT_ANSWER_GIGABYTES", "give", estimate.answer_gigabytes, config.limit_answer_gigabytes, "GB"),
+        *(
+            _Limit(key, f"give, as {title},", estimate.answer_gigabytes, most / _GIGABYTE, "GB")
+            for key, title, most in (plan.format_limit(),)
+            if key
+        ),
     )
 
 
-def _excess(estimate: Estimate, config: Config) -> Iterator[Excess]:
+def _excess(plan: Plan, estimate: Estimate, config: Config) -> Iterator[Excess]:
     """The limits that an estimate is beyond. What nothing is known of is beyond none."""
-    for each in _limits(estimate, config):
+    for each in _limits(plan, estimate, config):
         if each.most and each.cost is not None and each.cost > each.most:
             yield Excess(each.key, each.did, each.cost, each.most, each.unit)
 
@@ -164,7 +170,7 @@ def _shorter(plan: Plan, estimate: Estimate, config: Config) -> Suggestion | Non
         return None
     span, begin = extent.seconds, format_time(extent.begin)
     for _try in range(_TRIES):
-        ratios = [each.most / each.cost for each in _limits(estimate, config) if each.most and each.cost]
+        ratios = [each.most / each.cost for each in _limits(plan, estimate, config) if each.most and each.cost]
         span *= min(0.999, *ratios)
         count, _unit, size = _rounded(span)
         if not count:
@@ -229,7 +235,7 @@ def _tried(plan: Plan, config: Config, changes: tuple[tuple[str, str], ...]) -> 
 def _granted(plan: Plan, other: Plan, changes: tuple[tuple[str, str], ...], config: Config) -> Suggestion | None:
     """The suggestion of another plan, if it is affordable."""
     estimate = other.estimate()
-    if any(_excess(estimate, config)):
+    if any(_excess(other, estimate, config)):
         return None
     names = _spelled(plan)
     spelled = tuple((names.get(name, name), text) for name, text in changes)

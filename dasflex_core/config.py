@@ -47,10 +47,9 @@ class ConfigKey:
     """One key: what it means, what it is without being set (as it would be written), its type, and its chapter.
 
     A `path` is relative to the root; `paths` are several with `:` between them; `networks` are address ranges with
-    blanks or commas between them; a `queue` is `redis` or blank, a `form` `text` or `json`, a
-    `sandbox` `bwrap` or `systemd-run`; an `amount` is a number, a
-    `count` a whole one, and 0 or blank is no limit. What cannot be blank has its default instead; a `port` without one
-    may be 0, which is none.
+    blanks or commas between them; a `queue` is `redis` or blank, a `form` `text` or `json`, a `sandbox` `bwrap` or
+    `systemd-run`; an `amount` is a number, a `count` a whole one, a `size` bytes such as 512 MB, and 0 or blank is no
+    limit. What cannot be blank has its default instead; a `port` without one may be 0, which is none.
     """
 
     title: str
@@ -109,6 +108,7 @@ KEYS: Final[Mapping[str, ConfigKey]] = {
         LIMIT_REQUEST_SECONDS=ConfigKey("The most seconds that a request may cost by its plan", "", "amount"),
         LIMIT_REQUEST_GIGABYTES=ConfigKey("The most gigabytes that a request may read by its plan", "", "amount"),
         LIMIT_ANSWER_GIGABYTES=ConfigKey("The most gigabytes that an answer may have by its estimate", "", "amount"),
+        CDF_MAX_BYTES=ConfigKey("The most bytes of a CDF, which is made as a whole", "512 MB", "size"),
         LIMIT_READER_SILENCE=ConfigKey("Seconds after which a reader that writes nothing is ended", "300", "amount"),
         LIMIT_READER_CPU=ConfigKey("The most seconds of CPU time of a reader", "", "amount"),
         LIMIT_READER_OUTPUT=ConfigKey("The most gigabytes that a reader may write", "", "amount"),
@@ -246,6 +246,7 @@ class Config:
     limit_request_seconds: float
     limit_request_gigabytes: float
     limit_answer_gigabytes: float
+    cdf_max_bytes: int
     limit_reader_silence: float
     limit_reader_cpu: float
     limit_reader_output: float

@@ -15,9 +15,23 @@ if TYPE_CHECKING:
 __all__ = ["MAKE", "ConfigValue", "KeyType", "network"]
 
 KeyType = Literal[
-    "text", "identifier", "flag", "port", "path", "paths", "networks", "queue", "amount", "count", "form", "sandbox"
+    "text",
+    "identifier",
+    "flag",
+    "port",
+    "path",
+    "paths",
+    "networks",
+    "queue",
+    "amount",
+    "count",
+    "size",
+    "form",
+    "sandbox",
 ]
 ConfigValue: TypeAlias = "str | bool | float | Path | tuple[Path, ...] | tuple[Network, ...] | None"
+#: The bytes of a unit, without its B.
+_SIZES: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _FLAGS: Final = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -60,6 +74,17 @@ def _count(text: str, _root: Path) -> int:
     if text and not (text.isascii() and text.isdigit() and len(text) < 16):
         raise ValueError(f"{text!r} is no count: a whole number of 0 or more; 0 or nothing is no limit")
     return int(text or 0)
+
+
+def _size(text: str, _root: Path) -> int:
+    number, unit = text.rstrip("BbKkMmGgTt"), text[len(text.rstrip("BbKkMmGgTt")) :].upper().removesuffix("B")
+    try:
+        value = float(number or 0) * _SIZES[unit]
+    except (ValueError, KeyError):
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{text!r} is no size: a number of bytes, or one such as 512 MB; 0 or nothing is no limit")
+    return int(value)
 
 
 def _paths(text: str, root: Path) -> tuple[Path, ...]:
@@ -113,6 +138,7 @@ MAKE: Final[Mapping[KeyType, Callable[[str, Path], ConfigValue]]] = {
     "queue": _queue,
     "amount": _amount,
     "count": _count,
+    "size": _size,
     "form": _form,
     "sandbox": _sandbox,
 }

@@ -80,7 +80,8 @@ def dasflex_stream_types(register: Callable[[StreamTypeInfo], None]) -> None:
     A new format registers its type beside its formatter. A type says, too, whether a person can read it and whether it
     holds more than one dataset, and names the code that splits it into packets, writes a comment or a failure into it,
     begins it while there are no data yet, adds to its header what the server knows of the answer, and verifies it for
-    `dasflex check`.
+    `dasflex check`. Of a format that is made as a whole, `limit` is the key of the configuration that says how many
+    bytes an answer may have.
     """
 
 

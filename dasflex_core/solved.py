@@ -130,11 +130,19 @@ class Plan:
     def refusal(self, estimate: Estimate | None = None) -> TooLargeError | None:
         """What a client is told where the plan costs more than the configuration allows; None where it does not."""
         config = self.request.source.site.config
-        if not (config.limit_request_seconds or config.limit_request_gigabytes or config.limit_answer_gigabytes):
+        general = config.limit_request_seconds or config.limit_request_gigabytes or config.limit_answer_gigabytes
+        if not (general or self.format_limit()[2]):
             return None
         from dasflex_core.affording import refusal
 
         return refusal(self, self.estimate() if estimate is None else estimate)
+
+    def format_limit(self) -> tuple[str, str, int]:
+        """The key that limits answers of this format, the title of the format, and the bytes; blank and 0 for none."""
+        kind = self.type
+        if kind is None or not kind.limit:
+            return "", "", 0
+        return kind.limit, kind.title, int(getattr(self.request.source.site.config, kind.limit.lower(), 0))
 
     def open(
         self,
@@ -215,7 +223,7 @@ class Plan:
         """The surroundings of a run with that id, for whoever pumps in another way; the rest as for `open`."""
         from dasflex_core.plan.classics import Classics
         from dasflex_core.run import PumpSettings, ReaderLog
-        from dasflex_core.run.settings import no_reader
+        from dasflex_core.run.settings import QUOTA, no_reader
 
         use = self.solution.use
         registry, config = self.request.source.site.registry, self.request.source.site.config
@@ -228,6 +236,7 @@ class Plan:
             environ=self.request.source.site.planner.environ,
             sandbox=_sandbox(config),
             scratch=str(config.scratch_path or ""),
+            quota=self.format_limit()[2] or QUOTA,
             records=str(config.requests),
             log=ReaderLog(config.requests, identifier),
             note=_noted,

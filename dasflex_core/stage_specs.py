@@ -168,7 +168,10 @@ class Producer(Protocol):
 
 @runtime_checkable
 class Spool(Protocol):
-    """A formatter that cannot stream: it fills a file in a scratch directory given by the pump."""
+    """A formatter that cannot stream: it fills a file in a scratch directory given by the pump.
+
+    One that has the attribute `quota` is told there how many bytes the file may have, before the first item comes.
+    """
 
     def feed(self, item: Item, /) -> None:
         """Takes one item."""

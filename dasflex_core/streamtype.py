@@ -89,6 +89,9 @@ class StreamTypeInfo:
     given the header that the reader wrote later, it gives what of that is still to be said. `amend` is a function
     `(header, facts) -> bytes` that adds to the packet of a stream header what the server knows of the answer, by the
     names of parameters. `verify` is what makes a `StreamVerifier` (`dasflex_core.verdicts`) of the format.
+
+    `limit` is the key of the configuration that says how many bytes an answer may have, for formats that are made as a
+    whole before the first byte is sent; blank where there is none.
     """
 
     type: StreamType
@@ -104,3 +107,4 @@ class StreamTypeInfo:
     header: str = ""
     amend: str = ""
     verify: str = ""
+    limit: str = ""

@@ -110,6 +110,8 @@ def spooled(
     try:
         with _room_on_disk():
             spool = create(directory)
+            if hasattr(spool, "quota"):
+                spool.quota = quota
         for item in source:
             if item is not SILENCE:
                 with _room_on_disk():

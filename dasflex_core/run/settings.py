@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from dasflex_core.stages import Framer
     from dasflex_core.streamtype import StreamType, StreamTypeInfo
 
-__all__ = ["CHUNK", "LOOK", "PumpSettings", "no_reader"]
+__all__ = ["CHUNK", "LOOK", "QUOTA", "PumpSettings", "no_reader"]
 
 #: Bytes that are read at a time, and the capacity of pipes. More is no faster, and Linux grants one user 64 MiB of
 #: pipe buffers in all before it gives him small ones (pipe(7), pipe-user-pages-soft).
 CHUNK: Final = 1 << 18
 #: The longest wait, in seconds, after which it is seen that the run was ended, or that nothing has come for long.
 LOOK: Final = 1.0
+#: The most bytes of the files of a spool, where its format has no limit of its own.
+QUOTA: Final = 10 << 30
 
 
 def _no_framer(type_: StreamType) -> Framer | None:  # noqa: ARG001  nothing is registered
@@ -93,7 +95,7 @@ class PumpSettings:
     guardian: Guardian | None = None
     sandbox: Sandbox | None = None
     scratch: str = ""
-    quota: int = 10 << 30
+    quota: int = QUOTA
     records: str = ""
     log: Log | None = None
     note: Callable[[str], None] = _discard

@@ -11,6 +11,7 @@ from dasflex_core.arrays import NoData
 from dasflex_core.errors import BusyError, QueryError, SourceError
 from dasflex_core.plan.graph import Node
 from dasflex_core.run import Pump
+from dasflex_core.run.filing import spooled
 from dasflex_core.stages import StageSpec
 from dasflex_core.streamtype import ARRAYS, StreamType
 
@@ -127,6 +128,25 @@ def test_a_full_disk_is_busy_not_broken(settings, tmp_path):
     with pytest.raises(BusyError):
         everything(Pump(spool(tmp_path, failure=errno.ENOSPC), settings(scratch=str(tmp_path / "scratch"))))
     assert scratch(tmp_path) == []
+
+
+class Told:
+    """A spool that is told its quota, and writes it."""
+
+    def __init__(self, scratch):
+        self.quota = 0
+        self.path = scratch / "quota"
+
+    def feed(self, item):
+        self.path.write_text(str(self.quota))
+
+    def finish(self):
+        return self.path
+
+
+def test_a_spool_is_told_its_quota_before_the_first_item(tmp_path):
+    pieces = spooled(iter(["item"]), Told, str(tmp_path), 1234, lambda: None)
+    assert b"".join(pieces) == b"1234"
 
 
 def test_a_consumer_that_goes_leaves_no_spooled_file(settings, tmp_path):
