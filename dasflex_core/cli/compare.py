@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dasflex_core.catalog.identifiers import folded
-from dasflex_core.cli.das2_server import Das2Server, read_description
+from dasflex_core.remote.das2_server import Das2Server, read_description
 from dasflex_core.cli.exit_codes import FAILED
 from dasflex_core.cli.verbs import Verb, root_option
 from dasflex_core.errors import AccessError, DasflexError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.answers import Answer
     from dasflex_core.catalog.model import Definition
-    from dasflex_core.cli.das2_server import Das2Example, Description
+    from dasflex_core.remote.das2_server import Das2Example, Description
     from dasflex_core.site import Site
 
 __all__ = ["compare"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dasflex_core.answers import gather
-from dasflex_core.cli.das2_server import Das2Server, read_description
+from dasflex_core.remote.das2_server import Das2Server, read_description
 from dasflex_core.cli.differences import differences
 from dasflex_core.cli.stream_files import decoded
 from dasflex_core.errors import ConfigError, SourceError
