@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import QueryError, did_you_mean, shown
-from dasflex_core.streamtype import StreamType
+from dasflex_core.streamtype import ARRAYS, StreamType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +62,8 @@ def goals_of(registry: Registry, request: Mapping[str, str], bound: Bound, defau
     own = dict.fromkeys(each.spec.produces for each in bound.stages.values() if each.reader)
     if not own:
         return [StreamType("das", version, serial)]
+    if ARRAYS in own:  # they are in memory: das3 can tell all that they hold
+        own = dict.fromkeys(StreamType("das", "3") if each == ARRAYS else each for each in own)
     registered = {info.type for info in registry.stream_types}
     asked = [replace(each, version=version or each.version, variant=serial or each.variant) for each in own]
     return [replace(each, variant=serial) if version and each not in registered else each for each in asked]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["refusal"]
 
-_MESSAGE: Final = re.compile(r"""<exception\b[^>]*?\bmessage\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.DOTALL)
+_EXCEPTION: Final = re.compile(r"<exception\b([^>]*)>", re.DOTALL)
+_ATTRIBUTE: Final = re.compile(r"""\b(type|message)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _LONGEST: Final = 300
 #: What an error of ours is, by the first part of its kind.
 _FAMILIES: Final[dict[str, type[DasflexError]]] = {
@@ -35,45 +36,59 @@ _FAMILIES: Final[dict[str, type[DasflexError]]] = {
 def refusal(status: int, body: str, name: str, media_type: str = "", reason: str = "") -> DasflexError:
     """The error that a status means; `name` is that of the server, which the text begins with.
 
-    One that a dasflex server tells with its kind is of that kind again.
+    One that a dasflex server tells with its kind is of that kind again. Its `detail` is what a das2 server calls it, or
+    the code of a HAPI server.
     """
-    kind, words = _told(body, media_type)
+    kind, words, detail = _told(body, media_type)
     if not words and reason and status < 400:  # noqa: PLR2004  a redirection that is not followed
         words = reason
     text = f"{name} answers {status}" + (f": {words}" if words else "")
+    made, kind = _meant(status, kind)
+    return made(text, kind=kind, detail=detail)
+
+
+def _meant(status: int, kind: str) -> tuple[type[DasflexError], str]:
+    """The error that a status means, and its kind: that which was told, if it is one of ours."""
     family = _FAMILIES.get(kind.partition(".")[0])
     if family is not None:
-        return family(text, kind=kind)
-    if status == 401:  # noqa: PLR2004  HTTP
-        return AccessError(text, kind="access.log-in")
-    if status == 403:  # noqa: PLR2004  the same
-        return AccessError(text, kind="access.denied")
-    if status in (404, 410):
-        return NotFoundError(text, kind="not-found.source")
-    if status in (400, 413, 414):
-        return QueryError(text, kind="query")
-    if status in (429, 503):
-        return BusyError(text, kind="busy.limit")
-    return SourceError(text, kind="source.start")
+        return family, kind
+    by_status: dict[int, tuple[type[DasflexError], str]] = {
+        400: (QueryError, "query"),
+        401: (AccessError, "access.log-in"),
+        403: (AccessError, "access.denied"),
+        404: (NotFoundError, "not-found.source"),
+        410: (NotFoundError, "not-found.gone"),
+        413: (QueryError, "query.too-large"),
+        414: (QueryError, "query.too-large"),
+        429: (BusyError, "busy.rate"),
+        503: (BusyError, "busy.limit"),
+    }
+    return by_status.get(status, (SourceError, "source.start"))
 
 
-def _told(body: str, media_type: str) -> tuple[str, str]:
-    """The kind of an error, where the body names one of ours, and its words."""
+def _told(body: str, media_type: str) -> tuple[str, str, str]:
+    """The kind of an error, where the body names one of ours, its words, and what else it is called."""
     text = body.lstrip()
     if text.startswith("{"):
-        try:
-            found = json.loads(text)
-        except ValueError:
-            found = {}
-        status = found.get("status")
-        if isinstance(status, dict):  # HAPI
-            return "", _line(str(status.get("message", "")))
-        return str(found.get("kind", "")), _line(str(found.get("message", "")))
-    if found := _MESSAGE.search(text):
-        return "", _line(unescape(next(filter(None, found.groups()), "")))
+        return _object(text)
+    if found := _EXCEPTION.search(text):
+        facts = {each[1]: unescape(each[2] or each[3] or "") for each in _ATTRIBUTE.finditer(found[1])}
+        return "", _line(facts.get("message", "")), facts.get("type", "")
     if "html" in media_type.lower() or re.match(r"<(?:!doctype|html)", text, re.IGNORECASE):
-        return "", ""
-    return "", _line(re.sub(r"<[^>]*>|\[\w\w\]\d{6}", " ", text))
+        return "", "", ""
+    return "", _line(re.sub(r"<[^>]*>|\[\w\w\]\d{6}", " ", text)), ""
+
+
+def _object(text: str) -> tuple[str, str, str]:
+    """The same of an object of JSON."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return "", "", ""
+    status = found.get("status")
+    if isinstance(status, dict):
+        return "", _line(str(status.get("message", ""))), str(status.get("code", ""))
+    return str(found.get("kind", "")), _line(str(found.get("message", ""))), ""
 
 
 def _line(text: str) -> str:
