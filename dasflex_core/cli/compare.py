@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from dasflex_core.catalog.identifiers import folded
-from dasflex_core.remote.das2_server import Das2Server, read_description
 from dasflex_core.cli.exit_codes import FAILED
 from dasflex_core.cli.verbs import Verb, root_option
 from dasflex_core.errors import AccessError, DasflexError
+from dasflex_core.remote.das2_server import Das2Server, read_description
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:

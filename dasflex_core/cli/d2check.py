@@ -93,8 +93,8 @@ def d2check(  # noqa: PLR0917  click gives them by name
 def _sources(site: Site, url: str | None) -> Sources:
     """What is tried."""
     if url:
-        from dasflex_core.remote.das2_server import Das2Server
         from dasflex_core.cli.trying import OtherSources
+        from dasflex_core.remote.das2_server import Das2Server
 
         return OtherSources(Das2Server.at(url), site.registry)
     from dasflex_core.cli.checking import Checker

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from dasflex_core.catalog.model import SourceLimits
 from dasflex_core.errors import ConfigError, Place
-from dasflex_core.plan.own_readers import Setting, made_by_kind, named
 from dasflex_core.plan.option_params import option_param
+from dasflex_core.plan.own_readers import Setting, made_by_kind, named
 from dasflex_core.plan.parameters import canonical_facts
 from dasflex_core.plan.templates import SubParam, Template, TemplateParam, expand_environment, parse_template
 from dasflex_core.stages import Cost, Mode, ParamSpec, StageSpec

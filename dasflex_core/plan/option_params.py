@@ -24,7 +24,7 @@ def option_param(name: str, option: Option, mode: Mode) -> ParamSpec:
 
 
 def interval_param(definition: Definition, mode: Mode) -> ParamSpec:
-    """The declaration of the interval of a model, in seconds, with its default and its lower bound where it has them."""
+    """The declaration of the interval of a model, in seconds, with the default and the lower bound that it has."""
     time = definition.coords.get("time")
     said = time.interval if time else None
     default = None if said is None or said.default is None else f"{said.default:g}"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import socket
 from functools import partial
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from http.client import HTTPMessage
 
@@ -67,7 +67,7 @@ class Http(HTTPHandler):
 
     def http_open(self, req: Request) -> HTTPResponse:
         """The answer to a request."""
-        return self.do_open(partial(_Plain, self._notice), req)  # type: ignore[arg-type]  it takes what makes one
+        return self.do_open(partial(_Plain, self._notice), req)
 
 
 class Https(HTTPSHandler):
@@ -79,7 +79,7 @@ class Https(HTTPSHandler):
 
     def https_open(self, req: Request) -> HTTPResponse:
         """The answer to a request."""
-        return self.do_open(partial(_Secure, self._notice), req)  # type: ignore[arg-type]  it takes what makes one
+        return self.do_open(partial(_Secure, self._notice), req)
 
 
 class Redirection(HTTPRedirectHandler):
@@ -87,7 +87,7 @@ class Redirection(HTTPRedirectHandler):
 
     max_redirections = 5
 
-    def redirect_request(  # noqa: PLR0917  the signature of the base
+    def redirect_request(
         self,
         req: Request,
         fp: IO[bytes],
@@ -99,7 +99,9 @@ class Redirection(HTTPRedirectHandler):
         """The request to the new address."""
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         if old.scheme == "https" and new.scheme != "https":
-            raise HTTPError(req.full_url, code, f"it is redirected to {new.scheme}:, which anybody can read", headers, fp)
+            raise HTTPError(
+                req.full_url, code, f"it is redirected to {new.scheme}:, which anybody can read", headers, fp
+            )
         made = super().redirect_request(req, fp, code, msg, headers, newurl)
         if made is not None and (old.scheme, old.netloc.lower()) != (new.scheme, new.netloc.lower()):
             made.remove_header("Authorization")

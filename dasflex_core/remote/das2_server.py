@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Another server, asked as das2 clients ask: what it has, how it describes a source, and its data.
 
-    ?server=list    ?server=dsdf&dataset=ID    ?server=dataset&dataset=ID&start_time=…&end_time=…
+?server=list    ?server=dsdf&dataset=ID    ?server=dataset&dataset=ID&start_time=…&end_time=…
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What another server means by a status that is no success: the errors of ours, in its own words.
 
-    dasflex   {"kind": "query.bad-value", "message": "…"}
-    das2      [00]000025<stream version="2.2" /> [xx]000057<exception type="IllegalArgument" message="…" />
-    HAPI      {"HAPI": "3.1", "status": {"code": 1406, "message": "…"}}
+dasflex   {"kind": "query.bad-value", "message": "…"}
+das2      [00]000025<stream version="2.2" /> [xx]000057<exception type="IllegalArgument" message="…" />
+HAPI      {"HAPI": "3.1", "status": {"code": 1406, "message": "…"}}
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def refusal(status: int, body: str, name: str, media_type: str = "", reason: str
     the code of a HAPI server.
     """
     kind, words, detail = _told(body, media_type)
-    if not words and reason and status < 400:  # noqa: PLR2004  a redirection that is not followed
+    if not words and reason and status < 400:
         words = reason
     text = f"{name} answers {status}" + (f": {words}" if words else "")
     made, kind = _meant(status, kind)

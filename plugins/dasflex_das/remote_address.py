@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The address of a source of another das2 server, as a definition writes it.
 
-    das2:https://host/das/server?dataset=ID
-    das2:https://host/das/server?dataset=ID&params=ALWAYS SENT
-    das2:https://#[env.THEIR_LOGIN]@host/das/server?dataset=ID        THEIR_LOGIN=name:password
+das2:https://host/das/server?dataset=ID
+das2:https://host/das/server?dataset=ID&params=ALWAYS SENT
+das2:https://#[env.THEIR_LOGIN]@host/das/server?dataset=ID        THEIR_LOGIN=name:password
 """
 
 from __future__ import annotations

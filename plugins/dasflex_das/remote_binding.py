@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dasflex_core.catalog.model import Definition, Option, Reader
     from dasflex_core.plan.own_readers import Setting
     from dasflex_core.stages import Value
+    from dasflex_das.remote_address import Das2Source
     from dasflex_das.remote_knowing import Probe
 
 __all__ = ["bind"]
@@ -40,7 +41,7 @@ def bind(reader: Reader, setting: Setting) -> OwnReader:
 
     definition = setting.definition
     source = das2_source(reader.url, setting.environ, Place(definition.file, key=f"reader.{reader.name}.url"))
-    known = _known(reader, setting)
+    known = _known(source, setting)
     model = bool(known.get("model")) or _is_model(definition)
     given: list[tuple[str, Value]] = [
         ("url", reader.url),
@@ -103,14 +104,11 @@ def _reduces(known: Mapping[str, object], definition: Definition, request: Mappi
         return False
 
 
-def _known(reader: Reader, setting: Setting) -> dict[str, object]:
+def _known(source: Das2Source, setting: Setting) -> dict[str, object]:
     """What is known of the source."""
     if not setting.keep:
         return {}
     from dasflex_core.remote.knowing import Knowledge
-    from dasflex_das.remote_address import das2_source
-
-    source = das2_source(reader.url, setting.environ)
 
     def ask(seconds: float) -> dict[str, object]:
         from dasflex_das.remote_knowing import found_out

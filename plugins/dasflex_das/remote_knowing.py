@@ -81,9 +81,7 @@ def _span(said: Description, probe: Probe | None) -> Probe | None:
     return None
 
 
-def _probed(
-    server: Das2Server, source: Das2Source, probe: Probe | None, late: Callable[[], bool]
-) -> list[str] | None:
+def _probed(server: Das2Server, source: Das2Source, probe: Probe | None, late: Callable[[], bool]) -> list[str] | None:
     """The statistics of bins over a small range; None where no answer says anything of them."""
     if probe is None:
         return None

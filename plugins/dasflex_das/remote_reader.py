@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The reader of a source of another das2 server: its stream, as it comes, or an error that says what is wrong with it.
 
-    ?server=dataset&dataset=ID&start_time=…&end_time=…[&resolution=…][&interval=…][&params=…]
+?server=dataset&dataset=ID&start_time=…&end_time=…[&resolution=…][&interval=…][&params=…]
 """
 
 from __future__ import annotations
