@@ -11,11 +11,11 @@ import json
 import struct
 import sys
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-BEGIN = datetime(2020, 1, 1)
+BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 RECORDS = 3000
 FREQUENCIES = [10.0, 20.0, 40.0, 80.0]
 TIME = {"name": "Time", "type": "isotime", "units": "UTC", "fill": None, "length": 30}
@@ -55,6 +55,12 @@ class HapiError(Exception):
     """A status of HAPI."""
 
 
+def told(line):
+    """Says a line on the output."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def values(name, n):
     """The values of a parameter in a record, in their order."""
     return {
@@ -80,7 +86,7 @@ def plain(text):
     text = text.rstrip("Z")
     for form in ("%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"):
         try:
-            return datetime.strptime(text[:26], form)
+            return datetime.strptime(text[:26], form).replace(tzinfo=UTC)
         except ValueError:
             continue
     raise HapiError(1400)
@@ -104,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         parts = urlsplit(self.path)
-        print(self.path, flush=True)
+        told(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         try:
             getattr(self, parts.path.removeprefix("/hapi/").strip("/") or "landing")(query)
@@ -236,7 +242,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.connection.settimeout(30)
                 with suppress(OSError):
                     if not self.connection.recv(1):
-                        print("gone", flush=True)
+                        told("gone")
             case _:
                 return False
         return True
@@ -245,5 +251,5 @@ class Handler(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     Handler.version, Handler.binary = sys.argv[1], "binary" in sys.argv
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        print(server.server_port, flush=True)
+        told(str(server.server_port))
         server.serve_forever()

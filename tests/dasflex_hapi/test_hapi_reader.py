@@ -128,7 +128,7 @@ def test_only_what_is_asked_for_is_asked_for_there_with_what_its_bins_need(site,
 
 
 def test_what_the_server_does_not_have_is_told_with_what_there_is(site, server):
-    with pytest.raises(QueryError, match="no such variable.*level"):
+    with pytest.raises(QueryError, match=r"no such variable.*level"):
         site("Field", server, "field").ask(time=DAY, read_data="livel").read()
 
 
