@@ -142,11 +142,11 @@ def coverage(source: str, span: str | None, root: str | None) -> None:
 
     Its page then shows it, and so does `coverage.json` of the source. A measurement that was stopped goes on.
     """
-    import dasflex_core
+    from dasflex_core.site import open_site
     from dasflex_core.upkeep.coverage import measure
 
     with _progress("measured") as tell:
-        found = measure(dasflex_core.open(root)[source], tell, span or "")
+        found = measure(open_site(root)[source], tell, span or "")
     there = sum(1 for each in found.records if each)
     unknown = sum(1 for each in found.records if each is None)
     left = f", {unknown:,} not known" if unknown else ""
@@ -182,10 +182,10 @@ def prune(
 
 def _stock(root: str | None, source: str, span: str | None, level: str) -> Stock:
     """What is kept of a source. Raises the errors of a source that is not there, and of a range that is none."""
-    import dasflex_core
     from dasflex_core.cli.cache_stock import Stock
+    from dasflex_core.site import open_site
 
-    return Stock.of(dasflex_core.open(root), source, span or "", level)
+    return Stock.of(open_site(root), source, span or "", level)
 
 
 @contextmanager

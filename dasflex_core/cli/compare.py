@@ -64,9 +64,9 @@ def compare(
     here and there; datasets, variables, units, times, numbers and fill must be the same. SOURCE is an id, or a pattern
     such as 'Juno/*'; without one, all are compared. The exit code is 1 where something differs.
     """
-    import dasflex_core
+    from dasflex_core.site import open_site
 
-    site = dasflex_core.open(root)
+    site = open_site(root)
     comparison = Comparison(site, Das2Server.at(url, timeout), tolerance, examples)
     wrong = warned = number = 0
     for identifier, other in _common(site, comparison.server, sources):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import DasflexError, SourceError
@@ -20,16 +21,21 @@ if TYPE_CHECKING:
 
     from dasflex_core.remote.asking import Address, Reply
 
-__all__ = ["Confirmed", "is_request_id"]
+__all__ = ["ENDINGS", "Confirmed", "record_bases"]
+
+#: Where a dasflex server is asked in das2, below what has its other addresses.
+ENDINGS: Final = ("/das/server", "/das/das2server")
 
 _ID: Final = re.compile(r"[0-9a-z]{22}")
 _PATIENCE: Final = 10.0
 _LONGEST: Final = 1_000_000
 
 
-def is_request_id(text: str) -> bool:
-    """Whether a header holds the id of a request of dasflex: other servers have headers of that name, too."""
-    return _ID.fullmatch(text) is not None
+def record_bases(where: Address) -> tuple[Address, ...]:
+    """Below what the records may be, of a server that is asked at an address in das2."""
+    base = where.url.rstrip("/")
+    found = [replace(where, url=base[: -len(each)]) for each in ENDINGS if base.lower().endswith(each)]
+    return (*found, where)
 
 
 class Confirmed:
@@ -66,7 +72,7 @@ class Confirmed:
 
     def confirm(self) -> None:
         """Compares what has come with the record. Raises `SourceError` where it is not the same."""
-        self.record = self._asked() if is_request_id(self.id) else None
+        self.record = self._asked() if _ID.fullmatch(self.id) else None  # others have a header of that name, too
         if self.record is None:
             return
         told = f"{self._name} says of the request {self.id}"

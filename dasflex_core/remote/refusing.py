@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["refusal"]
 
-_EXCEPTION: Final = re.compile(r"<exception\b([^>]*)>", re.DOTALL)
+_EXCEPTION: Final = re.compile(r"<exception\b([^>]*?)(?:/>|>(.*?)</exception>)", re.DOTALL)
 _ATTRIBUTE: Final = re.compile(r"""\b(type|message)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _LONGEST: Final = 300
 #: What an error of ours is, by the first part of its kind.
@@ -73,7 +73,7 @@ def _told(body: str, media_type: str) -> tuple[str, str, str]:
         return _object(text)
     if found := _EXCEPTION.search(text):
         facts = {each[1]: unescape(each[2] or each[3] or "") for each in _ATTRIBUTE.finditer(found[1])}
-        return "", _line(facts.get("message", "")), facts.get("type", "")
+        return "", _line(facts.get("message", "") or unescape(found[2] or "")), facts.get("type", "")
     if "html" in media_type.lower() or re.match(r"<(?:!doctype|html)", text, re.IGNORECASE):
         return "", "", ""
     return "", _line(re.sub(r"<[^>]*>|\[\w\w\]\d{6}", " ", text)), ""

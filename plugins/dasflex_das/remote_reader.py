@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import AccessError, NotFoundError, QueryError, SourceError
-from dasflex_core.remote.confirming import Confirmed
+from dasflex_core.remote.confirming import Confirmed, record_bases
 from dasflex_core.remote.das2_server import Das2Server
 from dasflex_core.remote.knowing import Knowledge
 from dasflex_das.remote_address import das2_source
@@ -22,15 +22,13 @@ if TYPE_CHECKING:
 
     from dasflex_core.catalog.model import Pairs
     from dasflex_core.errors import DasflexError
-    from dasflex_core.remote.asking import Address, Reply
+    from dasflex_core.remote.asking import Reply
     from dasflex_core.stages import Value
 
 __all__ = ["Das2Reader"]
 
 #: What das2 and das3 call it when there are no data.
 _NOTHING: Final = ("NoDataInInterval", "NoMatchingData")
-#: Where a dasflex server is asked in das2, below what has its other addresses.
-_ENDINGS: Final = ("/das/server", "/das/das2server")
 
 
 class Das2Reader:
@@ -81,7 +79,7 @@ class Das2Reader:
         try:
             with self._server.reply(self._source.dataset, self._pairs, cancelled) as reply:
                 _check_kind(reply)
-                yield from Confirmed(reply, _bases(self._source.where)).watch(reply.chunks())
+                yield from Confirmed(reply, record_bases(self._source.where)).watch(reply.chunks())
         except (QueryError, SourceError) as error:
             if error.detail not in _NOTHING:
                 raise
@@ -98,16 +96,6 @@ def _check_kind(reply: Reply) -> None:
     """Raises `SourceError` for a page, as servers send it that have moved or are locked."""
     if reply.media_type in ("text/html", "application/xhtml+xml"):
         raise SourceError(f"{reply.name} answers with a page ({reply.media_type}), not with data", kind="source.stream")
-
-
-def _bases(where: Address) -> Iterator[Address]:
-    """Where the records of a dasflex server may be asked for."""
-    from dasflex_core.remote.asking import Address as Made
-
-    for ending in _ENDINGS:
-        if where.url.rstrip("/").lower().endswith(ending):
-            yield Made(where.url.rstrip("/")[: -len(ending)], where.login)
-    yield where
 
 
 def _params(fixed: str, options: dict[str, Value], denied: tuple[str, ...]) -> str:
