@@ -80,11 +80,12 @@ class Das2Reader:
             with self._server.reply(self._source.dataset, self._pairs, cancelled) as reply:
                 _check_kind(reply)
                 yield from Confirmed(reply, record_bases(self._source.where)).watch(reply.chunks())
-        except (QueryError, SourceError) as error:
-            if error.detail not in _NOTHING:
-                raise
-        except (AccessError, NotFoundError) as error:  # it is ours that the source is asked in the wrong way
-            raise _ours(error) from error
+        except (QueryError, SourceError, AccessError, NotFoundError) as error:
+            if error.detail in _NOTHING:
+                return
+            if isinstance(error, AccessError | NotFoundError):  # it is ours that the source is asked in the wrong way
+                raise _ours(error) from error
+            raise
 
 
 def _ours(error: DasflexError) -> SourceError:
