@@ -68,7 +68,6 @@ def serve(  # noqa: PLR0913  click gives each option
     With no configuration it makes a root with the examples in your own directory. Ctrl-C or SIGTERM stops it, SIGHUP
     lets it read the configuration and the plugins' stages anew.
     """
-    import dasflex_core
     from dasflex_cgi.bounds import megabytes
     from dasflex_cgi.current import Current
     from dasflex_cgi.first_user import add_first_user, is_new
@@ -76,9 +75,10 @@ def serve(  # noqa: PLR0913  click gives each option
     from dasflex_cgi.stopping import Stopping
     from dasflex_cgi.websocket import WebSocketDaemon
     from dasflex_core.file_modes import too_open
+    from dasflex_core.site import open_site
 
     new = is_new(config)
-    current = Current(lambda: with_log_format(dasflex_core.open(config), log_format), say)
+    current = Current(lambda: with_log_format(open_site(config), log_format), say)
     site = current.site
     if site.config.log_format == "json":
         tell_in_json()

@@ -16,8 +16,8 @@ from dasflex_core.errors import (
 )
 
 if TYPE_CHECKING:
+    from dasflex_core.opening import open_anywhere as open  # noqa: A004  the word that users know: dasflex_core.open()
     from dasflex_core.site import Request, Site, Source
-    from dasflex_core.site import open_site as open  # noqa: A004  the word that users know: dasflex_core.open()
     from dasflex_core.solved import Plan
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "open",
 ]
 
-_LATE = {"Plan": "Plan", "Request": "Request", "Site": "Site", "Source": "Source", "open": "open_site"}
+_LATE = ("Plan", "Request", "Site", "Source")
 
 
 def __getattr__(name: str) -> object:
@@ -43,7 +43,11 @@ def __getattr__(name: str) -> object:
     if name in _LATE:
         from dasflex_core import site
 
-        return getattr(site, _LATE[name])
+        return getattr(site, name)
+    if name == "open":
+        from dasflex_core.opening import open_anywhere
+
+        return open_anywhere
     raise AttributeError(f"module 'dasflex_core' has no attribute {name!r}")
 
 

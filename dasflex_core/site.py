@@ -19,6 +19,7 @@ from dasflex_core.plan.solver import StageIndex
 from dasflex_core.solved import Plan
 from dasflex_core.streamtype import ARRAYS, StreamType
 from dasflex_core.values import dataclass
+from dasflex_core.wording import keyword, pairs_with, span_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -169,15 +170,7 @@ class Source:
 
         Ends are texts (`"2017-001"`, `"now-PT10M"`), datetimes or datetime64; the step is seconds or `"10 min"`.
         """
-        if not isinstance(span, slice):
-            what = f"{span!r:.80} is no range of time; write one like source['2017-01-01':'2017-01-02']"
-            raise QueryError(what, kind="query.bad-range")
-        pairs = [
-            (name, _moment(end)) for name, end in (("read.time.min", span.start), ("read.time.max", span.stop)) if end
-        ]
-        if span.step is not None:
-            pairs.append((self.step_name, _step(span.step)))
-        return Request(self, tuple(pairs))
+        return Request(self, span_pairs(span, lambda: self.step_name))
 
     @property
     def step_name(self) -> str:
@@ -214,20 +207,14 @@ class Request:
 
         `time="A/B"` is the range; `every=60` the bin width or the interval.
         """
-        new = {self._name(name): _text(value) for name, value in parameters.items()}
-        kept = [pair for pair in self.pairs if canonical_name(pair[0]) not in new]
-        if "time" in new:
-            kept = [pair for pair in kept if pair[0] not in ("read.time.min", "read.time.max")]
-        return replace(self, pairs=(*kept, *new.items()))
+        new = {self._name(name): value for name, value in parameters.items()}
+        return replace(self, pairs=pairs_with(self.pairs, new))
 
     def _name(self, name: str) -> str:
         """The canonical name of a keyword: an option of the source keeps its underscores."""
         if name == "every":
             return self.source.step_name
-        first, _, rest = name.partition("_")
-        if first == "read" and rest in self.source.definition.options:
-            return f"read.{rest}"
-        return name.replace("_", ".")
+        return keyword(name, self.source.definition.options)
 
     def plan(self) -> Plan:
         """The plan that answers the request in the form that it asks for. Raises `QueryError` and its kin."""
@@ -255,19 +242,12 @@ class Request:
 
         What is no plain file, such as a pipe or a device, is written to and not replaced.
         """
+        from dasflex_core.saving import saved
+
         named = Path(path)
         plan = self.as_suffix(named.suffix).plan()
-        if named.exists() and not named.is_file():
-            _write(plan, named)
-            return named
-        target = named.resolve()
-        partial = target.with_name(f".dasflex-{os.urandom(6).hex()}.part")
-        try:
-            _write(plan, partial)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-        return named
+        with plan.open() as pump:
+            return saved(named, pump.chunks)
 
     def as_suffix(self, suffix: str) -> Request:
         """This request in the format whose files have a suffix, unless it names a format itself."""
@@ -292,41 +272,3 @@ class Request:
         path = f"{base}/source/{quote(self.source.id.lower(), safe='/+')}/flex"
         query = urlencode(sorted(pairs.items()), safe=":/,")
         return f"{path}?{query}" if query else path
-
-
-def _write(plan: Plan, path: Path) -> None:
-    """Runs a plan, and writes the bytes of the answer to a file as they come."""
-    with path.open("wb") as file, plan.open() as pump:
-        for chunk in pump.chunks():
-            file.write(chunk)
-
-
-def _moment(end: object) -> str:
-    """An end of a range as text."""
-    return end if isinstance(end, str) else str(getattr(end, "isoformat", lambda: end)())
-
-
-def _step(step: object) -> str:
-    """A step in seconds as the text of a parameter."""
-    from dasflex_core.times import seconds
-
-    if isinstance(step, str):
-        try:
-            return f"{float(step):g}"
-        except ValueError:
-            return _text(seconds(step))
-    if isinstance(step, int | float):
-        return _text(step)
-    total = getattr(step, "total_seconds", None)
-    if total is None:
-        raise QueryError(f"{step!r} is no step; write seconds or '10 min'", kind="query.bad-value")
-    return _text(total())
-
-
-def _text(value: Value) -> str:
-    """A parameter's value as it stands in a URL."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

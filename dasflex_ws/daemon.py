@@ -81,7 +81,7 @@ def websocd(  # noqa: PLR0913  click gives each option
     It runs in the foreground unless a PIDFILE is given. Ctrl-C or SIGTERM ends it, a second one at once; SIGHUP lets it
     open its log anew and read the configuration for new requests.
     """
-    import dasflex_core
+    from dasflex_core.site import open_site
 
     options = Options(
         host=_one_of(context, "HOST", host, interface),
@@ -94,7 +94,7 @@ def websocd(  # noqa: PLR0913  click gives each option
         handed_over=handed_over,
         log_format=log_format,
     )
-    site = with_log_format(dasflex_core.open(config), log_format)
+    site = with_log_format(open_site(config), log_format)
     if check:
         from dasflex_ws.checking import findings
 
@@ -231,9 +231,9 @@ class Beginning:
 
     def _reopened(self) -> Site:
         """The site as it is now. Raises `DasflexError`."""
-        import dasflex_core
+        from dasflex_core.site import open_site
 
-        return with_log_format(dasflex_core.open(self._site.config.file), self._options.log_format)
+        return with_log_format(open_site(self._site.config.file), self._options.log_format)
 
     def _serves(self, where: str) -> None:
         """Says that connections are accepted."""

@@ -58,9 +58,9 @@ def watch(
     The data come from the site's own WebSocket daemon, so that a live source is read once for all who watch; where
     none answers, the plan is run here.
     """
-    import dasflex_core
+    from dasflex_core.site import open_site
 
-    site = dasflex_core.open(root)
+    site = open_site(root)
     request, plan = _asked(site, source, words)
     watching = Watching(site, plan, seconds, count)
     places = _places(site, request, url)

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
+from threading import Thread
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,3 +60,63 @@ def free_port() -> Callable[[str], int]:
         raise AssertionError(f"all ports of {host} from {first} on are taken")
 
     return free
+class OtherServer:
+    """A server in a process of its own, at `base`; `lines` is what it says, such as the requests that it has had."""
+
+    def __init__(self, command: list[str], **environment: str) -> None:
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **environment},
+        )
+        first = self.process.stdout.readline().split()
+        self.base = first[3].rstrip("/") if first[0] == "Serving" else f"http://127.0.0.1:{first[0]}"
+        self.lines: list[str] = []
+        self._thread = Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self.lines.append(line.strip())
+
+    def waits_for(self, happened: Callable[[], bool]) -> bool:
+        """Whether something happens, which may take a while."""
+        until = monotonic() + 15
+        while not happened() and monotonic() < until:
+            self._thread.join(0.05)
+        return happened()
+
+    def waited_for(self, line: str) -> bool:
+        """Whether it says a line."""
+        return self.waits_for(lambda: line in self.lines)
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        self._thread.join(5)
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def second_server(tmp_path_factory) -> OtherServer:
+    """`dasflex serve` with the examples, in another process; its root is `root`."""
+    from dasflex_core.roots import make_root
+
+    root = tmp_path_factory.mktemp("second") / "root"
+    make_root(root, "Second")
+    code = "from dasflex_core.cli import main; main(prog_name='dasflex')"
+    config = str(root / "etc" / "dasflex.conf")
+    made = OtherServer([sys.executable, "-c", code, "serve", "--port", "0", "--no-websocket", "--config", config])
+    made.root = root
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="session")
+def das2_server() -> OtherServer:
+    """A classic das2 server, which misbehaves where it is asked to: tests/das2_server.py."""
+    made = OtherServer([sys.executable, "-S", str(REPOSITORY / "tests" / "das2_server.py")])
+    yield made
+    made.end()

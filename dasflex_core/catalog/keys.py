@@ -109,7 +109,7 @@ _READER = Table(
         Key("command", "command", "A program and its arguments; it consumes the parameters that it mentions"),
         Key("files", "pattern", "A pattern of file names, with $Y, $m, $d and the like"),
         Key("source", "id", "The id of another source, of which this one is a view"),
-        Key("url", "address", "Another server"),
+        Key("url", "address", "A source of another server: das2:https://… or hapi:https://…"),
         Key("writes", "stream type", "The stream type that comes out, such as das/2"),
         Key("live", "flag", "Whether it follows the present, and answers read.time.max=forever"),
         Key("exact", "flag", "Whether it gives exactly the range that was asked for (it does, unless this is false)"),

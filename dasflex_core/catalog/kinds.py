@@ -44,7 +44,8 @@ __all__ = ["KINDS", "Kind", "scalar"]
 
 
 _SET_ID = r"[A-Za-z0-9_.+-]+"
-_ADDRESS = r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/]+(?:/\S*)?"
+#: The address of a source of another server: the protocol that it is asked by, then an address of HTTP.
+_ADDRESS = r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?[A-Za-z][A-Za-z0-9+.-]*://[^\s/]+(?:/.*)?"
 _DOI = r"10\.[0-9.]+/\S+"
 _SPASE = r"spase://\S+"
 _AGE = r"(?=.)(?:[0-9]+y)?(?:[0-9]+m)?(?:[0-9]+d)?"
@@ -132,9 +133,10 @@ def _pattern(value: object) -> str:
 
 
 def _address(value: object) -> str:
-    address = _text(value)
-    if not re.fullmatch(_ADDRESS, address):
-        raise UnfitError(f'{address!r} is no address; one is written like "https://example.org/hapi"')
+    """An address, in which variables of the server's environment may be inserted."""
+    address = _pattern(value)
+    if not re.fullmatch(_ADDRESS, re.sub(r"#\[[^\]]*\]", "insert", address)):
+        raise UnfitError(f'{address!r} is no address; one is written like "hapi:https://example.org/hapi?id=ID"')
     return address
 
 
@@ -257,7 +259,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "stream type": Kind(_stream_type, _matching(r"[^/\s]+(?:/[^/]*){0,2}")),
         "command": Kind(_command, _SOME_TEXT),
         "pattern": Kind(_pattern, _SOME_TEXT),
-        "address": Kind(_address, _matching(_ADDRESS)),
+        "address": Kind(_address, _SOME_TEXT),
         "doi": Kind(_doi, _matching(_DOI)),
         "spase": Kind(_spase, _matching(_SPASE)),
         "rules": Kind(_rules, _one_or_more(_matching(r"(?:group|user|age|bin):.+"))),

@@ -145,11 +145,11 @@ def coverage(context: click.Context, source: str, span: str | None, root: str | 
     Its page then shows it, and so does `coverage.json` of the source. A measurement that was stopped goes on. Where the
     reader fails, that is told and other times are measured; the exit code is 1 then.
     """
-    import dasflex_core
+    from dasflex_core.site import open_site
     from dasflex_core.upkeep.coverage import measure
 
     with _progress("measured") as tell:
-        measured = measure(dasflex_core.open(root)[source], tell, span or "")
+        measured = measure(open_site(root)[source], tell, span or "")
     found = measured.coverage
     for fault in measured.failures:
         click.echo(f"dasflex: {fault}", err=True)
@@ -189,10 +189,10 @@ def prune(
 
 def _stock(root: str | None, source: str, span: str | None, level: str) -> Stock:
     """What is kept of a source. Raises the errors of a source that is not there, and of a range that is none."""
-    import dasflex_core
     from dasflex_core.cli.cache_stock import Stock
+    from dasflex_core.site import open_site
 
-    return Stock.of(dasflex_core.open(root), source, span or "", level)
+    return Stock.of(open_site(root), source, span or "", level)
 
 
 @contextmanager

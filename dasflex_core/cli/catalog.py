@@ -36,9 +36,9 @@ def update(context: click.Context, root: str | None) -> None:
 
     This is to be done after SERVER_URL has changed. No definition is read.
     """
-    import dasflex_core
+    from dasflex_core.site import open_site
 
-    context.exit(update_catalog(dasflex_core.open(root)))
+    context.exit(update_catalog(open_site(root)))
 
 
 @catalog.command("merge", cls=Verb)
@@ -63,9 +63,9 @@ def merge(
     URL is the address of a server, or of its catalog.json; FILE is a catalog.json. What is a directory of several
     servers has the children of all, and a source of several has the addresses of all.
     """
-    import dasflex_core
+    from dasflex_core.site import open_site
 
-    site = dasflex_core.open(root)
+    site = open_site(root)
     context.exit(merge_catalogs(site, servers, output, url=url or "", title=title or ""))
 
 

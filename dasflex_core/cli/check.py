@@ -45,12 +45,12 @@ def check(
 
     With --learn or --can nothing is checked: they print what there is to know.
     """
-    import dasflex_core
     from dasflex_core.catalog.documents import describes_directory
     from dasflex_core.cli.checking import Checker
     from dasflex_core.file_modes import too_open
+    from dasflex_core.site import open_site
 
-    site = dasflex_core.open(root)
+    site = open_site(root)
     checker = Checker(site, run=not no_run)
     paths = list(_paths(site, what))
     if learn or can:

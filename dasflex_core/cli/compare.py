@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from dasflex_core.catalog.identifiers import folded
-from dasflex_core.cli.das2_server import Das2Server, read_description
 from dasflex_core.cli.exit_codes import FAILED
 from dasflex_core.cli.verbs import Verb, root_option
 from dasflex_core.errors import AccessError, DasflexError
+from dasflex_core.remote.das2_server import Das2Server, read_description
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.answers import Answer
     from dasflex_core.catalog.model import Definition
-    from dasflex_core.cli.das2_server import Das2Example, Description
+    from dasflex_core.remote.das2_server import Das2Example, Description
     from dasflex_core.site import Site
 
 __all__ = ["compare"]
@@ -64,9 +64,9 @@ def compare(
     here and there; datasets, variables, units, times, numbers and fill must be the same. SOURCE is an id, or a pattern
     such as 'Juno/*'; without one, all are compared. The exit code is 1 where something differs.
     """
-    import dasflex_core
+    from dasflex_core.site import open_site
 
-    site = dasflex_core.open(root)
+    site = open_site(root)
     comparison = Comparison(site, Das2Server.at(url, timeout), tolerance, examples)
     wrong = warned = number = 0
     for identifier, other in _common(site, comparison.server, sources):

@@ -65,9 +65,9 @@ def d2check(  # noqa: PLR0917  click gives them by name
     his that fail; without a contact it goes to CONTACT_EMAIL. WORD is any part of an id or a contact, or a pattern such
     as 'Juno/*', without regard to case; each option may be given several times.
     """
-    import dasflex_core
+    from dasflex_core.site import open_site
 
-    site = dasflex_core.open(config)
+    site = open_site(config)
     sources = _sources(site, url)
     chosen = _Choice(only, without, only_of, without_of).of(sources, number)
     if no_run:
@@ -93,8 +93,8 @@ def d2check(  # noqa: PLR0917  click gives them by name
 def _sources(site: Site, url: str | None) -> Sources:
     """What is tried."""
     if url:
-        from dasflex_core.cli.das2_server import Das2Server
         from dasflex_core.cli.trying import OtherSources
+        from dasflex_core.remote.das2_server import Das2Server
 
         return OtherSources(Das2Server.at(url), site.registry)
     from dasflex_core.cli.checking import Checker

@@ -18,10 +18,11 @@ from dasflex_core.prices import amount
 
 if TYPE_CHECKING:
     from dasflex_core.config import Config
+    from dasflex_core.remote.run import RemoteRun
     from dasflex_core.run import Pump
     from dasflex_core.solved import Plan
 
-__all__ = ["get"]
+__all__ = ["get", "save", "show"]
 
 #: Seconds that removing old records may take behind an answer.
 _AGEING: Final = 0.5
@@ -48,11 +49,21 @@ def get(
 
     A/B is the range of time; B does not belong to it. Other parameters are written KEY=VALUE. Without a format the
     answer is what the reader of the source writes.
-    """
-    import dasflex_core
-    from dasflex_core.cli.words import request_of
 
-    request = request_of(dasflex_core.open(root, user=user), source, words, every)
+    SOURCE may be the address of data of another server, such as https://host/source/a/b/data.csv?time=A/B, or of a
+    source there, https://host/source/a/b, or of a server, behind which the id of the source then stands:
+    https://host/das/server a/b A/B. It may be a dasflex or a das2 server.
+    """
+    from dasflex_core.cli.words import request_of
+    from dasflex_core.opening import is_address
+    from dasflex_core.site import open_site
+
+    if is_address(source):
+        from dasflex_core.cli.get_remote import get_remote
+
+        get_remote(source, words, output, every, stats=stats)
+        return
+    request = request_of(open_site(root, user=user), source, words, every)
     target = None if output in (None, "-") else Path(str(output))
     plan = (request.as_suffix(target.suffix) if target else request).plan()
     if target is None and sys.stdout.isatty() and not (plan.type and plan.type.text):
@@ -62,9 +73,9 @@ def get(
     with plan.open() as run:
         run.start()
         if target is None:
-            _print(run)
+            show(run)
         else:
-            _save(run, target)
+            save(run, target)
         if not (run.record.bytes if run.record.records is None else run.record.records):
             click.echo("dasflex: note: nothing was found in the range", err=True)
         if stats:
@@ -93,7 +104,7 @@ def _not_for_a_terminal(plan: Plan, source: str, words: tuple[str, ...], every: 
     return QueryError(f"{plan.solution.produces} is not for a terminal; write it to a file: {line}")
 
 
-def _print(run: Pump) -> None:
+def show(run: Pump | RemoteRun) -> None:
     """The answer on standard output. Progress is shown where the output goes elsewhere than to the terminal."""
     output = sys.stdout.buffer
     if sys.stdout.isatty():
@@ -107,7 +118,7 @@ def _print(run: Pump) -> None:
         output.flush()
 
 
-def _save(run: Pump, target: Path) -> None:
+def save(run: Pump | RemoteRun, target: Path) -> None:
     """The answer in a file, which appears when it is whole; what came of a broken answer stays in `FILE.part`.
 
     What is no plain file, such as a pipe or a device, is written to and not replaced; of a link, what it leads to is.

@@ -56,12 +56,12 @@ def install(  # noqa: PLR0917  click gives them by name
     Without a FILE, what has changed since the last time is made anew. With some, only these are, and those that are
     elsewhere are copied into `definitions/`. A definition that is wrong is told, and its source stays as it was.
     """
-    import dasflex_core
     from dasflex_core.catalog.publishing import publisher
+    from dasflex_core.site import open_site
 
     if identifier and len(files) != 1:
         raise click.UsageError("--id is that of one FILE; name one", context)
-    site = dasflex_core.open(root)
+    site = open_site(root)
     publish = publisher(site.config, site.registry, site.external)
     if undo:
         from dasflex_core.catalog.changing import undo as put_back

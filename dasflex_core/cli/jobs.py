@@ -92,10 +92,10 @@ def prune(root: str | None) -> None:
 
 def _opened(root: str | None) -> tuple[Config, Jobs]:
     """The configuration of a site, and its jobs."""
-    import dasflex_core
     from dasflex_core.jobs.store import Jobs
+    from dasflex_core.site import open_site
 
-    config = dasflex_core.open(root).config
+    config = open_site(root).config
     return config, Jobs(config.jobs_path)
 
 

@@ -32,8 +32,8 @@ def plan(
 
     Nothing is run.
     """
-    import dasflex_core
     from dasflex_core.cli.words import request_of
+    from dasflex_core.site import open_site
 
-    request = request_of(dasflex_core.open(root), source, words, every)
+    request = request_of(open_site(root), source, words, every)
     click.echo(request.plan().explain(how or "text", administrator=True), nl=False)

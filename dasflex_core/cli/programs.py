@@ -61,16 +61,16 @@ def sdef(  # noqa: PLR0917  click gives them by name
 
     With -i and without a FILE, what has changed below `definitions/` is made anew.
     """
-    import dasflex_core
     from dasflex_core.catalog.publishing import publisher
     from dasflex_core.cli.install import install_files, install_tree, tell, warn_of_port
     from dasflex_core.cli.source_sets import write_source_sets
+    from dasflex_core.site import open_site
 
     if local_id and len(files) != 1:
         raise click.UsageError("-l is the id of one FILE; name one", context)
     if installs and output is not None:
         raise click.UsageError("-i installs and -o writes elsewhere; give one of them", context)
-    site = dasflex_core.open(config)
+    site = open_site(config)
     whole = publisher(site.config, site.registry, site.external)
     publish = replace(whole, live=not no_websocket, hapi=not no_hapi, above=not no_parents)
     if not installs:
@@ -94,10 +94,10 @@ def sdef(  # noqa: PLR0917  click gives them by name
 @click.pass_context
 def cupdate(context: click.Context, directory: str | None, config: str | None) -> None:
     """Write all nodes of the catalog anew: `dasflex catalog update` under its old name."""
-    import dasflex_core
     from dasflex_core.cli.catalog import update_catalog
+    from dasflex_core.site import open_site
 
-    context.exit(update_catalog(dasflex_core.open(directory or config)))
+    context.exit(update_catalog(open_site(directory or config)))
 
 
 @click.command("dasflex_sitecat", cls=Verb)
@@ -117,7 +117,7 @@ def sitecat(
     context: click.Context, servers: tuple[str, ...], output: Path, url: str | None, config: str | None
 ) -> None:
     """Make one catalog of those of several servers: `dasflex catalog merge` under its old name."""
-    import dasflex_core
     from dasflex_core.cli.catalog import merge_catalogs
+    from dasflex_core.site import open_site
 
-    context.exit(merge_catalogs(dasflex_core.open(config), servers, output, url=url or ""))
+    context.exit(merge_catalogs(open_site(config), servers, output, url=url or ""))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dasflex_core.cli.checking import Checker
-    from dasflex_core.cli.das2_server import Das2Example, Das2Server, Description
     from dasflex_core.registry import Registry
+    from dasflex_core.remote.das2_server import Das2Example, Das2Server, Description
     from dasflex_core.site import Site
 
 __all__ = ["Candidate", "OtherSources", "OwnSources", "Sources"]

@@ -50,10 +50,10 @@ def usage(by: tuple[str, ...], since: str, until: str, form: str | None, root: s
     Robots are counted apart: who says so in the user agent (bot, crawl, spider, monitor and the like), and who asked
     for /robots.txt on the same day. Errors are answers of status 400 and above, and those that broke off.
     """
-    import dasflex_core
+    from dasflex_core.site import open_site
 
     wanted = tuple(dict.fromkeys(by)) or ("month", "source")
-    found, total = usage_of(dasflex_core.open(root).config.log_path, wanted, since=since, until=until)
+    found, total = usage_of(open_site(root).config.log_path, wanted, since=since, until=until)
     if form == "json":
         import json
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dasflex_core.catalog.model import SourceLimits
 from dasflex_core.errors import ConfigError, Place
+from dasflex_core.plan.option_params import option_param
 from dasflex_core.plan.own_readers import Setting, made_by_kind, named
 from dasflex_core.plan.parameters import canonical_facts
 from dasflex_core.plan.templates import SubParam, Template, TemplateParam, expand_environment, parse_template
@@ -350,10 +351,7 @@ def _param(parameter: TemplateParam, definition: Definition) -> ParamSpec:
     option = definition.options.get(name.removeprefix("read."))
     mode: Mode = "required" if parameter.required else "offered"
     if option is not None and name.startswith("read."):
-        low, high = (None, None) if option.range is None else _bounds(option)
-        return ParamSpec(
-            name, mode, option.type, option.units, low, high, option.values, option.default, option.title
-        )  # fmt: skip
+        return option_param(name, option, mode)
     facts = canonical_facts(name)
     default = None
     if name == "read.time.inter" and (time := definition.coords.get("time")) and time.interval:
@@ -376,21 +374,6 @@ def _lowest(name: str, definition: Definition, low: float | None) -> float | Non
     if name == "read.time.inter" and time and time.interval and time.interval.min is not None:
         return time.interval.min
     return low
-
-
-def _bounds(option: Option) -> tuple[float | None, float | None]:
-    """The bounds of a numeric option as inclusive ones; its range is half open."""
-    if option.range is None or option.type not in ("real", "integer"):
-        return None, None
-    low, high = float(option.range.begin), float(option.range.end)
-    return low, high - 1 if option.type == "integer" else _just_below(high)
-
-
-def _just_below(number: float) -> float:
-    """The greatest number below this one: a half open range as a closed one."""
-    from math import inf, nextafter
-
-    return nextafter(number, -inf)
 
 
 def canonical_time(text: str, now: Time) -> str:

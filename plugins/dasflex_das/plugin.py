@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dasflex_core.hookspecs import ClassicProgram, Convention, DefinitionTable, hookimpl
+from dasflex_core.hookspecs import ClassicProgram, Convention, DefinitionTable, ReaderKind, hookimpl
 from dasflex_core.stages import Cost, ParamSpec, StageSpec
 from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
 
@@ -186,6 +186,10 @@ DAS1_TABLE = DefinitionTable(
     ),
 )
 
+DAS2_SERVERS = ReaderKind(
+    "das2-server", "Sources of other das2 servers", "url", "dasflex_das.remote_binding:bind", scheme="das2"
+)
+
 CLASSIC_PROGRAMS = (
     ClassicProgram(
         "das2_from_das1",
@@ -234,6 +238,12 @@ def dasflex_conventions(register: Callable[[Convention], None]) -> None:
 def dasflex_definition_tables(register: Callable[[DefinitionTable], None]) -> None:
     """Registers the table of das1 data."""
     register(DAS1_TABLE)
+
+
+@hookimpl
+def dasflex_reader_kinds(register: Callable[[ReaderKind], None]) -> None:
+    """Registers the reader of other das2 servers."""
+    register(DAS2_SERVERS)
 
 
 @hookimpl

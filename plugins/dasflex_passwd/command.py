@@ -39,9 +39,9 @@ def main() -> None:
 
 def _config(root: str | None) -> Config:
     """The configuration of the root."""
-    import dasflex_core
+    from dasflex_core.site import open_site
 
-    return dasflex_core.open(root).config
+    return open_site(root).config
 
 
 @click.command("dasflex_passwd", cls=Verb)

@@ -97,14 +97,14 @@ class TaskJob(Job):
 
     def perform(self) -> str | None:
         """Does the task, in a process of its own, and gives what there is to say. Raises whatever fails."""
-        import dasflex_core
         from dasflex_core.loading import load
+        from dasflex_core.site import open_site
         from dasflex_core.tasks import Spool, Work
 
         _end_with(os.getppid())
         begun = time.monotonic()
         notes = Notes(self)
-        site = dasflex_core.open()
+        site = open_site()
         try:
             kind, arguments = self.told(site)
             self.meta = {"tries": len(kind.waits) - (self.retries_left or 0) + 1}
@@ -175,10 +175,10 @@ class Notes:
             _LOGGER.debug("%s: not noted: %s", self._job.id, error)
 
     def _connected(self) -> Redis:
-        import dasflex_core
+        from dasflex_core.site import open_site
         from dasflex_work.broker import connected
 
-        return connected(dasflex_core.open().config, timeout=0.5)
+        return connected(open_site().config, timeout=0.5)
 
 
 def _end_with(parent: int) -> None:

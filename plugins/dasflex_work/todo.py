@@ -201,9 +201,9 @@ def main() -> None:
 
 def _site(root: str | None) -> Site:
     """The site."""
-    import dasflex_core
+    from dasflex_core.site import open_site
 
-    return dasflex_core.open(root)
+    return open_site(root)
 
 
 def _server(site: Site) -> Redis:

@@ -69,10 +69,10 @@ def workd(  # noqa: PLR0913  click gives each option
     the foreground unless a PIDFILE is given. The first signal lets the tasks at hand be finished; a second, at least
     a second later, ends them, and others do them then.
     """
-    import dasflex_core
     from dasflex_core.noting import say
+    from dasflex_core.site import open_site
 
-    site = with_log_format(dasflex_core.open(config), log_format)
+    site = with_log_format(open_site(config), log_format)
     _check(site)
     taken: PidFile | None = None
     background: Background | None = None

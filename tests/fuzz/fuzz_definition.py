@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: TOML values that the keys of a kind usually have, and that any key may have.
 USUAL: dict[str, tuple[str, ...]] = {
-    "address": ('"https://example.org/hapi"',),
+    "address": ('"das2:https://example.org/das/server?dataset=a/b"',),
     "bounds": ("[0, 15]", "[-1e31, 1e31]"),
     "bytes": ('"4 kB"', '"2 GiB"', '".5 MB"'),
     "command": (

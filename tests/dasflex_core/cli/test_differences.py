@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from dasflex_core.answers import gather
-from dasflex_core.cli.das2_server import Das2Server, read_description
 from dasflex_core.cli.differences import differences
 from dasflex_core.cli.stream_files import decoded
 from dasflex_core.errors import ConfigError, SourceError
 from dasflex_core.registry import discover
+from dasflex_core.remote.das2_server import Das2Server, read_description
 
 REGISTRY = discover()
 

@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
 
 from dasflex_core.catalog.identifiers import folded
-from dasflex_core.errors import AccessError, ConfigError, NotFoundError, SourceError
+from dasflex_core.errors import SourceError
+from dasflex_core.remote.asking import PATIENCE, Address, asked
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from http.client import HTTPResponse
+    from collections.abc import Callable, Iterator
 
     from dasflex_core.catalog.model import Pairs
+    from dasflex_core.remote.asking import Reply
 
 __all__ = ["Das2Example", "Das2Server", "Description", "read_description"]
 
-_CHUNK: Final = 1 << 16
-#: The longest list, description or error of a server, in bytes.
-_LONGEST: Final = 16_000_000
 _RANGE: Final = re.compile(r"\s*(\S.*?)\s+(?:to|until)\s+(.*?\S)(?:\s+UTC)?\s*", re.IGNORECASE)
 #: A line of a description in the form of IDL, which the oldest servers send.
 _LINE: Final = re.compile(r"""^\s*(\w+)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^;\s]+))""", re.MULTILINE)
@@ -41,9 +39,10 @@ class Das2Example:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a das2 client knows of a source: its title, the technical contact, its examples, its security realm.
+    """What a das2 client knows of a source: its title, its texts, its contact, its examples, its security realm.
 
-    `qstream` says that its data are no das stream.
+    `qstream` says that its data are no das stream; `model` that it has values at any interval, which must be asked for.
+    `span` is the range that it has data for, as written. `reducer` is what makes bins there, where the server says it.
     """
 
     title: str = ""
@@ -51,100 +50,68 @@ class Description:
     realm: str = ""
     qstream: bool = False
     examples: tuple[Das2Example, ...] = ()
+    summary: str = ""
+    span: str = ""
+    model: bool = False
+    reducer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Das2Server:
-    """A server by its base address. It may be silent for `patience` seconds."""
+    """A server by its base address. It may be silent for `patience` seconds.
 
-    address: str
-    patience: float = 60.0
+    `name` is what errors call it, where that is not its address.
+    """
+
+    where: Address
+    patience: float = PATIENCE
+    name: str = ""
 
     @classmethod
-    def at(cls, address: str, patience: float = 60.0) -> Das2Server:
+    def at(cls, address: str, patience: float = PATIENCE) -> Das2Server:
         """The server at an address, whose query is left out. Raises `ConfigError` for what is no address of HTTP."""
-        base = address.partition("?")[0]
-        if not base.lower().startswith(("http://", "https://")):
-            raise ConfigError(f"{address!r} is no address of a server; write http://… or https://…")
-        return cls(base, patience)
+        return cls(Address.parse(address)[0], patience)
+
+    @property
+    def address(self) -> str:
+        """The base address, without a log-in."""
+        return self.where.url
 
     def sources(self) -> dict[str, str]:
         """The ids of all listed sources, by the form in which ids are compared. Raises `SourceError` and its kin."""
-        lines = self._text((("server", "list"),)).splitlines()
-        names = [line.partition("|")[0].strip() for line in lines]
-        return {folded(name): name for name in names if name and not name.endswith("/")}
+        return {folded(name): name for name, _title in self.titles()}
 
-    def description(self, identifier: str) -> Description:
+    def titles(self) -> Iterator[tuple[str, str]]:
+        """The ids of all listed sources with their titles. Raises as `sources` does."""
+        with self._asked((("server", "list"),)) as reply:
+            lines = reply.text().splitlines()
+        for line in lines:
+            name, _, title = line.partition("|")
+            if name.strip() and not name.strip().endswith("/"):
+                yield name.strip(), title.strip()
+
+    def description(self, identifier: str, cancelled: Callable[[], bool] | None = None) -> Description:
         """How the server describes a source. Raises `SourceError` and its kin."""
-        text = self._text((("server", "dsdf"), ("dataset", identifier)))
-        return read_description(text, f"{self.address}: {identifier}")
+        with self._asked((("server", "dsdf"), ("dataset", identifier)), cancelled) as reply:
+            return read_description(reply.text(), f"{self.name or self.address}: {identifier}")
 
     @contextmanager
     def data(self, identifier: str, pairs: Pairs) -> Iterator[Iterator[bytes]]:
         """The bytes of an answer as they come. Raises `SourceError` and its kin, while they are read as well."""
-        query = (("server", "dataset"), ("dataset", identifier), *pairs)
-        with self._opened(query) as answer:
-            yield self._chunks(answer)
-
-    def _chunks(self, answer: HTTPResponse) -> Iterator[bytes]:
-        from http.client import HTTPException
-
-        try:
-            while chunk := answer.read1(_CHUNK):
-                yield chunk
-        except (OSError, HTTPException) as error:
-            raise SourceError(f"{self.address} broke off: {error!r}", kind="source.truncated") from error
-
-    def _text(self, query: Pairs) -> str:
-        """A whole answer as text."""
-        with self._opened(query) as answer:
-            data = b""
-            for chunk in self._chunks(answer):
-                data += chunk
-                if len(data) > _LONGEST:
-                    raise SourceError(f"{self.address} answers {dict(query)} without an end", kind="source.stream")
-        return _plain(data)
+        with self.reply(identifier, pairs) as reply:
+            yield reply.chunks()
 
     @contextmanager
-    def _opened(self, query: Pairs) -> Iterator[HTTPResponse]:
-        """The answer to a query. Raises `AccessError`, `NotFoundError` or `SourceError` for any but a 200."""
-        from http.client import HTTPException
-        from urllib.error import HTTPError
-        from urllib.parse import quote, urlencode
-        from urllib.request import Request
+    def reply(self, identifier: str, pairs: Pairs, cancelled: Callable[[], bool] | None = None) -> Iterator[Reply]:
+        """The answer to a request for data, when it has begun. Raises as `data` does."""
+        with self._asked((("server", "dataset"), ("dataset", identifier), *pairs), cancelled) as reply:
+            yield reply
 
-        from dasflex_core.fetching import fetch
-
-        address = f"{self.address}?{urlencode(query, quote_via=quote, safe='/:')}"
-        request = Request(address, headers={"User-Agent": "dasflex"})  # noqa: S310  the scheme was looked at
-        try:
-            opened = fetch(request, self.patience)
-        except HTTPError as error:
-            with error:
-                raise _failure(error.code, _plain(error.read(_LONGEST)), self.address) from error
-        except (OSError, HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            raise SourceError(f"{self.address} cannot be reached: {reason}", kind="source.start") from error
-        with opened as answer:
-            yield answer
-
-
-def _plain(data: bytes) -> str:
-    """What a server wrote, without characters that a terminal would obey."""
-    return "".join(char for char in data.decode("utf-8", "replace") if char.isprintable() or char in "\r\n\t")
-
-
-def _failure(status: int, body: str, address: str) -> AccessError | NotFoundError | SourceError:
-    """The error that a status says, in the words of the body."""
-    found = re.search(r'message="([^"]*)"|message=\'([^\']*)\'', body)
-    said = next(filter(None, found.groups()), "") if found else ("" if "<html" in body.lower() else body)
-    words = " ".join(said.split())[:300]
-    text = f"{address} answers {status}" + (f": {words}" if words else "")
-    if status in (401, 403):
-        return AccessError(text, kind="access.denied")
-    if status in (404, 410):
-        return NotFoundError(text, kind="not-found.source")
-    return SourceError(text, kind="source.stream")
+    @contextmanager
+    def _asked(self, query: Pairs, cancelled: Callable[[], bool] | None = None) -> Iterator[Reply]:
+        """The answer to a query."""
+        with asked(self.where, query, patience=self.patience, cancelled=cancelled, name=self.name) as reply:
+            yield reply
 
 
 def read_description(text: str, where: str) -> Description:
@@ -156,6 +123,10 @@ def read_description(text: str, where: str) -> Description:
         keys.get("securityRealm", ""),
         keys.get("qstream") == "1",
         tuple(_examples(keys)),
+        keys.get("summary", ""),
+        keys.get("validRange", ""),
+        keys.get("requiresInterval", "").strip().lower() in ("1", "true"),
+        keys.get("reducer", ""),
     )
 
 
