@@ -60,6 +60,8 @@ def free_port() -> Callable[[str], int]:
         raise AssertionError(f"all ports of {host} from {first} on are taken")
 
     return free
+
+
 class OtherServer:
     """A server in a process of its own, at `base`; `lines` is what it says, such as the requests that it has had."""
 

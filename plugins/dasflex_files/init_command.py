@@ -43,12 +43,12 @@ def init(
     FILE. What was found is told, and what nobody but you can know. The definition is checked; in the root it is
     installed, and `dasflex serve` shows it.
     """
-    import dasflex_core
     from dasflex_core.catalog.toml_text import toml_text
     from dasflex_core.cli.checking import Checker
+    from dasflex_core.site import open_site
     from dasflex_files.drafting import drafted
 
-    site = dasflex_core.open(root)
+    site = open_site(root)
     draft = drafted(folder.absolute(), contact or _contact(site))
     name = identifier or (output.stem if output else _name(folder.absolute()))
     target = output or site.config.definitions / f"{name}.toml"
