@@ -137,7 +137,7 @@ class Told:
         self.quota = 0
         self.path = scratch / "quota"
 
-    def feed(self, item):
+    def feed(self, _item):
         self.path.write_text(str(self.quota))
 
     def finish(self):
