@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from dasflex_cdf.parts import Part
     from dasflex_core.arrays import Dataset, StreamHeader
 
-__all__ = ["Attributes", "Entry", "Own", "Place", "attributes_of", "plain_units"]
+__all__ = ["LIMITS", "Attributes", "Entry", "Own", "Place", "attributes_of", "plain_units", "written_number"]
+
+#: Attributes that are numbers of the type of their variable.
+LIMITS: Final = (
+    *("VALIDMIN", "VALIDMAX", "SCALEMIN", "SCALEMAX"),
+    *("LIMITS_NOMINAL_MIN", "LIMITS_NOMINAL_MAX", "LIMITS_WARN_MIN", "LIMITS_WARN_MAX"),
+)
 
 #: The longest CATDESC that the guidelines know.
 _SHORT: Final = 80
@@ -199,8 +205,13 @@ def _numbers(part: Part, said: Said) -> Iterator[tuple[str, Entry]]:
 
 
 def _value(part: Part, kind: CdfType, text: str) -> Number | None:
+    """The same of a variable; a boolean has none."""
+    return None if part.variable.semantic == "bool" else written_number(kind, text)
+
+
+def written_number(kind: CdfType, text: str) -> Number | None:
     """What is written as a value of the type, as near as that comes; units may follow. None for what is none."""
-    if not text or part.variable.semantic == "bool":
+    if not text.strip():
         return None
     try:
         if kind.name == "CDF_TIME_TT2000":

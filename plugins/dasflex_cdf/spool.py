@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dasflex_cdf.about import globals_of, merged
-from dasflex_cdf.attributes import Own
+from dasflex_cdf.attributes import LIMITS, Own, written_number
 from dasflex_cdf.group import Group, Made
 from dasflex_cdf.holding import MEMORY, Room
 from dasflex_cdf.kinds import TYPES
@@ -91,7 +91,7 @@ class CdfSpool:
         """The file."""
         names = Names(self._told.names)
         made = File(compressed=self._compressed)
-        kept = [each for each in self._groups if each.records] or self._groups
+        kept = [each for each in self._groups if each.records or self._current[each.dataset.id] is each]
         plain = globals_of(
             self._told, self._stream, [each.dataset for each in kept], self._day(kept), tuple(self._notes)
         )
@@ -138,7 +138,9 @@ class CdfSpool:
     def _described(self, made: Made) -> Made:
         """The variable with what the definition and the skeleton say of it."""
         said: Attributes = dict(self._skeleton.variables.get(made.name, {}))
-        said |= self._told.variables.get(made.source, {})
+        for name, text in self._told.variables.get(made.source, {}).items():
+            number = written_number(made.type, text) if name in LIMITS and made.type else None
+            said[name] = text if number is None else Own(number)
         return replace(made, attributes={**made.attributes, **said}) if said else made
 
 

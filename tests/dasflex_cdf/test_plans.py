@@ -43,6 +43,7 @@ Project = "Probes"
 Discipline = ["Space Physics>Fields", "Other"]
 [cdf.variables.bx]
 CATDESC = "The northward field"
+SCALEMAX = 50
 [cite]
 doi = "10.1234/5678"
 """
@@ -170,6 +171,7 @@ def test_a_definition_says_what_the_stream_does_not(site, tmp_path):
     assert about["B_north"]["DICT_KEY"] == "magnetic_field"
     assert about["B_north"]["FILLVAL"] == [-1e31], "what the values decide, no skeleton does"
     assert (about["B_north"]["VALIDMIN"], about["B_north"]["VALIDMAX"]) == ([-100.0], [100.0])
+    assert about["B_north"]["SCALEMAX"] == [50.0], "a number of the variable's type"
     assert values["orientation"].tolist() == [1.0, 2.0]
 
 

@@ -285,6 +285,7 @@ def test_values_are_completed_also_where_bash_ends_words_at_the_sign(examples, b
 def test_formats_are_completed_by_what_is_installed(examples):
     assert set(completed(examples, ["get", "Examples/Random"], "format.type=")) == {
         "format.type=arrow",
+        "format.type=cdf",
         "format.type=csv",
         "format.type=das",
         "format.type=json",
