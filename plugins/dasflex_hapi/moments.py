@@ -5,8 +5,8 @@
 
 A column has one of the forms in all of its values.
 
->>> moments(np.array([b"1999-015T12:00Z"])).astype(str)
-array(['1999-01-15T12:00:00.000000000'], dtype='<U29')
+>>> print(*moments(np.array([b"1999-015T12:00Z", b"2000-366T00:00Z"])))
+1999-01-15T12:00:00.000000000 2000-12-31T00:00:00.000000000
 """
 
 from __future__ import annotations
