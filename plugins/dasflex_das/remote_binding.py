@@ -82,6 +82,7 @@ _BINS: Final = (
         "bin.time.max", "offered", "real", "s", 1e-9, 4e9, title="Width of the bins", attribute="resolution"
     ),
     ParamSpec("bin.stats", "offered", "list", title="What is told of the values of a bin", attribute="stats"),
+    ParamSpec("bin.align", "offered", values=(("begin", ""),), title="Where bins begin", attribute="align"),
 )  # fmt: skip
 
 

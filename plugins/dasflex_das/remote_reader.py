@@ -51,6 +51,7 @@ class Das2Reader:
         end: str,
         resolution: float | None = None,
         stats: tuple[str, ...] = (),  # noqa: ARG002  they are what the server gives: else it would not be asked
+        align: str = "",  # noqa: ARG002  the same
         interval: float | None = None,
         **options: Value,
     ) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ import pytest
 import dasflex_core
 from dasflex_core.catalog.tree import compile_tree
 from dasflex_core.errors import ConfigError, QueryError, SourceError
+from dasflex_core.remote.knowing import Knowledge
 from dasflex_core.roots import make_root
+from dasflex_das.remote_address import das2_source
 
 SOURCE = """
 title    = "A source of another server"
@@ -256,7 +260,7 @@ def test_a_log_in_comes_from_the_environment_and_stays_with_its_server(here, das
 
 def test_who_leaves_ends_the_request_at_the_other_server_too(here, das2_server):
     with here(das2_server.base, "bad-slow").ask(time=HOUR, format_type="csv").plan().open() as run:
-        assert not run.start(5)
+        assert not run.start(0.5)
     assert das2_server.waited_for("gone")
 
 
@@ -277,3 +281,19 @@ def test_an_address_that_is_none_is_told(here, das2_server, tmp_path, url, words
     compile_tree(tmp_path / "root")
     with pytest.raises((ConfigError, QueryError), match=words):
         dasflex_core.open(tmp_path / "root")["Other"].ask(time=HOUR).plan()
+
+
+def test_a_plan_pushes_bins_down_if_and_only_if_the_other_server_has_just_these(here, tmp_path):
+    source = here("http://127.0.0.1:1", "any")
+    folder = tmp_path / "root" / "run" / "readers"
+    file = Knowledge(str(folder), "das2", das2_source("das2:http://127.0.0.1:1/das/server?dataset=any", {}).key).file
+    file.parent.mkdir(parents=True)
+    statistics = ("mean", "min", "max", "stddev")
+    some = [each for size in (1, 2, 3) for each in combinations(statistics, size)]
+    for bins, model in product(((), *some), (False, True)):
+        file.write_text(json.dumps({"bins": bins, "model": model, "complete": True}), encoding="utf-8")
+        for wanted, align in product(some, ("begin", "grid")):
+            asked = {"bin_stats": ",".join(wanted), "bin_align": align, **({"read_time_inter": 60} if model else {})}
+            request = source.ask(time=HOUR, bin_time_max=60, **asked)
+            can = not model and set(bins) == set(wanted) and align == "begin"
+            assert pushed(request) == can, (bins, model, wanted, align)
