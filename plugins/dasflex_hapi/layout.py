@@ -106,11 +106,11 @@ class Layout:
         times = Variable(_TIME, "center", "datetime", "UTC", index, np.dtype("M8[ns]"))
         dimensions = [Dimension(_TIME, "time", coordinate=True, variables=(times,), axis="x", properties=stamp)]
         columns: list[_Column] = []
-        for place in range(len(extents)):
-            assert widest is not None  # there are no extents without  # noqa: S101
-            dimension, held = self._axis(widest, place, extents)
-            dimensions.append(dimension)
-            columns += held
+        if widest is not None:
+            for place in range(len(extents)):
+                dimension, held = self._axis(widest, place, extents)
+                dimensions.append(dimension)
+                columns += held
         for each in group:
             dimension, held = self._data(each, extents)
             dimensions.append(dimension)

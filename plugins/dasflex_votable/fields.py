@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
-from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from dasflex_votable.meaning import ucd, vounit
 if TYPE_CHECKING:
     from dasflex_core.arrays import Dataset, Variable
 
-__all__ = ["Field", "element", "field_of", "is_time"]
+__all__ = ["Field", "element", "field_of", "is_time", "quoted"]
 
 #: The types of VOTable (section 2.1) by those of numpy. It has no signed byte and no unsigned number but the byte: the
 #: next larger one is taken, and of 64 bits `long`.
@@ -139,11 +139,16 @@ def element(dataset: Dataset, field: Field) -> str:
         }
     inside = ""
     if text := variable.label or dimension.properties.text("title"):
-        inside += f"<DESCRIPTION>{escape(text)}</DESCRIPTION>"
+        inside += f"<DESCRIPTION>{escape(text, quote=False)}</DESCRIPTION>"
     if field.null is not None and field.kind == "number":
         inside += f'<VALUES null="{field.null}"/>'
-    attributes = "".join(f" {name}={quoteattr(text)}" for name, text in about.items() if text)
+    attributes = "".join(f" {name}={quoted(text)}" for name, text in about.items() if text)
     return f"{attributes}>{inside}"
+
+
+def quoted(text: str) -> str:
+    """A text as the value of an attribute."""
+    return '"' + escape(text).replace("\n", "&#10;").replace("\t", "&#9;") + '"'
 
 
 def _identifier(name: str) -> str:

@@ -7,8 +7,8 @@ ERROR behind the table.
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Final
-from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from dasflex_core.arrays import StreamHeader
 from dasflex_core.errors import QueryError, SourceError
 from dasflex_core.stages import Formatter
 from dasflex_votable import binary2, tabledata
-from dasflex_votable.fields import element, field_of
+from dasflex_votable.fields import element, field_of, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -183,9 +183,9 @@ def _info(name: str, value: str, text: str = "") -> str:
 
 def _escaped(text: str) -> str:
     """A text between two tags."""
-    return escape(text.translate(_NO_XML))
+    return escape(text.translate(_NO_XML), quote=False)
 
 
 def _quoted(text: str) -> str:
     """A text as the value of an attribute."""
-    return quoteattr(text.translate(_NO_XML))
+    return quoted(text.translate(_NO_XML))

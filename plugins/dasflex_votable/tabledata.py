@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 import orjson
 
@@ -35,7 +35,7 @@ def cells(field: Field, column: Any) -> list[bytes]:  # noqa: ANN401  a column, 
     made, offsets, missing = elements(field, column)
     if field.kind == "words":
         letters = "".join(map(chr, made[:, 0].tolist()))
-        return [escape(letters[first:last]).encode() for first, last in pairwise(offsets.tolist())]
+        return [escape(letters[first:last], quote=False).encode() for first, last in pairwise(offsets.tolist())]
     texts = _texts(field, made)
     if field.varies:
         texts = [b" ".join(texts[first:last]) for first, last in pairwise(offsets.tolist())]
@@ -48,7 +48,8 @@ def _texts(field: Field, made: NDArray[Any]) -> list[bytes]:
         return [each.tobytes().replace(b"\0", b" ").rstrip() for each in made]
     if field.kind == "text":
         # Texts of an array have no mark between them: each but the last is padded to its length (section 5.1).
-        return [escape("".join(chr(code or 32) for code in each.tolist()).rstrip(" ")).encode() for each in made]
+        texts = ("".join(chr(code or 32) for code in each.tolist()).rstrip(" ") for each in made)
+        return [escape(each, quote=False).encode() for each in texts]
     if field.kind == "flag":
         return [b" ".join(letter.strip() or b"?" for letter in each.tolist()) for each in made]
     native = made.astype(made.dtype.newbyteorder("="))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from threading import Thread
 from time import monotonic
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -29,20 +30,37 @@ DAY = "2020-01-01/2020-01-02"
 
 
 class HapiProcess:
-    """A server in a process of its own; `asked` are the requests that it had."""
+    """A server in a process of its own; `asked` are the requests that it had.
+
+    It says each on its output, which is read by a thread: what it was asked until now is there when it has said, too,
+    what it is asked now.
+    """
 
     def __init__(self, *words: str) -> None:
         file = Path(__file__).with_name("hapi_server.py")
         command = [sys.executable, "-S", str(file), *words]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.base = f"http://127.0.0.1:{self.process.stdout.readline().strip()}"
-        self.asked: list[str] = []
+        self.said: list[str] = []
+        self._marks = 0
         self.thread = Thread(target=self._read, daemon=True)
         self.thread.start()
 
     def _read(self) -> None:
         for line in self.process.stdout:
-            self.asked.append(line.strip())
+            self.said.append(line.strip())
+
+    @property
+    def asked(self) -> list[str]:
+        """The requests that it had, all until now."""
+        self._marks += 1
+        mark = f"/hapi/capabilities?mark={self._marks}"
+        urlopen(self.base + mark, timeout=10).close()  # noqa: S310  loopback
+        until = monotonic() + 10
+        while mark not in self.said:
+            assert monotonic() < until, "the server does not say what it was asked"
+            self.thread.join(0.02)
+        return [each for each in self.said if "?mark=" not in each]
 
     def data(self) -> list[str]:
         """The requests for data."""
