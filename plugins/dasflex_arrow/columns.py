@@ -135,9 +135,8 @@ def _flat(variable: Variable, values: NDArray[Any]) -> pa.Array:
 
 def _primitive(kind: pa.DataType, values: NDArray[Any], missing: NDArray[np.bool_]) -> pa.Array:
     """Values of a fixed width as they lie in memory, with a bit for each that is there (Arrow, validity bitmaps)."""
-    count = int(np.count_nonzero(missing))
-    bits = pa.py_buffer(np.packbits(~missing, bitorder="little")) if count else None
-    return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(np.ascontiguousarray(values))], count)
+    bits = pa.py_buffer(np.invert(np.packbits(missing, bitorder="little"))) if missing.any() else None
+    return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def _plain(variable: Variable) -> object:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ArrowFormatter", "ParquetFormatter"]
 
 #: About how many values a batch of an Arrow stream, or a row group of a Parquet file, has: what is held in memory.
-_BATCH: Final = 1 << 17
+_BATCH: Final = 1 << 18
 _GROUP: Final = 1 << 20
 #: A piece of so many bytes is given on by itself, rather than copied behind others.
 _PIECE: Final = 1 << 16
