@@ -417,7 +417,7 @@ def test_nothing_runs_on_when_the_client_has_gone(served, until, stage, abruptly
     connection.sendall(served.line(f"/source/{name.lower()}/data.{form}?{DAY}", "1.1") + b"Host: x\r\n\r\n")
     wait(connection, served.root)
     leave(connection) if abruptly else connection.close()
-    assert until(3, lambda: not served.root.left())
+    assert until(15, lambda: not served.root.left())
     assert served.alive()
     assert served.get("/?server=id").status == 200
 

@@ -254,7 +254,7 @@ UNKNOWN, VALUE, TIME, RANGE = "query.unknown-parameter", "query.bad-value", "que
         ("time", "2020-01-01", RANGE, "time='2020-01-01' is no range; write it like"),
         ("format.type", "cvs", "query.unreachable-type", r"format\.type='cvs' is unknown\. Did you mean csv\?"),
         ("format.type", "x" * 1_000_000, "query.unreachable-type", "is unknown"),
-        ("format.version", "9", "query.unreachable-type", r"cannot be had as das/9.* It can be had as arrow, csv, das/2"),
+        ("format.version", "9", "query.unreachable-type", r"cannot be had as das/9.* It can be had as arrow, cdf, csv, das/2"),
         ("format.version", "../..", VALUE, r"format\.version='\.\./\.\.' is no version"),
         ("format.serial", "both", VALUE, "neither text nor binary"),
     ],

@@ -34,7 +34,7 @@ def test_the_plan_and_its_price_are_shown_before_anything_is_downloaded_and_foll
     assert page.locator("#plan svg.graph .name").all_text_contents() == ["reader"]
     page.get_by_label("Width of the bins, s bin.time.max").fill("60")
     page.get_by_label("Format format.type").select_option("csv")
-    page.locator("#plan svg.graph .name", has_text="bin-average").wait_for()
+    page.locator("#plan svg.graph .name", has_text="csv").wait_for()
     names = page.locator("#plan svg.graph .name").all_text_contents()
     assert names[0] == "reader"
     assert names[-1] == "csv"
