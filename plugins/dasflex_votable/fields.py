@@ -15,9 +15,11 @@ from dasflex_core.values import dataclass
 from dasflex_votable.meaning import ucd, vounit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dasflex_core.arrays import Dataset, Variable
 
-__all__ = ["Field", "element", "field_of", "is_time", "quoted"]
+__all__ = ["Field", "element", "field_of", "identifiers", "is_time", "quoted"]
 
 #: The types of VOTable (section 2.1) by those of numpy. It has no signed byte and no unsigned number but the byte: the
 #: next larger one is taken, and of 64 bits `long`.
@@ -123,11 +125,11 @@ def is_time(variable: Variable) -> bool:
     return letter == "M" or (variable.semantic == "datetime" and letter in "iuf" and epochs.is_epoch(variable.units))
 
 
-def element(dataset: Dataset, field: Field) -> str:
+def element(dataset: Dataset, field: Field, identifier: str) -> str:
     """The element FIELD with all that is known of the values. The text is XML without its tag."""
     variable = field.variable
     dimension = dataset.dimension(variable)
-    about: dict[str, Any] = {"name": variable.name, "ID": _identifier(variable.name), "datatype": field.datatype}
+    about: dict[str, Any] = {"name": variable.name, "ID": identifier, "datatype": field.datatype}
     if field.arraysize:
         about["arraysize"] = field.arraysize
     if field.kind == "time":
@@ -151,10 +153,16 @@ def quoted(text: str) -> str:
     return '"' + escape(text).replace("\n", "&#10;").replace("\t", "&#9;") + '"'
 
 
-def _identifier(name: str) -> str:
-    """A name as XML identifiers are written."""
-    plain = "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in name)
-    return plain if plain[:1].isalpha() or plain[:1] == "_" else f"_{plain}"
+def identifiers(names: Iterable[str], taken: str) -> list[str]:
+    """A name of XML for each name, none twice, and none that is taken already."""
+    found: list[str] = []
+    for name in names:
+        plain = "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in name)
+        plain = plain if plain[:1].isalpha() or plain[:1] == "_" else f"_{plain}"
+        while plain in (taken, *found):
+            plain += "_"
+        found.append(plain)
+    return found
 
 
 def _unfit(variable: Variable, what: str) -> QueryError:

@@ -16,7 +16,7 @@ from dasflex_core.arrays import StreamHeader
 from dasflex_core.errors import QueryError, SourceError
 from dasflex_core.stages import Formatter
 from dasflex_votable import binary2, tabledata
-from dasflex_votable.fields import element, field_of, quoted
+from dasflex_votable.fields import element, field_of, identifiers, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,8 @@ _HEAD: Final = (
     '<RESOURCE type="results">\n'
 )
 #: The times are UTC; where they were measured is a matter of the data, and not said by das streams.
-_TIMESYS: Final = '<TIMESYS ID="utc" timescale="UTC" refposition="UNKNOWN"/>\n'
+_UTC: Final = "utc"
+_TIMESYS: Final = f'<TIMESYS ID="{_UTC}" timescale="UTC" refposition="UNKNOWN"/>\n'
 #: What XML 1.0 has no form for.
 _NO_XML: Final = {code: None for code in range(32) if code not in (9, 10, 13)}
 
@@ -61,8 +62,13 @@ class _Table(Formatter, accepts="arrays", reads=_READS):
     def dataset(self, dataset: Dataset) -> bytes:
         """The document up to the rows. Raises `QueryError` for a second dataset with other columns."""
         fields = tuple(map(field_of, dataset.columns))
-        declared = "".join(f"<FIELD{element(dataset, each)}</FIELD>\n" for each in fields)
-        declared += "".join(_constant(dataset, each) for each in _constants(dataset))
+        constants = _constants(dataset)
+        named = identifiers((each.variable.name for each in (*fields, *constants)), _UTC)
+        own, others = named[: len(fields)], named[len(fields) :]
+        declared = "".join(
+            f"<FIELD{element(dataset, each, name)}</FIELD>\n" for each, name in zip(fields, own, strict=True)
+        )
+        declared += "".join(_constant(dataset, each, name) for each, name in zip(constants, others, strict=True))
         self._fields[dataset.id] = fields
         if self._declared is None:
             self._declared, self._name = declared, dataset.name
@@ -169,10 +175,10 @@ def _constants(dataset: Dataset) -> list[Field]:
     ]
 
 
-def _constant(dataset: Dataset, field: Field) -> str:
+def _constant(dataset: Dataset, field: Field, identifier: str) -> str:
     """A variable that is the same for all records, as a PARAM."""
     (text,) = tabledata.cells(field, np.asarray(field.variable.values)[None])
-    attributes, _, inside = element(dataset, field).partition(">")
+    attributes, _, inside = element(dataset, field, identifier).partition(">")
     return f"<PARAM{attributes} value={_quoted(text.decode())}>{inside}</PARAM>\n"
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from dasflex_core import epochs
-from dasflex_core.arrays import Problem, Ragged, Records, is_fill
+from dasflex_core.arrays import Dataset, Problem, Ragged, Records, StreamHeader, is_fill
 from dasflex_core.errors import QueryError, SourceError
 from dasflex_core.registry import discover
 from dasflex_core.stages import spec_of
@@ -250,3 +250,22 @@ def test_times_in_other_units_and_another_fill_hold_from_their_declaration_on(ma
 def test_other_frequencies_later_in_the_stream_are_refused(made):
     with pytest.raises(QueryError, match="different columns"):
         written(made, declared_anew("frequency", values=np.array([10.0, 20.0, 80.0])))
+
+
+@BOTH
+def test_names_that_look_like_other_ids_make_no_two_elements_with_one(made):
+    header, dataset, batch = [each for each in golden.scalars() if isinstance(each, StreamHeader | Dataset | Records)][
+        :3
+    ]
+    names = [each.name for each in dataset.columns]
+    called = dict(zip(names, ["utc", "a b", "a=b", "a;b", *names[4:]], strict=False))
+    dimensions = tuple(
+        replace(each, variables=tuple(replace(own, name=called.get(own.name, own.name)) for own in each.variables))
+        for each in dataset.dimensions
+    )
+    moved = replace(dataset, dimensions=dimensions, wire=tuple(called[name] for name in dataset.wire))
+    columns = {called[name]: column for name, column in batch.columns.items()}
+    document = written(made, [header, moved, Records(moved, columns)])
+    identifiers = [each.get("ID") for each in etree.fromstring(document).iter() if each.get("ID")]
+    assert len(identifiers) == len(set(identifiers))
+    assert [each.name for each in opened(document).get_first_table().fields] == [called[name] for name in names]
