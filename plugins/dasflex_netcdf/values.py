@@ -34,7 +34,9 @@ def type_of(part: Part) -> Any:  # noqa: ANN401  h5py's type of texts is an obje
 
 
 def fill_of(part: Part) -> np.generic | None:
-    """The value that stands for none: `_FillValue`. Times need none, since NaT is one; texts are empty."""
+    """The value that stands for none: `_FillValue`; texts are empty. A coordinate variable has none (CF 2.5.1)."""
+    if part.kind == "time" and part.dimensions != (part.variable.name,):
+        return np.int64(np.iinfo(np.int64).min)
     if part.kind == "flag":
         return None if part.variable.fill is None else np.uint8(_NO_FLAG)
     if part.kind != "number":

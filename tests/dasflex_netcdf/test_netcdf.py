@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dasflex_core import epochs
-from dasflex_core.arrays import Dataset, Ragged, Records, StreamHeader, is_fill
+from dasflex_core.arrays import Dataset, Dimension, Ragged, Records, StreamHeader, Variable, is_fill
 from dasflex_core.errors import QueryError, SourceError
 from dasflex_core.registry import discover
 from dasflex_core.stages import spec_of
@@ -236,3 +236,18 @@ def test_times_in_other_units_and_another_fill_hold_from_their_declaration_on(tm
 def test_other_frequencies_or_units_later_in_the_stream_are_refused(tmp_path, name, facts):
     with pytest.raises(QueryError, match="different variables"):
         written(tmp_path, declared_anew(name, **facts))
+
+
+def test_a_time_that_is_missing_is_masked_where_it_is_no_coordinate(tmp_path):
+    header, dataset, batch = [each for each in golden.scalars() if isinstance(each, StreamHeader | Dataset | Records)][
+        :3
+    ]
+    seen = Variable("seen", "center", "datetime", "UTC", dataset.columns[0].index, np.dtype("M8[ns]"))
+    more = Dimension("seen", "seen", coordinate=False, variables=(seen,))
+    wider = replace(dataset, dimensions=(*dataset.dimensions, more), wire=(*dataset.wire, "seen"))
+    times = np.array(["2031-04-02T00:00:00.123456789", *["NaT"] * (len(batch) - 1)], dtype="M8[ns]")
+    path = written(tmp_path, [header, wider, Records(wider, {**batch.columns, "seen": times})])
+    with netCDF4.Dataset(path) as file:
+        assert np.ma.getmaskarray(file["seen"][:]).tolist() == np.isnat(times).tolist()
+    with xarray.open_dataset(path) as read:
+        assert np.array_equal(read["seen"].values, times, equal_nan=True)
