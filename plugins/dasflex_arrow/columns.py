@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from dasflex_core import epochs
 from dasflex_core.arrays import Ragged, is_fill
+from dasflex_core.record_times import is_time
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +60,7 @@ def _told(dataset: Dataset, variable: Variable) -> dict[str, str]:
     """What is said of a variable."""
     dimension = dataset.dimension(variable)
     about = {
-        "units": "" if _is_time(variable) else variable.units,
+        "units": "" if is_time(variable) else variable.units,
         "label": variable.label,
         "role": variable.role,
         "dimension": dimension.name,
@@ -68,17 +69,11 @@ def _told(dataset: Dataset, variable: Variable) -> dict[str, str]:
     return {name: text for name, text in about.items() if text}
 
 
-def _is_time(variable: Variable) -> bool:
-    """Whether values are times."""
-    letter = variable.dtype.kind
-    return letter == "M" or (variable.semantic == "datetime" and letter in "iuf" and epochs.is_epoch(variable.units))
-
-
 def _type_of(variable: Variable) -> pa.DataType:
     """The type of a column."""
     if variable.semantic == "blob":
         return _nested(pa.binary(), variable.shape[:-1] if variable.vector else variable.shape)
-    leaf = _TIME if _is_time(variable) else _plain_type(variable)
+    leaf = _TIME if is_time(variable) else _plain_type(variable)
     return _nested(leaf, variable.shape)
 
 
@@ -121,7 +116,7 @@ def _runs(variable: Variable, column: Ragged) -> pa.Array:
 def _flat(variable: Variable, values: NDArray[Any]) -> pa.Array:
     """Values in a row, fill as null."""
     missing = is_fill(values, variable.fill)
-    if _is_time(variable):
+    if is_time(variable):
         times = epochs.to_datetime64(values, variable.units)
         return _primitive(_TIME, times, missing | np.isnat(times))
     if values.dtype.kind == "S":
@@ -142,7 +137,7 @@ def _primitive(kind: pa.DataType, values: NDArray[Any], missing: NDArray[np.bool
 def _plain(variable: Variable) -> object:
     """The values of a variable that has the same for all records, as JSON holds them."""
     values = np.asarray(variable.values)
-    if _is_time(variable):
+    if is_time(variable):
         return np.datetime_as_string(epochs.to_datetime64(values, variable.units)).tolist()
     return _array(variable, values[None]).to_pylist()[0]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import numpy as np
 
 from dasflex_core import epochs
+from dasflex_core.record_times import is_time
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ TYPES: Final = {
 def kind_of(variable: Variable) -> Kind:
     """What the values of a variable are."""
     letter = variable.dtype.kind
-    if letter == "M" or (variable.semantic == "datetime" and letter in "iuf" and epochs.is_epoch(variable.units)):
+    if is_time(variable):
         return "time"
     if variable.semantic == "blob":
         return "bytes"

@@ -6,8 +6,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from dasflex_core.epochs import is_epoch
 from dasflex_core.errors import QueryError
+from dasflex_core.record_times import is_time
 from dasflex_core.second_digits import own_secfrac
 from dasflex_core.values import dataclass
 from dasflex_csv.tags import element_tags
@@ -76,7 +76,7 @@ def _kind(dataset: Dataset, variable: Variable) -> Kind:
     letter = variable.dtype.kind
     if not variable.per_record:
         return "fixed"
-    if letter == "M" or (variable.semantic == "datetime" and letter in "iuf" and is_epoch(variable.units)):
+    if is_time(variable):
         return "time"
     if letter == "b" or (letter in "iu" and variable.semantic == "bool"):
         return "boolean"

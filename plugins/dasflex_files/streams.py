@@ -12,20 +12,19 @@ import numpy as np
 from dasflex_core import epochs
 from dasflex_core.arrays import Comment, Dataset, NoData, Ragged, Records, StreamHeader
 from dasflex_core.errors import QueryError, did_you_mean, listing, shown
+from dasflex_core.record_times import time_of
 from dasflex_files.kinds import BATCH
 from dasflex_files.picking import rows_within, runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from dasflex_core.arrays import Item, Variable
+    from dasflex_core.arrays import Item
     from dasflex_core.stages import Decoder
     from dasflex_files.choosing import Item as Wish
 
 __all__ = ["Joined"]
 
-#: The roles that the time of a record may have, the one that counts first.
-_ROLES: Final = ("center", "reference", "mean", "average", "min", "max")
 #: Comments that are true of one file, and not of the answer.
 _OWN: Final = ("tasksize", "taskprogress")
 
@@ -144,7 +143,7 @@ def _only(dataset: Dataset, kept: set[str]) -> Dataset:
 
 def _within(batch: Records, begin: int, end: int) -> Iterator[Records]:
     """The records in the range; where no record has a time, all of them."""
-    time = _time_of(batch.dataset)
+    time = time_of(batch.dataset)
     times: Any = None if time is None else batch[time.name]
     if time is None or isinstance(times, Ragged):
         yield batch
@@ -159,18 +158,3 @@ def _within(batch: Records, begin: int, end: int) -> Iterator[Records]:
         yield batch
         return
     yield from (batch.slice(slice(first, last)) for first, last in runs_of(wanted))
-
-
-def _time_of(dataset: Dataset) -> Variable | None:
-    """The variable that says when a record is; None where there is none."""
-    found = [
-        each
-        for dimension in dataset.dimensions
-        if dimension.coordinate
-        for each in dimension.variables
-        if each.per_record
-        and not each.shape
-        and each.role in _ROLES
-        and (each.dtype.kind == "M" or (each.semantic == "datetime" and epochs.is_epoch(each.units)))
-    ]
-    return min(found, key=lambda each: _ROLES.index(each.role), default=None)

@@ -17,6 +17,7 @@ import orjson
 from dasflex_core import epochs
 from dasflex_core.arrays import Ragged, is_fill
 from dasflex_core.digits import iso_times, iso_width
+from dasflex_core.record_times import is_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,12 +54,6 @@ def entry_texts(variable: Variable, column: Column, digits: int) -> list[bytes]:
         return [b'"%b"' % b64encode(data[first:last]) for first, last in spans]
     inner = entry_texts(variable, column.values, digits)
     return [_listed(inner[first:last]) for first, last in spans]
-
-
-def is_time(variable: Variable) -> bool:
-    """Whether the values are times, as text or as counts of an epoch."""
-    letter = variable.dtype.kind
-    return letter == "M" or (variable.semantic == "datetime" and letter in "iuf" and epochs.is_epoch(variable.units))
 
 
 def _listed(texts: Iterable[bytes]) -> bytes:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dasflex_core import epochs
 from dasflex_core.errors import QueryError
+from dasflex_core.record_times import is_time
 from dasflex_core.values import dataclass
 from dasflex_netcdf.udunits import udunits
 
@@ -129,10 +129,9 @@ def _sampled(variable: Variable, dimensions: list[str]) -> tuple[str, str]:
 
 def _kind(variable: Variable) -> str:
     """How values are written."""
-    letter = variable.dtype.kind
-    if letter == "M" or (variable.semantic == "datetime" and letter in "iuf" and epochs.is_epoch(variable.units)):
+    if is_time(variable):
         return "time"
-    if letter == "S":
+    if variable.dtype.kind == "S":
         return "text"
     return "flag" if variable.semantic == "bool" else "number"
 

@@ -47,12 +47,8 @@ class Quantity:
 
 
 def is_time(variable: Variable) -> bool:
-    """Whether the values are moments."""
-    return (
-        variable.dtype.kind == "M"
-        or (variable.semantic == "datetime" and epochs.is_epoch(variable.units))
-        or (variable.dtype.kind in "iuf" and epochs.is_epoch(variable.units))
-    )
+    """Whether the values are moments: of das2, whatever counts from an epoch."""
+    return variable.dtype.kind == "M" or (variable.dtype.kind in "iuf" and epochs.is_epoch(variable.units))
 
 
 def quantities_of(dataset: Dataset) -> list[Quantity]:

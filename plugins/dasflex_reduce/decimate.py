@@ -17,12 +17,12 @@ import numpy as np
 from dasflex_core import epochs
 from dasflex_core.arrays import Ragged, Records
 from dasflex_core.errors import QueryError
+from dasflex_core.record_times import time_of
 from dasflex_core.stages import Reducer, param
 from dasflex_core.times import FOREVER, parse_time
 from dasflex_reduce.binning import Runs, angles, mean, moments, part, together
 from dasflex_reduce.outputs import circle_of
 from dasflex_reduce.picking import chained, rows_of
-from dasflex_reduce.trim import time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

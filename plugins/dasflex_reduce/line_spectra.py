@@ -18,6 +18,7 @@ import numpy as np
 from dasflex_core import epochs, units
 from dasflex_core.arrays import VARIES, Comment, Dataset, Ragged, Records, is_fill
 from dasflex_core.errors import SourceError
+from dasflex_core.record_times import is_time
 from dasflex_core.stages import param
 from dasflex_reduce import spectral_facts
 from dasflex_reduce.sample_times import shifted, x_with_room
@@ -70,7 +71,7 @@ class LineSpectralDensity(
         self._source = dataset
         found = [each for dimension in dataset.dimensions for each in dimension.variables if each.name in dataset.wire]
         self._x = next(
-            (each for each in found if _is_time(each) and dataset.dimension(each).coordinate and not each.shape), None
+            (each for each in found if is_time(each) and dataset.dimension(each).coordinate and not each.shape), None
         )
         self._lines = tuple(
             each
@@ -210,11 +211,6 @@ class LineSpectralDensity(
             if each.name in lines
         )
         return spectral_facts.density_dimension(dimension, made, dataset.generation) if made else None
-
-
-def _is_time(variable: Variable) -> bool:
-    """Whether the values are times."""
-    return variable.dtype.kind == "M" or (variable.semantic == "datetime" and epochs.is_epoch(variable.units))
 
 
 def _plain(batch: Records, name: str) -> NDArray[Any]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from dasflex_core import epochs
 from dasflex_core.arrays import Ragged, Records
+from dasflex_core.record_times import time_of
 from dasflex_core.stages import Reducer, param
 from dasflex_core.times import FOREVER, parse_time
 from dasflex_reduce.picking import rows_where
@@ -25,10 +26,8 @@ if TYPE_CHECKING:
 
     from dasflex_core.arrays import Dataset, Variable
 
-__all__ = ["Trim", "time_of"]
+__all__ = ["Trim"]
 
-#: The roles that the time of a record may have, the one that counts first.
-_ROLES: Final = ("center", "reference", "mean", "average", "min", "max")
 #: What a datetime64[ns] reaches.
 _REACH: Final = 2**63 - 1
 
@@ -72,21 +71,6 @@ class Trim(
             wanted &= times < self._high
         found = rows_where(batch, wanted)
         return () if found is None else (found,)
-
-
-def time_of(dataset: Dataset) -> Variable | None:
-    """The variable that says when a record is; None where there is none."""
-    found = [
-        each
-        for dimension in dataset.dimensions
-        if dimension.coordinate
-        for each in dimension.variables
-        if each.per_record
-        and not each.shape
-        and each.role in _ROLES
-        and (each.dtype.kind == "M" or (each.semantic == "datetime" and epochs.is_epoch(each.units)))
-    ]
-    return min(found, key=lambda each: _ROLES.index(each.role), default=None)
 
 
 def _limit(text: str | None, variable: Variable) -> Any:  # noqa: ANN401  a scalar in the type of the column

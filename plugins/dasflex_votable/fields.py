@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dasflex_core import epochs
 from dasflex_core.arrays import VARIES
 from dasflex_core.errors import QueryError
+from dasflex_core.record_times import is_time
 from dasflex_core.values import dataclass
 from dasflex_votable.meaning import ucd, vounit
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.arrays import Dataset, Variable
 
-__all__ = ["Field", "element", "field_of", "identifiers", "is_time", "quoted"]
+__all__ = ["Field", "element", "field_of", "identifiers", "quoted"]
 
 #: The types of VOTable (section 2.1) by those of numpy. It has no signed byte and no unsigned number but the byte: the
 #: next larger one is taken, and of 64 bits `long`.
@@ -117,12 +117,6 @@ def _fixed(variable: Variable, kind: str, datatype: str) -> Field:
     if variable.shape:
         raise _unfit(variable, f"several {kind}s in a record")
     return Field(variable, kind, datatype, "S1" if datatype == "char" else ">u2", variable.shape)
-
-
-def is_time(variable: Variable) -> bool:
-    """Whether values are times."""
-    letter = variable.dtype.kind
-    return letter == "M" or (variable.semantic == "datetime" and letter in "iuf" and epochs.is_epoch(variable.units))
 
 
 def element(dataset: Dataset, field: Field, identifier: str) -> str:

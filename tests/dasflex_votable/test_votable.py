@@ -18,10 +18,10 @@ from lxml import etree
 from dasflex_core import epochs
 from dasflex_core.arrays import Dataset, Problem, Ragged, Records, StreamHeader, is_fill
 from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.record_times import is_time
 from dasflex_core.registry import discover
 from dasflex_core.stages import spec_of
 from dasflex_core.testing import FormatterContract, golden, strategies
-from dasflex_votable.fields import is_time
 from dasflex_votable.formatter import Binary2Formatter, TabledataFormatter
 from dasflex_votable.meaning import ucd, vounit
 from dasflex_votable.plugin import STAGES
