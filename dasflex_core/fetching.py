@@ -27,14 +27,13 @@ def fetch(address: str | Request, seconds: float, notice: Callable[[socket], Non
     """
     from urllib import request
 
-    from dasflex_core.remote.connecting import Http, Https, Redirection
+    from dasflex_core.remote.connecting import Connections, Redirection
 
     opener = request.OpenerDirector()
     ways = (
         request.ProxyHandler(),
         request.UnknownHandler(),
-        Http(notice),
-        Https(notice),
+        Connections(notice),
         request.HTTPDefaultErrorHandler(),
         Redirection(),
         request.HTTPErrorProcessor(),

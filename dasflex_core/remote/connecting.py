@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Notice = Callable[[socket.socket], None] | None
 
-__all__ = ["Http", "Https", "Redirection"]
+__all__ = ["Connections", "Redirection"]
 
 #: Seconds in which a server must take a connection, however long it may then be silent.
 _CONNECT: Final = 10.0
@@ -37,18 +37,8 @@ class _Plain(HTTPConnection):
         _told(self.sock, silence, self._notice)
 
 
-class _Secure(HTTPSConnection):
+class _Secure(_Plain, HTTPSConnection):
     """A connection of HTTPS. The certificate of the server, and its name, are verified."""
-
-    def __init__(self, notice: Notice, host: str, **settings: Any) -> None:  # noqa: ANN401  those of the base
-        super().__init__(host, **settings)
-        self._notice = notice
-
-    def connect(self) -> None:
-        """Connects, and tells of the socket."""
-        silence, self.timeout = self.timeout, min(self.timeout or _CONNECT, _CONNECT)
-        super().connect()
-        _told(self.sock, silence, self._notice)
 
 
 def _told(opened: socket.socket, silence: float | None, notice: Notice) -> None:
@@ -58,27 +48,19 @@ def _told(opened: socket.socket, silence: float | None, notice: Notice) -> None:
         notice(opened)
 
 
-class Http(HTTPHandler):
-    """Opens addresses of HTTP."""
+class Connections(HTTPHandler, HTTPSHandler):
+    """Opens addresses of HTTP and HTTPS. `notice` is told the socket of each connection."""
 
     def __init__(self, notice: Notice = None) -> None:
         super().__init__()
         self._notice = notice
 
     def http_open(self, req: Request) -> HTTPResponse:
-        """The answer to a request."""
+        """The answer to a request of HTTP."""
         return self.do_open(partial(_Plain, self._notice), req)
 
-
-class Https(HTTPSHandler):
-    """Opens addresses of HTTPS."""
-
-    def __init__(self, notice: Notice = None) -> None:
-        super().__init__()
-        self._notice = notice
-
     def https_open(self, req: Request) -> HTTPResponse:
-        """The answer to a request."""
+        """The answer to a request of HTTPS."""
         return self.do_open(partial(_Secure, self._notice), req)
 
 

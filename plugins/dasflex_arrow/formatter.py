@@ -7,15 +7,14 @@ IPC streaming; the Parquet format, whose footer stands behind all).
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 from dasflex_arrow.columns import batch_of, schema_of
 from dasflex_core.arrays import Records, StreamHeader
-from dasflex_core.batching import Gathering
-from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.batching import Gathering, one_kind_only
+from dasflex_core.errors import SourceError
 from dasflex_core.stages import Formatter, param
 
 if TYPE_CHECKING:
@@ -86,7 +85,6 @@ class _Table(Formatter, accepts="arrays"):
         self._first = ""
         self._writer: Any = None
         self._gathering: Gathering | None = None
-        self._gathered: Dataset | None = None
 
     def feed(self, item: Item, /) -> Iterable[bytes]:
         """The bytes of one item. Records wait until there are enough, however they come."""
@@ -94,12 +92,7 @@ class _Table(Formatter, accepts="arrays"):
             yield from super().feed(item)
             return
         if self._gathering is None:
-            size = sum(prod(extent for extent in each.shape if extent > 0) for each in item.dataset.columns)
-            self._gathering = Gathering(max(1, self.values // max(1, size)))
-        if self._gathered is not item.dataset:
-            if self._gathered is not None and self._gathered.columns != item.dataset.columns:
-                yield from self.flush()  # the same columns in other units of time, or with another fill
-            self._gathered = item.dataset
+            self._gathering = Gathering.of_values(self.values, item.dataset)
         yield from self._batches(self._gathering.add(item))
 
     def flush(self) -> Iterable[bytes]:
@@ -118,11 +111,7 @@ class _Table(Formatter, accepts="arrays"):
             self._schema, self._first = schema, dataset.name
             self._writer = self._begun(schema)
         elif not _alike(self._schema, schema):
-            raise QueryError(
-                f"Datasets {self._first} and {dataset.name} have different columns, and a table holds one kind of "
-                "record. Choose variables that stand in one dataset with read.data",
-                kind="query.unreachable-type",
-            )
+            raise one_kind_only(self._first, dataset.name)
         return self._sink.taken()
 
     def finish(self) -> Iterable[bytes]:

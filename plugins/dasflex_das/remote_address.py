@@ -9,15 +9,15 @@ das2:https://#[env.THEIR_LOGIN]@host/das/server?dataset=ID        THEIR_LOGIN=na
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
 
 from dasflex_core.errors import ConfigError, Place
-from dasflex_core.plan.templates import expand_environment
-from dasflex_core.remote.asking import Address
+from dasflex_core.remote.written_address import written_address
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from dasflex_core.remote.asking import Address
 
 __all__ = ["Das2Source", "das2_source"]
 
@@ -48,21 +48,14 @@ def das2_source(text: str, environ: Mapping[str, str], place: Place | None = Non
     Raises `ConfigError` for what is no such address.
     """
     where = f"{place}: " if place else ""
-    written = expand_environment(text, environ, place=place).strip()
-    scheme, _, rest = written.partition(":")
-    if scheme.lower() != "das2":
-        raise ConfigError(f"{where}the address of a das2 server begins with das2:", kind="config.bad-value")
-    try:
-        address, query = Address.parse(rest)
-    except ConfigError as error:
-        raise ConfigError(f"{where}{error.message}, behind das2:", kind="config.bad-value") from error
+    address, pairs = written_address("das2", text, environ, place)
     found: dict[str, str] = {}
-    for key, value in parse_qsl(query, keep_blank_values=True):
+    for key, value in pairs:
         name = key.lower()
         if name not in ("dataset", "params") and _SAID.get(name) != value.lower():
             what = f"{where}{key}= has no place here, where a source is named: das2:https://…?dataset=ID"
             raise ConfigError(what, kind="config.bad-value")
-        found[name] = value.strip()
+        found[name] = value
     if not found.get("dataset"):
         raise ConfigError(f"{where}it names no source: write das2:https://…?dataset=ID", kind="config.missing")
     return Das2Source(address, found["dataset"], found.get("params", ""))

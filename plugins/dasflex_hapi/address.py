@@ -9,11 +9,10 @@ hapi:https://#[env.THEIR_LOGIN]@host/hapi?id=DATASET        THEIR_LOGIN=name:pas
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
 
 from dasflex_core.errors import ConfigError, Place
-from dasflex_core.plan.templates import expand_environment
 from dasflex_core.remote.asking import Address
+from dasflex_core.remote.written_address import written_address
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
@@ -47,20 +46,13 @@ def hapi_set(text: str, environ: Mapping[str, str], place: Place | None = None) 
     Raises `ConfigError` for what is no such address.
     """
     where = f"{place}: " if place else ""
-    written = expand_environment(text, environ, place=place).strip()
-    scheme, _, rest = written.partition(":")
-    if scheme.lower() != "hapi":
-        raise ConfigError(f"{where}the address of a HAPI server begins with hapi:", kind="config.bad-value")
-    try:
-        address, query = Address.parse(rest)
-    except ConfigError as error:
-        raise ConfigError(f"{where}{error.message}, behind hapi:", kind="config.bad-value") from error
+    address, pairs = written_address("hapi", text, environ, place)
     found: dict[str, str] = {}
-    for key, value in parse_qsl(query, keep_blank_values=True):
+    for key, value in pairs:
         if key not in ("id", "dataset", "parameters"):
             what = f"{where}{key}= has no place here, where a data set is named: hapi:https://…/hapi?id=ID"
             raise ConfigError(what, kind="config.bad-value")
-        found["id" if key == "dataset" else key] = value.strip()
+        found["id" if key == "dataset" else key] = value
     if not found.get("id"):
         raise ConfigError(f"{where}it names no data set: write hapi:https://…/hapi?id=ID", kind="config.missing")
     base, _, last = address.url.rstrip("/").rpartition("/")

@@ -10,8 +10,8 @@ import h5netcdf
 import numpy as np
 
 from dasflex_core.arrays import Ragged, Records, StreamHeader
-from dasflex_core.batching import Gathering
-from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.batching import Gathering, one_kind_only
+from dasflex_core.errors import SourceError
 from dasflex_core.stages import FileFormatter, param
 from dasflex_netcdf.layout import layout_of
 from dasflex_netcdf.values import fill_of, type_of, values_of
@@ -65,7 +65,6 @@ class NetcdfFormatter(
         self._name = ""
         self._layouts: dict[int, Layout] = {}  # by the id of the dataset
         self._gathering = Gathering(1)
-        self._gathered: Dataset | None = None
         self._lengths: dict[str, int] = {}
 
     def feed(self, item: Item, /) -> None:
@@ -75,10 +74,6 @@ class NetcdfFormatter(
             return
         if item.dataset.id not in self._layouts:
             raise SourceError(f"Records of {item.dataset.name} come before its declaration", kind="source.stream")
-        if self._gathered is not item.dataset:
-            if self._gathered is not None and self._gathered.columns != item.dataset.columns:
-                self._rest()  # the same variables in other units of time, or with another fill
-            self._gathered = item.dataset
         for batch in self._gathering.add(item):
             self._write(self._layouts[batch.dataset.id], batch)
 
@@ -93,15 +88,10 @@ class NetcdfFormatter(
         self._layouts[dataset.id] = layout
         if self._layout is None:
             self._layout, self._name = layout, dataset.name
-            size = sum(prod(extent for extent in each.shape if extent > 0) for each in dataset.columns)
-            self._gathering = Gathering(max(1, _BATCH // max(1, size)))
+            self._gathering = Gathering.of_values(_BATCH, dataset)
             self._declare(layout)
         elif _alike(layout) != _alike(self._layout):
-            raise QueryError(
-                f"Datasets {self._name} and {dataset.name} have different variables, and a file holds one kind of "
-                "record. Choose variables that stand in one dataset with read.data",
-                kind="query.unreachable-type",
-            )
+            raise one_kind_only(self._name, dataset.name)
 
     def finish(self) -> Path:
         """Writes what waits, and what is said of all."""

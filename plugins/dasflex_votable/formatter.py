@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dasflex_core.arrays import StreamHeader
-from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.batching import one_kind_only
+from dasflex_core.errors import SourceError
 from dasflex_core.stages import Formatter
 from dasflex_votable import binary2, tabledata
 from dasflex_votable.fields import element, field_of, identifiers, quoted
@@ -74,11 +75,7 @@ class _Table(Formatter, accepts="arrays", reads=_READS):
             self._declared, self._name = declared, dataset.name
             return self._opened(dataset.name, declared)
         if declared != self._declared:
-            raise QueryError(
-                f"Datasets {self._name} and {dataset.name} have different columns, and a table holds one kind of "
-                "record. Choose variables that stand in one dataset with read.data",
-                kind="query.unreachable-type",
-            )
+            raise one_kind_only(self._name, dataset.name)
         return b""
 
     def records(self, batch: Records) -> bytes:

@@ -234,7 +234,7 @@ def test_times_in_other_units_and_another_fill_hold_from_their_declaration_on(tm
 @pytest.mark.parametrize(("name", "facts"), [("frequency", {"values": np.array([10.0, 20.0, 80.0])}),
                                              ("psd", {"units": "V"})])  # fmt: skip
 def test_other_frequencies_or_units_later_in_the_stream_are_refused(tmp_path, name, facts):
-    with pytest.raises(QueryError, match="different variables"):
+    with pytest.raises(QueryError, match="different columns"):
         written(tmp_path, declared_anew(name, **facts))
 
 
