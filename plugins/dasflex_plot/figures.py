@@ -8,6 +8,7 @@ of matplotlib as it comes, with ours on top, whatever stands in a `matplotlibrc`
 from __future__ import annotations
 
 import io
+import re
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from dasflex_plot.granroth import drawn, plain
+from dasflex_plot.spans import breaks_of, broken, ends_of, extent_of, is_geometric, tags_of
 from dasflex_plot.styles import COLOURS
 from dasflex_plot.time_axis import TimeScale
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from dasflex_plot.images import Band
     from dasflex_plot.panels import Panel
     from dasflex_plot.styles import Style
 
@@ -55,8 +56,9 @@ _SETTINGS: Final[dict[str, Any]] = {
     "path.simplify": True,
 }
 _FEW: Final = 80
-#: Values that span more powers of ten have logarithmic colours, where the stream does not say.
-_SPREAD: Final = 2.0
+#: Mathematical text, and what in it is no letter.
+_MATHS: Final = re.compile(r"(?<!\\)\$(.*?)(?<!\\)\$")
+_MARKS: Final = {ord(each): None for each in "{}^_\\"}
 #: Pictures of no more pixels than these, in either direction, are shown small, without words.
 _SMALL: Final = (240, 130)
 
@@ -189,7 +191,7 @@ class Drawing:
         """The common scale of time: the range that was asked, else that of the data."""
         if self._span is not None:
             return TimeScale(*self._span)
-        ends = [end for each in self.panels if each.timed for end in _extent(each)]
+        ends = [end for each in self.panels if each.timed for end in extent_of(each)]
         if not ends:
             return None
         low, high = int(min(ends)), int(max(ends))
@@ -262,7 +264,7 @@ class Drawing:
             if not len(moments):
                 continue
             x = scale.places(moments) if scale is not None else moments.astype(np.float64)
-            breaks = _breaks(moments, line.series.cadence if panel.timed else 0.0)
+            breaks = breaks_of(moments, line.series.cadence if panel.timed else 0.0)
             count = len(line.names)
             seen.append(values)
             for number, name in enumerate(line.names):
@@ -270,13 +272,13 @@ class Drawing:
                 place += 1
                 if line.bands:
                     low, high = values[:, count + number], values[:, 2 * count + number]
-                    places, lows, highs = _broken(x, breaks, low, high)
+                    places, lows, highs = broken(x, breaks, low, high)
                     axes.fill_between(
                         places, lows, highs, facecolor=(colour, 0.3), linewidth=0.06 * self._font,
                         edgecolor=(colour, 0.3 if line.means else 0.9), label=None if line.means else name,
                     )  # fmt: skip
                 if line.means:
-                    self._line(axes, _broken(x, breaks, values[:, number]), colour, name, steps=line.steps,
+                    self._line(axes, broken(x, breaks, values[:, number]), colour, name, steps=line.steps,
                                joined=panel.timed or bool(np.all(np.diff(x) >= 0)))  # fmt: skip
         every = np.concatenate([each.ravel() for each in seen]) if seen else np.zeros(0)
         self._y_scale(axes, panel, every, legend=style.legend and not single and not self._small)
@@ -351,7 +353,7 @@ class Drawing:
             axes.set_ylim(low, high)
         box = axes.get_position()
         size = max(2, round(box.width * self._style.width)), max(2, round(box.height * self._height))
-        begin, end = (scale.begin, scale.end) if scale is not None else _ends(panel)
+        begin, end = (scale.begin, scale.end) if scale is not None else ends_of(panel)
         columns = begin + (np.arange(size[0]) + 0.5) * ((end - begin) / size[0])
         rows = low + (np.arange(size[1]) + 0.5) * ((high - low) / size[1])
         if log:
@@ -379,11 +381,11 @@ class Drawing:
         """Whether the tags of a panel stand on a logarithmic scale, and between what they lie."""
         from dasflex_plot.images import edges_of
 
-        every = [tags for each in panel.bands if (tags := _tags_of(each)) is not None and len(tags)]
+        every = [tags for each in panel.bands if (tags := tags_of(each)) is not None and len(tags)]
         together = np.unique(np.concatenate(every)) if every else np.array([0.0, 1.0])
         log = panel.y_log if self._style.y_log is None else self._style.y_log
         if log is None:
-            log = _geometric(together)
+            log = is_geometric(together)
         positive = together[together > 0]
         log = bool(log) and len(positive) > 0
         edges = [edges_of(used, log) for tags in every if len(used := np.unique(tags[tags > 0] if log else tags))]
@@ -448,12 +450,6 @@ class Drawing:
         self._bar(figure, axes, shown, panel)
 
 
-def _decades(positive: NDArray[Any]) -> float:
-    """How many powers of ten nearly all values span."""
-    low, high = np.percentile(positive, (5, 99))
-    return float(np.log10(high / low))
-
-
 def _canvas(form: str) -> Any:  # noqa: ANN401  a class of matplotlib
     """The canvas of a form."""
     if form == "svg":
@@ -470,46 +466,5 @@ def _canvas(form: str) -> Any:  # noqa: ANN401  a class of matplotlib
 
 
 def _letters(text: str) -> str:
-    """About what a text shows, without what makes it mathematical."""
-    return text.replace("\\mathregular", "").translate({ord(each): None for each in "${}^_\\"})
-
-
-def _extent(panel: Panel) -> list[Any]:
-    """The least and the greatest x of a panel."""
-    every: list[NDArray[Any]] = [each.series.points()[0] for each in panel.lines]
-    every += [each.records()[0] for each in panel.bands if not each.empty]
-    every += [panel.points.points()[0]] if panel.points is not None else []
-    return [end for each in every if len(each) for end in (each.min(), each.max())]
-
-
-def _ends(panel: Panel) -> tuple[float, float]:
-    """The range of x of a picture that is not over time."""
-    ends = _extent(panel)
-    return (float(min(ends)), float(max(ends))) if ends and min(ends) < max(ends) else (0.0, 1.0)
-
-
-def _tags_of(band: Band) -> Floats | None:
-    """The tags of a band, of all its records."""
-    own = band.tags if band.tags is not None or band.empty else band.records()[3]
-    return None if own is None else own[~np.isnan(own)]
-
-
-def _geometric(tags: Floats) -> bool:
-    """Whether tags stand at steps of a ratio rather than of a difference."""
-    if len(tags) < 4 or tags[0] <= 0 or tags[-1] < 20 * tags[0]:
-        return False
-    ratios, steps = np.diff(np.log(tags)), np.diff(tags)
-    return bool(np.std(ratios) / np.mean(ratios) < np.std(steps) / np.mean(steps))
-
-
-def _breaks(moments: NDArray[Any], cadence: float) -> NDArray[np.intp]:
-    """Where a line is broken: before the points at these places."""
-    return np.flatnonzero(np.diff(moments) > cadence) + 1 if cadence else np.zeros(0, dtype=np.intp)
-
-
-def _broken(x: Floats, breaks: NDArray[np.intp], *lines: Floats) -> list[Floats]:
-    """Lines with NaN where they are broken."""
-    return [
-        np.insert(x, breaks, x[breaks] if len(breaks) else []),
-        *(np.insert(each, breaks, np.nan) for each in lines),
-    ]
+    """About what a text shows, without what makes parts of it mathematical."""
+    return _MATHS.sub(lambda found: found[1].replace("\\mathregular", "").translate(_MARKS), text)

@@ -10,14 +10,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from dasflex_core.errors import QueryError
+from dasflex_core.units import canonical
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["drawn", "plain", "with_units"]
+__all__ = ["drawn", "drawn_units", "plain", "with_units"]
 
 _MARK: Final = re.compile(r"(![A-Za-z!])")
 _POWER: Final = re.compile(r"\*\*\s*(?:\(([^()]+)\)|([+-]?[0-9]+(?:[./][0-9]+)?))")
 _NAMED: Final = re.compile(r"%\{([^}]*)\}")
+#: Brackets at the end in which nothing stands, since the stream has no property of that name.
+_EMPTY: Final = re.compile(r"\s*(\(\s*\)|\[\s*\])\s*$")
 _RAISING: Final = "aue"
 _LOWERING: Final = "bdi"
 _UNPRINTED: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -38,16 +43,25 @@ def plain(text: str, named: Callable[[str], str] = lambda _name: "") -> str:
     return " ".join(words.split())
 
 
+def drawn_units(units: str) -> str:
+    """Units as they are drawn, with raised powers however these are spelled; as they are where they are no units."""
+    try:
+        return drawn(canonical(units))
+    except QueryError:
+        return drawn(units)
+
+
 def with_units(label: str, units: str, named: Callable[[str], str] = lambda _name: "") -> str:
     """A label as it is drawn, with its units in brackets where it does not say them."""
-    text, unit = drawn(label, named), drawn(units)
-    said = text.rstrip().endswith((")", "]")) or _bare(units) in _bare(plain(label, named))
+    text, unit = drawn(label, named), drawn_units(units)
+    text = _EMPTY.sub("", text)
+    said = text.rstrip().endswith((")", "]")) or f" {_words(units)} " in f" {_words(plain(label, named))} "
     return text if not unit or (text and said) else f"{text} ({unit})".strip()
 
 
-def _bare(text: str) -> str:
-    """A text without what differs between spellings of units."""
-    return re.sub(r"[\s*^]", "", plain(text))
+def _words(text: str) -> str:
+    """The words of a text, without what differs between spellings of units."""
+    return " ".join(re.sub(r"[*^]", "", re.sub(r"[,()\[\]]", " ", plain(text))).split())
 
 
 def _filled(text: str, named: Callable[[str], str]) -> str:

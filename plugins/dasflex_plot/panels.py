@@ -13,7 +13,7 @@ from dasflex_core.arrays import Ragged, is_fill
 from dasflex_core.errors import QueryError, SourceError
 from dasflex_core.times import seconds
 from dasflex_core.units import convert_factor
-from dasflex_plot.granroth import drawn, plain, with_units
+from dasflex_plot.granroth import drawn, drawn_units, plain, with_units
 from dasflex_plot.images import Band
 from dasflex_plot.quantities import is_time, quantities_of
 from dasflex_plot.series import Points, Series
@@ -171,7 +171,7 @@ class Panels:
         label = values.label or self._property(quantity, "label") or quantity.dimension.name or values.name
         if quantity.kind != "lines" and values.role in ("min", "max"):
             label += f" {values.role}"
-        units = drawn(values.units)
+        units = drawn_units(values.units)
         own = with_units(label, values.units, named)
         x_label = self._axis_label(quantity.x, quantity, named)
         y_label = (
