@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dasflex_core.catalog.model import Definition
     from dasflex_core.claims import Claim
     from dasflex_core.config_values import Network
-    from dasflex_core.plan.planner import Solution
+    from dasflex_core.plan.solution import Solution
     from dasflex_core.site import Site, Source
     from dasflex_core.times import Time
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dasflex_core.config import Config
     from dasflex_core.errors import TooLargeError
-    from dasflex_core.plan.planner import Solution
+    from dasflex_core.plan.solution import Solution
     from dasflex_core.prices import Estimate
     from dasflex_core.run import Guardian, Pump, PumpSettings, RequestRecord
     from dasflex_core.run.sandbox import Sandbox

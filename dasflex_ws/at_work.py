@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import trio
 
     from dasflex_core.plan.graph import Node, Nodes
-    from dasflex_core.plan.planner import Solution
+    from dasflex_core.plan.solution import Solution
     from dasflex_core.registry import Registry
     from dasflex_core.run import Guardian, PumpSettings
     from dasflex_core.solved import Plan

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dasflex_core.catalog.model import Definition
     from dasflex_core.plan.binding import BoundStage
     from dasflex_core.plan.graph import Node, Nodes
-    from dasflex_core.plan.planner import Solution
+    from dasflex_core.plan.solution import Solution
     from dasflex_core.solved import Plan
 
 __all__ = ["ENDS", "ReaderKey", "Shared", "aligned", "shared_part"]

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from dasflex_core.cache.levels import Level
     from dasflex_core.plan.binding import Bound
-    from dasflex_core.plan.planner import Admit, Made, Planner, Reasons
+    from dasflex_core.plan.planner import Admit, Planner, Reasons
+    from dasflex_core.plan.solution import Made
     from dasflex_core.plan.solver import Task
 
 __all__ = ["Composed", "Use", "composed"]

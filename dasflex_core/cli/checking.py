@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from dasflex_core.catalog.findings import KeyPath
     from dasflex_core.catalog.model import Definition, Pairs
-    from dasflex_core.plan.planner import Planner, Solution
+    from dasflex_core.plan.planner import Planner
+    from dasflex_core.plan.solution import Solution
     from dasflex_core.run import Pump
     from dasflex_core.site import Site
 

@@ -8,18 +8,22 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dasflex_core.errors import ConfigError, QueryError
-from dasflex_core.plan.graph import Command, Node
+from dasflex_core.plan.graph import Command, Limits, Node
+from dasflex_core.plan.parameters import typed_value, value_text
+from dasflex_core.plan.valid_range import NOTHING, trimmed
 from dasflex_core.streamtype import StreamType
 from dasflex_core.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from dasflex_core.plan.binding import BoundStage
+    from dasflex_core.catalog.model import SourceLimits
+    from dasflex_core.plan.binding import Bound, BoundStage
     from dasflex_core.plan.classics import Classics
     from dasflex_core.plan.graph import NodeKind, Nodes
+    from dasflex_core.stages import Value
 
-__all__ = ["Commanded", "commanded"]
+__all__ = ["Commanded", "Server", "commanded", "rendered"]
 
 #: Families whose parameters an answer is identified by, whatever consumed them.
 _NOT_COMPUTED = frozenset({"read", "format"})
@@ -34,6 +38,61 @@ class Commanded:
 
     nodes: Nodes
     stated: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What commands get from the server: its Python interpreter, its environment, and its limits of processes."""
+
+    python: str
+    environ: Mapping[str, str]
+    limits: Limits
+
+
+def rendered(
+    own: BoundStage, values: Mapping[str, Value], bound: Bound, request: Mapping[str, str], server: Server
+) -> tuple[Command, list[tuple[str, str]]]:
+    """The rendered command of a stage of the source, and the defaults that it used of what it requires.
+
+    Raises `QueryError` for a value that is missing, or that no argument can hold.
+    """
+    given: dict[str, Value] = {}
+    used: list[tuple[str, str]] = []
+    for param in own.spec.params:
+        if param.name in values:
+            given[param.name] = values[param.name]
+        elif param.default is not None:
+            given[param.name] = typed_value(param, param.name, param.default)
+            if param.mode == "required" and param.name.removeprefix("read.") not in bound.options:
+                used.append((param.name, param.default))
+    given |= {name: request[name] for name in own.spec.reads if name in request}
+    types = {param.name: param.type for param in own.spec.params}
+    texts = {name: value_text(value) if not isinstance(value, bool | tuple) else value for name, value in given.items()}
+    reader = own.reader
+    within = trimmed(texts, own.definition, bound.definition) if reader else texts
+    argvs: tuple[tuple[str, ...], ...] = NOTHING
+    if within is not None:
+        argvs = own.template.render(within, python=server.python, environ=server.environ, typed=types)
+    command = Command(
+        argvs=argvs,
+        directory=own.directory,
+        environment=reader.set_env if reader else (),
+        pass_env=reader.pass_env if reader else (),
+        limits=_limits(server.limits, bound.limits),
+    )
+    return command, used
+
+
+def _limits(site: Limits, own: SourceLimits) -> Limits:
+    """The site's limits, with those that the definition sets in their place."""
+    return Limits(
+        silence=site.silence if own.silence is None else own.silence,
+        cpu=site.cpu if own.cpu is None else own.cpu,
+        output=site.output if own.output is None else own.output,
+        memory=site.memory,
+        scratch=site.scratch,
+        processes=site.processes,
+    )
 
 
 def commanded(own: BoundStage, command: Command, classics: Classics, before: int) -> Commanded:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dasflex_core.plan.graph import Node
-    from dasflex_core.plan.planner import Solution
+    from dasflex_core.plan.solution import Solution
     from dasflex_core.plan.solver import Task
     from dasflex_core.stages import StageSpec
 

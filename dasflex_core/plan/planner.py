@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from dasflex_core.loading import load
 from dasflex_core.plan.aiming import fitting, goal_of, goals_of
-from dasflex_core.plan.binding import Around, Bound, BoundStage, bind, canonical_time, gigabytes
+from dasflex_core.plan.binding import Around, Bound, bind, canonical_time, gigabytes
 from dasflex_core.plan.classics import Classics
-from dasflex_core.plan.commanding import commanded
-from dasflex_core.plan.graph import Command, Limits, Node, Nodes
+from dasflex_core.plan.commanding import Server, commanded, rendered
+from dasflex_core.plan.graph import Limits, Node, Nodes
 from dasflex_core.plan.helping import askers, wishes
 from dasflex_core.plan.identity import answer_id, plan_id
 from dasflex_core.plan.own_readers import reading_node
@@ -27,12 +27,10 @@ from dasflex_core.plan.parameters import (
     canonical_text,
     check_range,
     is_trigger,
-    typed_value,
-    value_text,
 )
+from dasflex_core.plan.solution import Made, Solution
 from dasflex_core.plan.solver import Path, StageIndex, Task, solve
 from dasflex_core.plan.stating import facts_for, stated, told_to
-from dasflex_core.plan.valid_range import NOTHING, trimmed
 from dasflex_core.plan.valuing import by_attribute, read_values, values_of
 from dasflex_core.streamtype import ARRAYS
 from dasflex_core.times import Time, parse_time
@@ -41,13 +39,12 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from dasflex_core.cache.composing import Composed, Use
-    from dasflex_core.catalog.model import Definition, ExternalStage, Rate, SourceLimits
+    from dasflex_core.cache.composing import Composed
+    from dasflex_core.catalog.model import Definition, ExternalStage, Rate
     from dasflex_core.registry import Registry
-    from dasflex_core.stages import Value
     from dasflex_core.streamtype import StreamType
 
-__all__ = ["Planner", "Solution"]
+__all__ = ["Planner"]
 
 #: Who may ask what: is given the request over the defaults, and the time; gives what is to be changed.
 Admit: TypeAlias = "Callable[[Mapping[str, str], Time], Mapping[str, str]]"
@@ -58,64 +55,6 @@ Reasons = tuple[tuple[str, str], ...]
 def _as_asked(_request: Mapping[str, str], _now: Time) -> Mapping[str, str]:
     """Where everybody may ask everything."""
     return {}
-
-
-@dataclass(frozen=True, slots=True)
-class Solution:
-    """A solved request: everything that running, pricing and explaining it needs.
-
-    `request` is what was solved, the client's parameters over the defaults, times resolved; `asked` names those that
-    the client gave. `seconds` is the price, `size` the gigabytes that the reader is expected to write. `declined` are
-    stages that could not serve with the reason; `remarks` what the client is told. `answer` is the logical identity,
-    `plan` the physical one; `changed` the date of the data; `rate` what the reader gives, as far as it is known.
-    """
-
-    source: str
-    convention: str
-    request: tuple[tuple[str, str], ...]
-    asked: frozenset[str]
-    goal: StreamType
-    path: Path
-    nodes: Nodes
-    size: float
-    answer: str
-    plan: str
-    changed: float | None = None
-    rate: Rate | None = None
-    declined: tuple[tuple[str, str], ...] = ()
-    remarks: tuple[str, ...] = ()
-    task: Task | None = field(default=None, repr=False, compare=False)
-    kept: Composed | None = field(default=None, repr=False, compare=False)
-    use: Use | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def seconds(self) -> float:
-        """The price: seconds, as the stages declare them."""
-        return self.path.seconds
-
-    @property
-    def whole(self) -> Path:
-        """The path that would give the same without the cache."""
-        return self.path if self.use is None else self.use.whole(self.path, dict(self.request))
-
-    @property
-    def gridded(self) -> bool:
-        """Whether range and bins are those of a cache level, and not the client's own."""
-        return self.kept is not None and self.kept.level is not None and self.kept.level.width > 0
-
-    @property
-    def produces(self) -> StreamType:
-        """The type of the answer."""
-        return self.path.produces
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """The nodes of a path, remarks about defaults, and what the commands of the definition say of the answer."""
-
-    nodes: Nodes
-    remarks: tuple[str, ...]
-    stated: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +116,11 @@ class Planner:
     index: StageIndex | None = None
     cache_root: str = ""
     keep: str = ""
+
+    @property
+    def server(self) -> Server:
+        """What commands are rendered with."""
+        return Server(self.python, self.environ, self.limits)
 
     def solve(
         self,
@@ -405,7 +349,7 @@ class Planner:
                 nodes.append(replace(node, facts=facts_for(bound, path, place)))
                 continue
             if own is not None:
-                command, defaults = self.command(own, values, bound, task.request)
+                command, defaults = rendered(own, values, bound, task.request, self.server)
                 remarks += [f"{name} was not given; its default is {text}" for name, text in defaults]
                 found = commanded(own, command, Classics(self.registry), len(nodes) - 1)
                 nodes += found.nodes
@@ -421,44 +365,6 @@ class Planner:
             inputs = (len(nodes) - 1,) if nodes else ()
             nodes.append(Node(step.spec.name, kind, step.spec.produces, inputs, step.spec, given, facts=facts))
         return Made(tuple(nodes), tuple(remarks), stated)
-
-    def command(
-        self,
-        own: BoundStage,
-        values: Mapping[str, Value],
-        bound: Bound,
-        request: Mapping[str, str],
-    ) -> tuple[Command, list[tuple[str, str]]]:
-        """The rendered command of a stage of the source, and the defaults that it used of what it requires."""
-        given: dict[str, Value] = {}
-        used: list[tuple[str, str]] = []
-        for param in own.spec.params:
-            if param.name in values:
-                given[param.name] = values[param.name]
-            elif param.default is not None:
-                given[param.name] = typed_value(param, param.name, param.default)
-                if param.mode == "required" and param.name.removeprefix("read.") not in bound.options:
-                    used.append((param.name, param.default))
-        given |= {name: request[name] for name in own.spec.reads if name in request}
-        types = {param.name: param.type for param in own.spec.params}
-        texts = {
-            name: value_text(value) if not isinstance(value, bool | tuple) else value for name, value in given.items()
-        }
-        reader = own.reader
-        within = trimmed(texts, own.definition, bound.definition) if reader else texts
-        argvs = (
-            NOTHING
-            if within is None
-            else own.template.render(within, python=self.python, environ=self.environ, typed=types)
-        )
-        command = Command(
-            argvs=argvs,
-            directory=own.directory,
-            environment=reader.set_env if reader else (),
-            pass_env=reader.pass_env if reader else (),
-            limits=_limits(self.limits, bound.limits),
-        )
-        return command, used
 
 
 def _resolved(request: Mapping[str, str], now: Time) -> dict[str, str]:
@@ -495,15 +401,3 @@ def _effective(path: Path, request: Mapping[str, str], bound: Bound) -> dict[str
             found |= {each.name: canonical_text([each], each.name, each.default or "") for each in own}
         found |= {name: request[name] for name in step.consumes}
     return found | dict(stated(bound, path))
-
-
-def _limits(site: Limits, own: SourceLimits) -> Limits:
-    """The site's limits, with those that the definition sets in their place."""
-    return Limits(
-        silence=site.silence if own.silence is None else own.silence,
-        cpu=site.cpu if own.cpu is None else own.cpu,
-        output=site.output if own.output is None else own.output,
-        memory=site.memory,
-        scratch=site.scratch,
-        processes=site.processes,
-    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from dasflex_core.errors import DasflexError
 from dasflex_core.plan.classics import Classics
-from dasflex_core.plan.commanding import commanded
+from dasflex_core.plan.commanding import commanded, rendered
 from dasflex_core.plan.parameters import typed_value
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def unfit_filters(planner: Planner, definition: Definition, request: Mapping[str
             samples = {param.name: _sample(param, request) for param in own.spec.params}
             values = {name: value for name, value in samples.items() if value is not None}
             with suppress(DasflexError):  # a value or a variable is missing: this says nothing of the arguments
-                command, _defaults = planner.command(own, values, bound, request)
+                command, _defaults = rendered(own, values, bound, request, planner.server)
                 try:
                     commanded(own, command, Classics(planner.registry), 0)
                 except DasflexError as error:
