@@ -139,7 +139,7 @@ class TestSecrets:
         for secret in (
             password,
             quote(password, safe=""),
-            token.rpartition("_")[2],
+            token.split("_", 2)[2],
             ticket.rpartition(".")[2],
             log_in("anna", password)[6:],
         ):
