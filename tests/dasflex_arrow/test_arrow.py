@@ -6,20 +6,25 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dasflex_arrow.formatter import ArrowFormatter, ParquetFormatter
 from dasflex_arrow.plugin import STAGES
 from dasflex_core.arrays import Dataset, Ragged, Records, StreamHeader, is_fill
 from dasflex_core.epochs import to_datetime64
 from dasflex_core.errors import QueryError
+from dasflex_core.record_times import is_time
 from dasflex_core.stages import spec_of
 from dasflex_core.testing import FormatterContract, golden
+from dasflex_core.testing.strategies import streams
 
 ONE = ("scalars", "spectra", "waveform", "vectors", "states", "bursts", "pictures")
 
@@ -187,3 +192,53 @@ def test_times_in_other_units_and_another_fill_hold_from_their_declaration_on(re
 def test_other_frequencies_later_in_the_stream_are_refused(read):
     with pytest.raises(QueryError, match="different columns"):
         read(declared_anew("frequency", values=np.array([10.0, 20.0, 80.0])))
+
+
+def plain(variable, column):
+    """The values of a column as plain lists: fill as None, times as nanoseconds, the bytes of a blob as one."""
+    if isinstance(column, Ragged):
+        inner, offsets = plain(variable, column.values), column.offsets.tolist()
+        runs = [inner[first:last] for first, last in pairwise(offsets)]
+        return [bytes(run) for run in runs] if variable.semantic == "blob" and column.depth == 1 else runs
+    held = column
+    if is_time(variable):
+        held = to_datetime64(column, variable.units).astype("i8")
+    elif variable.semantic == "bool":
+        held = column != 0
+    texts = column.dtype.kind == "S"
+    flat = [each.decode().rstrip(" ") if texts else each for each in held.reshape(-1).tolist()]
+    missing = is_fill(column, variable.fill).reshape(-1).tolist()
+    values = [None if gone else each for each, gone in zip(flat, missing, strict=True)]
+    for extent in reversed(column.shape[1:]):
+        values = [values[first : first + extent] for first in range(0, len(values), extent)]
+    return values
+
+
+#: One dataset each, of das2 and of das3, and one whose records have runs, strings of any length and files.
+ANY = st.sampled_from([(2, False), (3, False), (3, True)]).flatmap(
+    lambda kind: streams(kind[0], max_datasets=1, ragged=kind[1])
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "opened"),
+    [
+        (ArrowFormatter, lambda data: pa.ipc.open_stream(data).read_all()),
+        (ParquetFormatter, lambda data: pyarrow.parquet.read_table(io.BytesIO(data))),
+    ],
+)
+@given(items=ANY, at_once=st.integers(1, 60))
+def test_any_stream_is_read_back_with_its_values_fill_and_units_however_it_is_cut(made, opened, items, at_once):
+    formatter = made()
+    formatter.values = at_once
+    table = opened(written(formatter, items))
+    table.validate(full=True)
+    for dataset in (each for each in items if isinstance(each, Dataset)):
+        batches = [each for each in items if isinstance(each, Records)]
+        assert table.column_names == list(dataset.wire)
+        for variable in dataset.columns:
+            column, field = table[variable.name], table.schema.field(variable.name)
+            held = (column.cast(pa.int64()) if is_time(variable) else column).to_pylist()
+            assert held == [value for batch in batches for value in plain(variable, batch[variable.name])]
+            units = "" if is_time(variable) else variable.units
+            assert (field.metadata or {}).get(b"units", b"").decode() == units
