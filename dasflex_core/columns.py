@@ -69,5 +69,6 @@ def is_fill(values: NDArray[Any], fill: Fill) -> NDArray[np.bool_]:
     else:
         low, high = sorted((fill * (1 - 1e-5), fill * (1 + 1e-5)))
         with np.errstate(over="ignore"):  # a fill beyond the type's range is none that it can hold
-            found = (values > values.dtype.type(low)) & (values < values.dtype.type(high))
+            found = np.asarray(values > values.dtype.type(low))
+            found &= values < values.dtype.type(high)
     return found

@@ -125,7 +125,8 @@ def to_datetime64(values: NDArray[Any], units: str) -> Times:
     if name in _LEAPING:
         missing |= ns > _LAST_TT2000
         ns = _utc_of_tt2000(ns - _ephemeris_less_tt(ns) if name == "ET2000" else ns)
-    ns[missing] = _NAT
+    if missing.any():
+        ns[missing] = _NAT
     return ns.view("M8[ns]").reshape(values.shape)
 
 
@@ -145,11 +146,19 @@ def _scaled(values: NDArray[Any], epoch: _Epoch) -> tuple[Integers, NDArray[np.b
     if values.dtype.kind == "f":
         with np.errstate(invalid="ignore"):  # a signalling NaN
             floats = values.astype(np.float64)
-        missing = ~((floats > float(lowest)) & (floats < float(highest)))  # a NaN makes both false
-        floats[missing] = 0.0
+        missing = floats > float(lowest)
+        missing &= floats < float(highest)  # a NaN makes both false
+        np.logical_not(missing, out=missing)
+        if missing.any():
+            floats[missing] = 0.0
         whole = np.floor(floats)
-        part = np.rint((floats - whole) * epoch.unit).astype(np.int64)
-        return (whole.astype(np.int64) - epoch.at_1970) * epoch.unit + part, missing
+        floats -= whole
+        floats *= epoch.unit
+        ns = whole.astype(np.int64)
+        ns -= epoch.at_1970
+        ns *= epoch.unit
+        ns += np.rint(floats, out=floats).astype(np.int64)
+        return ns, missing
     missing = (values < lowest) | (values > highest)
     counts = np.where(missing, values.dtype.type(0), values).astype(np.int64)
     return (counts - epoch.at_1970) * epoch.unit, missing
