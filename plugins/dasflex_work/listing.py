@@ -90,23 +90,25 @@ class Listing:
         self._server = server
 
     def counts(self) -> Counts:
-        """How many tasks there are."""
-        pipeline = self._server.pipeline(transaction=False)
+        """How many tasks there are. One that a worker takes just now is on two lists, and is counted as worked on."""
+        pipeline = self._server.pipeline()
         pipeline.llen(key("waiting", self._queue))
-        pipeline.llen(key("between", self._queue))
-        for each in ("again", "working", "finished", "failed"):
+        pipeline.lrange(key("between", self._queue), 0, -1)
+        pipeline.zrange(key("working", self._queue), 0, -1)
+        for each in ("again", "finished", "failed"):
             pipeline.zcard(key(each, self._queue))
         pipeline.scard(key("workers", self._queue))
-        waiting, between, again, working, finished, failed, workers = pipeline.execute()
+        waiting, between, working, again, finished, failed, workers = pipeline.execute()
+        taken = set(_texts(between)) - set(_without_execution(working))
         handed = len(self._spool.handed_over())
-        return Counts(waiting + between + again + handed, working, finished, failed, workers)
+        return Counts(waiting + len(taken) + again + handed, len(working), finished, failed, workers)
 
     def ids(self, state: State) -> list[str]:
         """The ids of the tasks in a state: those that come next, or came last, first."""
         if state == "waiting":
             return list(dict.fromkeys((*self._between(), *self._waiting(), *self._again(), *self._spool.handed_over())))
-        found = _texts(self._server.zrange(key(state, self._queue), 0, -1, desc=state != "working"))
-        return list(dict.fromkeys(each.partition(":")[0] for each in found))
+        found = self._server.zrange(key(state, self._queue), 0, -1, desc=state != "working")
+        return list(dict.fromkeys(_without_execution(found)))
 
     def entries(self, identifiers: Iterable[str]) -> Iterator[Entry]:
         """What is known of tasks. One that the server has forgotten waits until a worker puts it on the list again."""
@@ -192,6 +194,11 @@ def _moment(text: bytes | None) -> float:
 
 def _text(data: bytes | str) -> str:
     return data if isinstance(data, str) else data.decode(errors="replace")
+
+
+def _without_execution(found: Iterable[object]) -> list[str]:
+    """Ids, less the execution that stands behind them where a task is worked on."""
+    return [each.partition(":")[0] for each in _texts(found)]
 
 
 def _texts(found: Iterable[object]) -> list[str]:

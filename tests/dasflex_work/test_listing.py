@@ -11,6 +11,8 @@ import time
 import pytest
 
 from dasflex_core.tasks import Spool, Task, hand_over
+from dasflex_work.broker import queue_name
+from dasflex_work.names import key
 from tests.dasflex_work.conftest import until
 
 pytestmark = pytest.mark.integration
@@ -42,6 +44,15 @@ def test_tasks_are_counted_in_each_state(work):
     assert work.listing.ids("finished") == [done]
     assert work.listing.ids("failed") == [failed]
     assert len(work.listing.ids("waiting")) == 2
+
+
+def test_a_task_that_a_worker_takes_just_now_is_counted_once(work):
+    (identifier,) = work.list.add([work.hour(0)])
+    queue = queue_name(work.site.config)
+    work.server.lmove(key("waiting", queue), key("between", queue))
+    assert str(work.listing.counts()) == "1 waiting, 0 working, 0 finished, 0 failed; 0 workers"
+    work.server.zadd(key("working", queue), {f"{identifier}:an-execution": time.time() + 60})
+    assert str(work.listing.counts()) == "0 waiting, 1 working, 0 finished, 0 failed; 0 workers"
 
 
 def test_progress_is_seen_while_a_task_is_worked_on(work):
