@@ -52,9 +52,9 @@ def test_what_the_form_asks_stands_in_the_address_and_comes_back_from_it(visit):
     page = watched.go(PARAMS)
     page.get_by_label("Sensor read.sensor").select_option("E")
     page.get_by_label("Scatter the values").select_option("false")
+    page.get_by_label("Width of the bins, s bin.time.max").fill("30")
     page.get_by_label("Largest value").check()
     page.get_by_label("Smallest value").check()
-    page.get_by_label("Width of the bins, s bin.time.max").fill("30")
     asked = "time=2008-06-29T17:00/2008-06-29T17:30&read.sensor=E&read.noise=false&bin.time.max=30&bin.stats=min,max"
     watched.stands_at(f"{PARAMS}?{asked}")
     assert page.get_by_role("link", name="Download").get_attribute("href").endswith(f"/flex?{asked}")
