@@ -21,7 +21,7 @@ __all__ = ["Coded", "coder", "coding", "compressible", "encoded", "weight"]
 #: Our codings; of two that a client likes equally, the first.
 _CODINGS: Final = ("zstd", "gzip")
 #: Levels that are faster than the network.
-_GZIP_LEVEL: Final = 4
+_GZIP_LEVEL: Final = 1
 _ZSTD_LEVEL: Final = 3
 #: A whole answer shorter than this is not worth it.
 _SHORTEST: Final = 1_000
@@ -41,13 +41,19 @@ class Coder(Protocol):
 
 
 class _Gzip:
-    """The gzip format (RFC 1952)."""
+    """The gzip format (RFC 1952), by ISA-L where there is a build of it: it is three times as fast as zlib's quickest.
+
+    Both know the same words, of which 31 asks for the gzip format with its largest window (zlib manual, deflateInit2).
+    """
 
     def __init__(self) -> None:
-        import zlib
+        try:
+            from isal import isal_zlib as library
+        except ImportError:  # a processor for which there is none
+            import zlib as library  # type: ignore[no-redef]
 
-        self._made = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
-        self._flush = zlib.Z_SYNC_FLUSH
+        self._made = library.compressobj(_GZIP_LEVEL, library.DEFLATED, 31)
+        self._flush = library.Z_SYNC_FLUSH
 
     def piece(self, data: bytes) -> bytes:
         return self._made.compress(data) + self._made.flush(self._flush)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import random
+import sys
 import zlib
 
 import pytest
@@ -48,6 +50,24 @@ def test_each_piece_can_be_read_when_it_is_sent(name, pieces):
     rest = b"".join(body)
     assert got + read.decompress(rest) == b"".join(pieces)
     assert read.eof
+
+
+@pytest.mark.parametrize("size", [1 << 16, 1 << 18, 3_000_001])
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_large_pieces_are_whole_whatever_they_hold(name, size):
+    noise = random.Random(7).randbytes(size)
+    pieces = [noise, noise.hex().encode(), b"a" * size, noise]
+    body, read = Coded(Pieces(pieces), name), reader(name)
+    for piece in pieces:
+        assert read.decompress(next(body)) == piece
+    read.decompress(b"".join(body))
+    assert read.eof
+
+
+def test_gzip_is_there_where_the_quick_library_is_not(monkeypatch):
+    monkeypatch.setitem(sys.modules, "isal", None)
+    body = Coded(Pieces([b"x" * 100]), "gzip")
+    assert zlib.decompress(b"".join(body), 31) == b"x" * 100
 
 
 @pytest.mark.parametrize("name", ["gzip", "zstd"])
