@@ -25,6 +25,8 @@ __all__ = ["Family", "Guardian"]
 #: What the system says when it has no more processes, memory or descriptors to give.
 _SCARCE: Final = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _REAPED: Final = 0.5
+#: Seconds that a guardian has for ending the runs that are left: those between its signals, and some to spare.
+_PATIENCE: Final = 5.0
 #: All that the guardian inherits: an interpreter may need it to start. It must not look like a process of a run.
 _LIBRARIES: Final = ("LD_LIBRARY_PATH",)
 
@@ -55,20 +57,25 @@ class Guardian:
             ) from error
         finally:
             os.close(reading)
-        self._end = finalize(self, _ended, self._process, self._writing)
+        self._open: set[str] = set()  # the runs that are not over
+        self._end = finalize(self, _ended, self._process, self._writing, self._open)
         self._end.atexit = False  # what runs then is what it is there for
 
     def watch(self, token: str, pid: int) -> None:
         """Adds a program, which leads a session of its own, to a run."""
+        self._open.add(token)
         self._tell(f"+{token} {pid}\n")
 
     def keep(self, token: str, directory: str) -> None:
         """Adds the directory of a run, which is to be removed with all that is in it."""
         if "\n" not in directory:
+            self._open.add(token)
             self._tell(f"*{token} {directory}\n")
 
     def forget(self, token: str, pid: int = 0) -> None:
         """Says that the run is over or, with its number, that one of its programs has ended and was reaped."""
+        if not pid:
+            self._open.discard(token)
         self._tell(f"-{token} {pid}\n" if pid else f"-{token}\n")
 
     @property
@@ -77,7 +84,10 @@ class Guardian:
         return self._process.poll() is None
 
     def close(self) -> None:
-        """Ends the guardian itself, as when nobody has it any more. Runs that are not over are then nobody's."""
+        """Ends the guardian itself, as when nobody has it any more, and by it the runs that are not over.
+
+        One is not where a signal came while it was being ended.
+        """
         self._end()
 
     def __enter__(self) -> Self:
@@ -92,11 +102,16 @@ class Guardian:
             os.write(self._writing, os.fsencode(line))
 
 
-def _ended(process: subprocess.Popen[bytes], writing: int) -> None:
-    """Ends the process of a guardian."""
-    process.kill()
-    process.wait()
-    os.close(writing)
+def _ended(process: subprocess.Popen[bytes], writing: int, runs: set[str]) -> None:
+    """Ends the process of a guardian: at once where all runs are over, else when it has ended them."""
+    if not runs:
+        process.kill()
+    os.close(writing)  # it takes this for our end
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:  # somebody else holds its pipe
+        process.kill()
+        process.wait()
 
 
 class Family:
@@ -222,10 +237,11 @@ class Family:
             if self._begun:
                 self._end({program.pid for program in self._programs if program.returncode is None}, (self.token,))
             self._remove_scratch()
+            watcher = self._guardian or self._own
+            if watcher is not None:
+                watcher.forget(self.token)
             if self._own is not None:
                 self._own.close()
-            elif self._guardian is not None:
-                self._guardian.forget(self.token)
 
     def _remove_scratch(self) -> None:
         """Removes the temporary files."""

@@ -154,6 +154,37 @@ def test_a_program_that_is_killed_before_its_guardian_has_woken_leaves_nothing(r
     assert readers.gone(1)
 
 
+#: A program whose pump is being ended, by its consumer, when a signal ends the program: as under Apache.
+ENDING = """
+    import os, signal, sys, threading
+    from contextlib import nullcontext
+    from dasflex_core.plan.graph import Command, Node
+    from dasflex_core.run import Guardian, Pump
+    from dasflex_core.run.settings import PumpSettings
+    from dasflex_core.streamtype import StreamType
+    def stop(*_signal):
+        raise SystemExit(1)
+    signal.signal(signal.SIGTERM, stop)
+    node = Node("reader", "process", StreamType("raw"), command=Command((tuple(sys.argv[2:]),)))
+    with Guardian() if sys.argv[1] == "shared" else nullcontext() as guardian:
+        chunks = Pump((node,), PumpSettings(guardian=guardian, grace=2.0)).chunks()
+        next(chunks)
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        chunks.close()
+        print("ended without the signal")
+"""
+
+
+@pytest.mark.parametrize("whose", ["shared", "own"])
+def test_a_signal_that_comes_while_a_run_is_being_ended_does_not_save_its_programs(readers, whose):
+    deaf = readers.argv(IGNORE + "import time; time.sleep(60)")
+    argv = [sys.executable, str(readers.script(ENDING)), whose, *deaf]
+    path = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(argv, env={**os.environ, "PYTHONPATH": path}, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert readers.gone(3)
+
+
 def test_a_guardian_may_be_shared_and_forgets_what_is_over(readers, settings):
     with Guardian() as shared:
         with Pump((readers.node("print('one')"),), settings(guardian=shared)) as pump:
