@@ -98,10 +98,12 @@ def head_of(answer: Answer) -> bytes:
     """The head of an answer, with the blank line behind it.
 
     The length of a body of bytes is told, unless the answer tells one or may have none (RFC 9110, 8.6). An empty body
-    may be that of a HEAD, whose length nobody knows: the HTTP server tells that of the others.
+    may be that of a HEAD, whose length nobody knows: the HTTP server tells that of the others. Of its phrase only what
+    can be printed is told, since one line is all that there is for it (RFC 9112, 4).
     """
+    phrase = "".join(filter(str.isprintable, answer.phrase)) or _REASONS.get(answer.status, "Unknown")
     length = len(answer.body) if isinstance(answer.body, bytes) else 0
-    lines = [f"Status: {answer.status} {_REASONS.get(answer.status, 'Unknown')}"]
+    lines = [f"Status: {answer.status} {phrase}"]
     lines += [f"{name}: {value}" for name, value in answer.headers]
     if length and not without_body(answer.status) and all(name != "Content-Length" for name, _ in answer.headers):
         lines.append(f"Content-Length: {length}")

@@ -65,7 +65,8 @@ class Current:
         if isinstance(answer.body, bytes):
             self._let_go(edition)
             return answer
-        return Answer(answer.status, answer.headers, Watched(answer.body, lambda: self._let_go(edition)))
+        body = Watched(answer.body, lambda: self._let_go(edition))
+        return Answer(answer.status, answer.headers, body, answer.phrase)
 
     def renew(self) -> bool:
         """Reads the site anew for the requests to come; false, with a note and the old site, where that fails."""
@@ -172,7 +173,7 @@ def answer_of(application: WSGIApplication, asked: Asked) -> Answer:
         body.close()
         raise
     status, headers = said[0]
-    return Answer(int(status[:3]), tuple(headers), _Preceded(written, body))
+    return Answer(int(status[:3]), tuple(headers), _Preceded(written, body), status[4:])
 
 
 class _Preceded(Wrapped):

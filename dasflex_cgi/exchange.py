@@ -131,15 +131,17 @@ class Answer:
     """An answer: its status, its headers in their canonical case, and its body.
 
     A body of bytes has a known length. One that comes in pieces has none; it must be closed, and if it raises, the
-    connection is broken rather than ended. To HEAD the edges send no body.
+    connection is broken rather than ended. To HEAD the edges send no body. The `phrase` stands behind the status, in
+    which protocols such as HAPI say what is wrong; blank: the usual one.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | Body = b""
+    phrase: str = ""
 
     def with_headers(self, **named: str) -> Answer:
         """This answer with more headers, or others in their place: `Cache_Control` is `Cache-Control`."""
         new = {name.replace("_", "-"): value for name, value in named.items()}
         kept = tuple(pair for pair in self.headers if pair[0] not in new)
-        return Answer(self.status, (*kept, *new.items()), self.body)
+        return Answer(self.status, (*kept, *new.items()), self.body, self.phrase)

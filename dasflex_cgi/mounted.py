@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What plugins mount, as the front-end answers by it: each answer has a request id, and an entry of the log."""
+"""What plugins mount, as the front-end answers by it: with a request id, the usual headers, and an entry of the log."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dasflex_cgi.exchange import Wrapped
+from dasflex_cgi.shielding import OF_ALL
 from dasflex_core.logs import LogEntry
 from dasflex_core.run.records import new_request_id
 
@@ -34,7 +35,9 @@ class Mounted:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:  # noqa: ANN401  what the system says of an exception
             account.status = int(status[:3])
             own = [pair for pair in headers if pair[0].lower() != "x-request-id"]
-            return start_response(status, [*own, ("X-Request-Id", account.id)], *error)
+            named = {name.lower() for name, _ in own}
+            more = [pair for pair in OF_ALL if pair[0].lower() not in named]
+            return start_response(status, [*own, *more, ("X-Request-Id", account.id)], *error)
 
         try:
             body = self._application(environ, start)

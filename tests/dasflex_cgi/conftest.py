@@ -340,3 +340,34 @@ def start_apache(program: str, root: Path, proxied: str, host: str, port: int, m
             pytest.fail(f"Apache did not start; it said: {said}")
         time.sleep(0.05)
     return server
+
+
+#: A plugin that says what it was asked.
+ODD = """
+import os
+from dasflex_core.hookspecs import Mount, hookimpl
+
+@hookimpl
+def dasflex_mounts(register):
+    register(Mount("/odd", "An odd protocol", "odd:make"))
+
+def make(site):
+    def application(environ, start_response):
+        start_response("200 Fine; and odd", [("X-Odd", "yes"), ("X-Content-Type-Options", "none of them")])
+        names = ("SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "CONTENT_LENGTH")
+        told = "|".join(environ.get(name, "0") for name in names) + environ.get("HTTP_PROXY", "") + os.environ.get("HTTP_PROXY", "")
+        return [f"{environ['REQUEST_METHOD']} {told}".encode("latin-1")]
+    return application
+"""
+
+
+@pytest.fixture
+def odd_plugin(tmp_path):
+    """What the environment of a process needs for a plugin that mounts an application at /odd."""
+    folder = tmp_path / "installed"
+    info = folder / "odd-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[dasflex]\nodd = odd\n")
+    (folder / "odd.py").write_text(ODD)
+    return {"PYTHONPATH": str(folder)}

@@ -79,6 +79,8 @@ def test_credentials_are_found_where_a_rewriting_rule_put_them():
         (Answer(200, (("Content-Length", "9"),), b"four"), ["Status: 200 OK", "Content-Length: 9"]),
         (Answer(304, (), b"four"), ["Status: 304 Not Modified"]),
         (Answer(200), ["Status: 200 OK"]),
+        (Answer(404, (), b"", "Not Found; HAPI 1406"), ["Status: 404 Not Found; HAPI 1406"]),
+        (Answer(404, (), b"", "No\r\nX-Evil: 1"), ["Status: 404 NoX-Evil: 1"]),
         (Answer(599, (("X-A", "é☃"),)), ["Status: 599 Unknown", "X-A: é?"]),
     ],
 )

@@ -22,25 +22,6 @@ DAY = "time=2020-01-01/2020-01-02"
 NODE = b'{"type": "Catalog"}\n'
 
 
-#: A plugin that says what it was asked.
-ODD = """
-import os
-from dasflex_core.hookspecs import Mount, hookimpl
-
-@hookimpl
-def dasflex_mounts(register):
-    register(Mount("/odd", "An odd protocol", "odd:make"))
-
-def make(site):
-    def application(environ, start_response):
-        start_response("200 OK", [("Content-Type", "text/plain"), ("X-Odd", "yes")])
-        names = ("SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "CONTENT_LENGTH")
-        told = "|".join(environ[name] for name in names) + environ.get("HTTP_PROXY", "") + os.environ.get("HTTP_PROXY", "")
-        return [f"{environ['REQUEST_METHOD']} {told}".encode("latin-1")]
-    return application
-"""
-
-
 def variables(root, path, query="", **more):
     """The environment of a CGI program under Apache."""
     return {
@@ -74,7 +55,7 @@ def answered(environ, code=PROGRAM):
     head, _, body = out.partition(b"\r\n\r\n")
     lines = [line.split(": ", 1) for line in head.decode("latin-1").split("\r\n")]
     headers = dict(lines)
-    return int(headers.pop("Status").split()[0]), headers, body, told.decode(), process.returncode
+    return int(headers["Status"].split()[0]), headers, body, told.decode(), process.returncode
 
 
 @pytest.fixture
@@ -416,31 +397,23 @@ def test_only_a_proxy_of_this_machine_says_who_the_client_is(peer, forwarded, cl
 
 
 class TestMounted:
-    @pytest.fixture
-    def plugin(self, tmp_path):
-        """A directory with an installed plugin that mounts an application."""
-        folder = tmp_path / "installed"
-        info = folder / "odd-1.0.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text("[dasflex]\nodd = odd\n")
-        (folder / "odd.py").write_text(ODD)
-        return {"PYTHONPATH": str(folder)}
-
-    def test_its_application_answers_below_its_path(self, bare, plugin):
-        status, headers, body, told, code = answered(variables(bare.root, "/odd/é", "a=1", **plugin))
+    def test_its_application_answers_below_its_path(self, bare, odd_plugin):
+        status, headers, body, told, code = answered(variables(bare.root, "/odd/é", "a=1", **odd_plugin))
         assert (status, code) == (200, 0)
         assert "Traceback" not in told
         assert headers["X-Odd"] == "yes"
+        assert headers["Status"] == "200 Fine; and odd"
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert headers["X-Content-Type-Options"] == "none of them"
         assert body.decode() == "GET /stream/odd|/é|a=1|0"
 
-    def test_no_client_names_the_proxy_of_what_it_fetches(self, bare, plugin):
+    def test_no_client_names_the_proxy_of_what_it_fetches(self, bare, odd_plugin):
         """The header `Proxy` would be the variable HTTP_PROXY, which many programs obey."""
-        sent = variables(bare.root, "/odd/x", HTTP_PROXY="http://192.0.2.1", **plugin)
+        sent = variables(bare.root, "/odd/x", HTTP_PROXY="http://192.0.2.1", **odd_plugin)
         assert answered(sent)[2] == b"GET /stream/odd|/x||0"
 
-    def test_other_paths_are_not_its_own(self, bare, plugin):
-        status, headers, *_ = answered(variables(bare.root, "/oddity", **plugin))
+    def test_other_paths_are_not_its_own(self, bare, odd_plugin):
+        status, headers, *_ = answered(variables(bare.root, "/oddity", **odd_plugin))
         assert status == 404
         assert "X-Odd" not in headers
 

@@ -108,7 +108,7 @@ def test_a_body_says_once_that_it_is_closed():
 
 def mounted(environ, start_response):
     """An application as a plugin may mount it, which begins only when its body is taken."""
-    write = start_response("201 Created", [("Content-Type", "text/plain")])
+    write = start_response("201 Made; at once", [("Content-Type", "text/plain")])
     write(b"first ")
     yield "|".join(
         environ[name] for name in ("SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "SERVER_NAME", "SERVER_PORT", "HTTP_X_A")
@@ -126,7 +126,8 @@ def test_a_wsgi_application_is_asked_as_a_value():
         headers={"x-a": "value", "content-length": "7"},
     )
     answer = answer_of(mounted, asked)
-    assert (answer.status, answer.headers) == (201, (("Content-Type", "text/plain"),))
+    assert (answer.status, answer.phrase) == (201, "Made; at once")
+    assert answer.headers == (("Content-Type", "text/plain"),)
     assert b"".join(answer.body).decode("latin-1").encode("latin-1").decode() == (
         "first /das|/hapi/Ã©|a=1|example.org|8443|value"
     )

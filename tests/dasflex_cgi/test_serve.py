@@ -137,6 +137,17 @@ def test_a_request_that_cannot_be_read_has_a_line_in_the_log(serving, bare, wait
     assert logged in lines()
 
 
+def test_what_a_plugin_mounts_has_its_own_words_behind_the_status_and_the_headers_of_all_answers(
+    serving, bare, odd_plugin
+):
+    server = serving("--port", "0", "--config", bare.config, **odd_plugin)
+    with fetch(f"{server.base}/odd/x") as answer:
+        assert (answer.status, answer.reason) == (200, "Fine; and odd")
+        assert answer.headers["X-Content-Type-Options"] == "none of them"
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.read() == b"GET /odd|/x||0"
+
+
 def test_head_has_no_body_and_no_length(serving, examples):
     server = serving("--port", "0", "--config", examples.config)
     request = (
