@@ -14,9 +14,9 @@ from dasflex_cgi import about, das2_views, identity
 from dasflex_cgi.accounting import Accounted, entry_of
 from dasflex_cgi.bounds import megabytes, too_large
 from dasflex_cgi.compressing import coding, compressible, encoded
-from dasflex_cgi.delivering import deliver
+from dasflex_cgi.delivering import deliver, deliver_so
 from dasflex_cgi.exchange import TEXT, Answer
-from dasflex_cgi.failures import NOT_DATA, failure
+from dasflex_cgi.failures import NOT_DATA, blamed, failure
 from dasflex_cgi.moving import moved_answer
 from dasflex_cgi.runs import Runs
 from dasflex_cgi.shielding import JOB_METHODS, METHODS, OF_ALL, OF_PAGES, VERIFIER_METHODS, preflight
@@ -34,6 +34,7 @@ from dasflex_core.telling import asked_type, own_type
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dasflex_cgi.delivering import Manner
     from dasflex_cgi.exchange import Asked, Body
     from dasflex_core.queries import Pairs
     from dasflex_core.site import Site, Source
@@ -74,8 +75,7 @@ class Front:
 
     def answer(self, asked: Asked) -> Answer:
         """The answer to a request. Raises nothing: what fails is an answer, too."""
-        remote_user = asked.remote_user or user_of_proxy(asked.peer, asked.headers, self.site.config)
-        visit = Visit(asked, new_request_id(), remote_user)
+        visit = self.visit(asked)
         try:
             answer = self._routed(visit)
         except DasflexError as error:
@@ -86,6 +86,19 @@ class Front:
             self._note(f"{asked.method} {asked.path}: {format_exc()}")
             answer = failure(self.site, visit, DasflexError("internal"), _unsaid)
         return self._finished(visit, answer)
+
+    def visit(self, asked: Asked) -> Visit:
+        """A request at its beginning."""
+        remote_user = asked.remote_user or user_of_proxy(asked.peer, asked.headers, self.site.config)
+        return Visit(asked, new_request_id(), remote_user)
+
+    def data(self, visit: Visit, request: Request, manner: Manner) -> tuple[Answer, bool]:
+        """Data for what a plugin has mounted, and whether there are none. Raises `DasflexError`, which was noted."""
+        try:
+            return deliver_so(visit, request, self._runs, manner)
+        except DasflexError as error:
+            blamed(visit, error, self._note)
+            raise
 
     def end(self) -> None:
         """Ends all that runs for clients."""

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request as WebRequest
 from werkzeug.wrappers import Response
 
 from dasflex_cgi.answering import Front
-from dasflex_cgi.exchange import PEER, TEXT, Asked, is_host
+from dasflex_cgi.exchange import ASKED, PEER, TEXT, Asked, is_host
 from dasflex_cgi.mounted import Mounted
 from dasflex_core.errors import ConfigError, DasflexError
 from dasflex_core.loading import load
@@ -50,15 +50,14 @@ class Application:
     def __init__(self, site: Site, note: Callable[[str], None] = _to_stderr) -> None:
         self.site = site
         self.front = Front(site, note)
-        self._mounts = {path: Mounted(each, self.front.log, _client) for path, each in _mounts(site, note).items()}
+        self._mounts = {path: Mounted(each, path, self.front, asked_of) for path, each in _mounts(site, note).items()}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answers one request."""
         path = environ.get("PATH_INFO", "")
         for mount, mounted in self._mounts.items():
             if path == mount or path.startswith(f"{mount}/"):
-                below = {"SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + mount, "PATH_INFO": path[len(mount) :]}
-                return mounted({**environ, **below}, start_response)
+                return mounted(environ, start_response)
         answer = self.front.answer(asked_of(environ))
         return _response(answer, sent=environ["REQUEST_METHOD"] != "HEAD")(environ, start_response)
 
@@ -82,6 +81,9 @@ def _mounts(site: Site, note: Callable[[str], None]) -> Mapping[str, WSGIApplica
 
 def asked_of(environ: WSGIEnvironment) -> Asked:
     """The request of an environ. Whoever is in front of a server on the same machine says who the client is."""
+    read = environ.get(ASKED)
+    if isinstance(read, Asked):
+        return read
     web = WebRequest(environ)
     gone = environ.get("waitress.client_disconnected")
     return Asked(

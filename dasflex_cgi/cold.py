@@ -68,7 +68,7 @@ def run(variables: Mapping[str, str], config: str, output: Output, turned: Turne
         variables, logs_at = turned(variables, site.config)
     mounted = _mounted(site, variables.get("PATH_INFO", ""))
     if mounted is not None:
-        return _run_mounted(*mounted, site)
+        return _run_mounted(*mounted, site, _asked(variables, output), output)
     from dasflex_cgi.answering import Front
 
     front = Front(site, _note, lasting=False, logs_at=logs_at)
@@ -158,31 +158,20 @@ def _mounted(site: Site, path: str) -> tuple[str, str] | None:
     return None
 
 
-def _run_mounted(prefix: str, place: str, site: Site) -> int:
-    """Answers by the application of a plugin (PEP 3333), which is mounted at a path."""
-    from wsgiref.handlers import BaseCGIHandler, read_environ
-
+def _run_mounted(prefix: str, place: str, site: Site, asked: Asked, output: Output) -> int:
+    """Answers by the application of a plugin (PEP 3333), which is mounted at a path. No body of a request is read."""
+    from dasflex_cgi.answering import Front
+    from dasflex_cgi.current import answer_or_fault
     from dasflex_cgi.mounted import Mounted
     from dasflex_core.loading import load
-    from dasflex_core.logs import RequestLog
 
-    application: WSGIApplication = Mounted(load(place)(site), RequestLog.of(site.config, _note), _client)
-    environ = read_environ()
-    environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
-    environ["PATH_INFO"] = environ.get("PATH_INFO", "")[len(prefix) :]
-    environ["CONTENT_LENGTH"] = "0"  # no body is read here, whatever its length is said to be
-    out = sys.stdout.buffer
-    handler = BaseCGIHandler(sys.stdin.buffer, out, sys.stderr, environ, multithread=False, multiprocess=True)
-    handler.os_environ = environ
-    handler.wsgi_run_once = True
-    handler.run(application)
-    sys.stdout.flush()
-    return 0
-
-
-def _client(environ: Mapping[str, str]) -> str:
-    """The address of a client."""
-    return environ.get("REMOTE_ADDR", "")
+    front = Front(site, _note, lasting=False)
+    try:
+        application: WSGIApplication = Mounted(load(place)(site), prefix, front, lambda _environ: asked)
+        return _send(answer_or_fault(application, asked, _note), asked, output)
+    finally:
+        front.end()
+        _age_logs(site)
 
 
 def _end_by_signal() -> None:

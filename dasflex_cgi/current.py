@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from dasflex_cgi.exchange import TEXT, Answer, Wrapped
+from dasflex_cgi.exchange import ASKED, TEXT, Answer, Wrapped
 from dasflex_core.errors import ConfigError, DasflexError
 from dasflex_core.run.records import new_request_id
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dasflex_cgi.exchange import Asked
     from dasflex_core.site import Site
 
-__all__ = ["Current", "Watched", "answer_of"]
+__all__ = ["Current", "Watched", "answer_of", "answer_or_fault"]
 
 _FAULT: Final = b"The server failed at this request; its administrator can find out why from its log\n"
 
@@ -122,13 +122,7 @@ class _Edition:
     def answer(self, asked: Asked) -> Answer:
         """The answer to a request."""
         if f"{asked.path}/".startswith(self._mounts):
-            try:
-                return answer_of(self.application, asked)
-            except Exception:  # noqa: BLE001  whatever fails in a plugin is its own fault, noted, and told to nobody
-                from traceback import format_exc
-
-                self._note(f"{asked.method} {asked.path}: {format_exc()}")
-                return Answer(500, (("Content-Type", TEXT), ("X-Request-Id", new_request_id())), _FAULT)
+            return answer_or_fault(self.application, asked, self._note)
         return self.application.front.answer(asked)
 
     def end(self) -> None:
@@ -151,6 +145,17 @@ class Watched(Wrapped):
         finally:
             if done is not None:
                 done()
+
+
+def answer_or_fault(application: WSGIApplication, asked: Asked, note: Callable[[str], None]) -> Answer:
+    """The answer of a WSGI application; whatever fails in a plugin is its own fault, noted, and told to nobody."""
+    try:
+        return answer_of(application, asked)
+    except Exception:  # noqa: BLE001  a plugin may raise anything
+        from traceback import format_exc
+
+        note(f"{asked.method} {asked.path}: {format_exc()}")
+        return Answer(500, (("Content-Type", TEXT), ("X-Request-Id", new_request_id())), _FAULT)
 
 
 def answer_of(application: WSGIApplication, asked: Asked) -> Answer:
@@ -210,6 +215,7 @@ def _environ(asked: Asked) -> WSGIEnvironment:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
         "CONTENT_LENGTH": "0",
+        ASKED: asked,
     }
     for name, value in asked.headers.items():
         if name not in ("content-length", "content-type"):

@@ -15,7 +15,7 @@ from dasflex_core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["HTML", "JSON", "PEER", "TEXT", "Answer", "Asked", "Body", "Wrapped", "is_host"]
+__all__ = ["ASKED", "HTML", "JSON", "PEER", "TEXT", "Answer", "Asked", "Body", "Wrapped", "is_host"]
 
 #: Media types of what we write ourselves.
 TEXT: Final = "text/plain; charset=utf-8"
@@ -23,6 +23,8 @@ HTML: Final = "text/html; charset=utf-8"
 JSON: Final = "application/json"
 #: Where a server notes the other end of the connection, if it puts somebody else in its place (WSGI).
 PEER: Final = "dasflex.peer"
+#: Where an edge that is none of WSGI leaves the request as it has read it, for what is asked by WSGI.
+ASKED: Final = "dasflex.asked"
 
 #: What the labels of a host's name may be made of; names with `_` are in use.
 _LABEL: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")

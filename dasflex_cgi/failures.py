@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dasflex_core.errors import DasflexError
     from dasflex_core.site import Site
 
-__all__ = ["NOT_DATA", "failure"]
+__all__ = ["NOT_DATA", "blamed", "failure"]
 
 #: Headers of what is no data, and true of this moment only.
 NOT_DATA: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
@@ -29,7 +29,7 @@ def failure(site: Site, visit: Visit, error: DasflexError, note: Callable[[str],
     A browser gets a page, a program that prefers JSON an object, a das client the exception of the version that it
     asked for, anybody else a line of text. A log-in is asked for in a line of text: clients read no more of it.
     """
-    visit.error = error
+    blamed(visit, error, note)
     status, text = status_of(error, das2=visit.das2), public_text(error)
     price: tuple[tuple[str, str], ...] = ()
     if isinstance(error, TooLargeError):
@@ -37,9 +37,6 @@ def failure(site: Site, visit: Visit, error: DasflexError, note: Callable[[str],
 
         text += way_out(site, visit, error)
         price = refusal_headers(error)
-    if status_of(error) >= 500:
-        detail = f"\n{error.detail}" if error.detail else ""
-        note(f"{visit.asked.method} {visit.asked.path}: {error.kind}: {error.message}{detail}")
     extra = (*NOT_DATA, *_extra(status, error), *price)
     if status != 401:
         shown = _shown(site, visit, error, text, note)
@@ -48,6 +45,14 @@ def failure(site: Site, visit: Visit, error: DasflexError, note: Callable[[str],
             kept = tuple(pair for pair in shown.headers if pair[0] not in ours)
             return Answer(status, (*kept, *extra), shown.body)
     return Answer(status, (("Content-Type", TEXT), *extra), f"{text}\n".encode())
+
+
+def blamed(visit: Visit, error: DasflexError, note: Callable[[str], None]) -> None:
+    """Writes down what a request failed by; the administrator is told of what is the server's fault."""
+    visit.error = error
+    if status_of(error) >= 500:
+        detail = f"\n{error.detail}" if error.detail else ""
+        note(f"{visit.asked.method} {visit.asked.path}: {error.kind}: {error.message}{detail}")
 
 
 def _extra(status: int, error: DasflexError) -> tuple[tuple[str, str], ...]:

@@ -3,113 +3,101 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from dasflex_cgi.exchange import Wrapped
-from dasflex_cgi.shielding import OF_ALL
-from dasflex_core.logs import LogEntry
-from dasflex_core.run.records import new_request_id
+from dasflex_cgi.accounting import Accounted, entry_of
+from dasflex_cgi.delivering import Manner
+from dasflex_cgi.exchange import TEXT, Wrapped
+from dasflex_cgi.shielding import METHODS, OF_ALL, preflight
+from dasflex_core.errors import DasflexError
+from dasflex_core.mounts import FRONT_END, Delivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from dasflex_core.logs import RequestLog
+    from dasflex_cgi.answering import Front
+    from dasflex_cgi.exchange import Asked
+    from dasflex_cgi.visit import Visit
+    from dasflex_core.claims import Claim
+    from dasflex_core.site import Request
 
 __all__ = ["Mounted"]
 
+_OURS: Final = "x-request-id"
+
 
 class Mounted:
-    """An application of a plugin (PEP 3333). `client` gives the address of a client by the environ of its request."""
+    """An application of a plugin (PEP 3333) at a path, within a front-end. `asked` reads the environ of a request."""
 
-    def __init__(self, application: WSGIApplication, log: RequestLog, client: Callable[[WSGIEnvironment], str]) -> None:
+    def __init__(
+        self, application: WSGIApplication, path: str, front: Front, asked: Callable[[WSGIEnvironment], Asked]
+    ) -> None:
         self._application = application
-        self._log = log
-        self._client = client
+        self._path = path
+        self._front = front
+        self._asked = asked
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers one request."""
-        account = _Account(environ, self._client(environ), self._log)
+        """Answers one request, whose path begins with that of the mount."""
+        visit = self._front.visit(self._asked(environ))
+        said = 500
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:  # noqa: ANN401  what the system says of an exception
-            account.status = int(status[:3])
-            own = [pair for pair in headers if pair[0].lower() != "x-request-id"]
+            nonlocal said
+            said = int(status[:3])
+            own = [pair for pair in headers if pair[0].lower() != _OURS]
             named = {name.lower() for name, _ in own}
             more = [pair for pair in OF_ALL if pair[0].lower() not in named]
-            return start_response(status, [*own, *more, ("X-Request-Id", account.id)], *error)
+            return start_response(status, [*own, *more, ("X-Request-Id", visit.id)], *error)
 
+        def ended(sent: int, complete: bool) -> None:  # noqa: FBT001  two facts of an end, in the order of the log
+            nothing = visit.asked.method == "HEAD" or said == 304
+            self._front.log.write(entry_of(visit, said, sent, complete=complete or nothing))
+
+        if visit.asked.method == "OPTIONS":
+            start("200 OK", [*preflight(METHODS), ("Content-Type", TEXT)])
+            return Accounted(Wrapped(()), visit, ended)
+        below = {
+            "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + self._path,
+            "PATH_INFO": environ.get("PATH_INFO", "")[len(self._path) :],
+            FRONT_END: _OfRequest(self._front, visit),
+        }
         try:
-            body = self._application(environ, start)
+            body = self._application({**environ, **below}, start)
         except Exception as error:
-            account.close(error)
+            visit.error = DasflexError(type(error).__name__, detail=str(error))
+            ended(0, False)
             raise
-        return _Counted(body, account)
+        return Accounted(Wrapped(body), visit, ended)
 
 
-class _Account:
-    """What the log says of a request, once."""
+class _OfRequest:
+    """The front-end for one request (`dasflex_core.mounts.FrontEnd`)."""
 
-    def __init__(self, environ: WSGIEnvironment, client: str, log: RequestLog) -> None:
-        self.id = new_request_id()
-        self.status = 500
-        self.bytes = 0
-        self._environ = environ
-        self._client = client
-        self._log = log
-        self._begun = time.time()
-        self._clock = time.perf_counter()
-        self._closed = False
+    def __init__(self, front: Front, visit: Visit) -> None:
+        self._front = front
+        self._visit = visit
 
-    def close(self, error: Exception | None = None, *, complete: bool = False) -> None:
-        """Writes the entry, unless that was done."""
-        if self._closed:
-            return
-        self._closed = True
-        get = self._environ.get
-        query = get("QUERY_STRING", "")
-        entry = LogEntry(
-            time=self._begun,
-            client=self._client,
-            request=self.id,
-            method=get("REQUEST_METHOD", ""),
-            target=f"{get('SCRIPT_NAME', '')}{get('PATH_INFO', '')}{query and '?' + query}",
-            status=self.status,
-            bytes=self.bytes,
-            seconds=time.perf_counter() - self._clock,
-            complete=complete,
-            agent=get("HTTP_USER_AGENT", ""),
-            kind="error" if error else "",
-            message=type(error).__name__ if error else "",
-            detail=str(error) if error else "",
-            user=get("REMOTE_USER", ""),
-        )
-        self._log.write(entry)
+    @property
+    def claim(self) -> Claim:
+        """Who asks, not checked yet."""
+        return self._visit.claim
 
+    @property
+    def base(self) -> str:
+        """The path of the server."""
+        return self._visit.asked.base
 
-class _Counted(Wrapped):
-    """A body whose bytes are counted."""
+    @property
+    def origin(self) -> str:
+        """The scheme and the host."""
+        return self._visit.asked.origin
 
-    def __init__(self, body: Iterable[bytes], account: _Account) -> None:
-        super().__init__(body)
-        self._account = account
-        self._complete = False
-
-    def __next__(self) -> bytes:
-        try:
-            piece = next(self._pieces)
-        except StopIteration:
-            self._complete = True
-            raise
-        except Exception as error:
-            self._account.close(error)
-            raise
-        self._account.bytes += len(piece)
-        return piece
-
-    def close(self) -> None:
-        """Closes the body, and then the account. A body that was not looked at, as for HEAD, is whole."""
-        try:
-            super().close()
-        finally:
-            self._account.close(complete=self._complete or not self._account.bytes)
+    def deliver(self, request: Request, *, media_type: str = "", head: bytes = b"", tail: bytes = b"") -> Delivered:
+        """The data of a request, between `head` and `tail`."""
+        visit = self._visit
+        visit.source = request.source.id
+        answer, empty = self._front.data(visit, request, Manner(media_type, head, tail, mounted=True))
+        body = Wrapped((answer.body,)) if isinstance(answer.body, bytes) else answer.body
+        return Delivered(answer.status, tuple(pair for pair in answer.headers if pair[1]), body, empty)

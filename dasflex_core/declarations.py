@@ -126,6 +126,9 @@ class Mount:
 
     What it says behind a status (`404 Not Found; HAPI 1406`) reaches the client. Its answers get the headers that all
     answers have, such as `Access-Control-Allow-Origin`, unless they have their own, and `X-Request-Id`.
+
+    It runs no plans. `environ["dasflex.front_end"]` (`dasflex_core.mounts.FrontEnd`) says who asks, and gives the data
+    of a request: its `deliver` waits for a turn, keeps records, and answers conditional requests and HEAD.
     """
 
     path: str

@@ -342,9 +342,13 @@ def start_apache(program: str, root: Path, proxied: str, host: str, port: int, m
     return server
 
 
-#: A plugin that says what it was asked.
+#: A plugin that says what it was asked, and gives data in a frame below /odd/data/.
 ODD = """
 import os
+from urllib.parse import parse_qsl
+from dasflex_core.errors import DasflexError
+from dasflex_core.mounts import FRONT_END
+from dasflex_core.site import Request
 from dasflex_core.hookspecs import Mount, hookimpl
 
 @hookimpl
@@ -352,7 +356,22 @@ def dasflex_mounts(register):
     register(Mount("/odd", "An odd protocol", "odd:make"))
 
 def make(site):
+    def data(environ, start_response):
+        front = environ[FRONT_END]
+        name = environ["PATH_INFO"].removeprefix("/data/")
+        request = Request(site[name], tuple(parse_qsl(environ["QUERY_STRING"])), claim=front.claim)
+        try:
+            found = front.deliver(request, media_type="text/odd", head=b"<", tail=b">")
+        except DasflexError as error:
+            start_response(f"404 Not Found; {error.kind}", [("Content-Type", "text/odd")])
+            return [b"none"]
+        told = ("X-Odd", f"{front.base}|{front.origin}|{found.empty}")
+        start_response(f"{found.status} Odd", [*found.headers, told])
+        return found.body
+
     def application(environ, start_response):
+        if environ["PATH_INFO"].startswith("/data/"):
+            return data(environ, start_response)
         start_response("200 Fine; and odd", [("X-Odd", "yes"), ("X-Content-Type-Options", "none of them")])
         names = ("SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "CONTENT_LENGTH")
         told = "|".join(environ.get(name, "0") for name in names) + environ.get("HTTP_PROXY", "") + os.environ.get("HTTP_PROXY", "")
