@@ -43,6 +43,8 @@ _ROUND: Final = 1.0
 _MORE_CONNECTIONS: Final = 1000
 #: The part of all connections that is kept free, so that whoever has something to ask is heard at once.
 _FREE: Final = 0.1
+#: Seconds in which whoever has connected may say what it asks, before its connection makes room for another.
+_HEARD: Final = 0.25
 #: An HTTP server on this machine that is in front of us, and the headers in which it says for whom it asks.
 _FRONT: Final = "127.0.0.1"
 _FORWARDED: Final = frozenset(("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"))
@@ -133,10 +135,14 @@ class HttpServer:
     def _make_room(self) -> None:
         """Closes the oldest connections on which nothing is answered, where there are nearly as many as may be.
 
-        Else clients that connect and say nothing would keep out all others, since waitress then accepts nobody.
+        Else clients that connect and say nothing would keep out all others, since waitress then accepts nobody. Who has
+        just come is not among them: while all others wait for an answer it would be the only one to close.
         """
+        heard = time.time() - _HEARD
         silent = [
-            each for each in self._server.active_channels.values() if not each.requests and not each.total_outbufs_len
+            each
+            for each in self._server.active_channels.values()
+            if not each.requests and not each.total_outbufs_len and each.creation_time < heard
         ]
         for each in sorted(silent, key=lambda each: each.creation_time)[: self._free]:
             each.handle_close()

@@ -42,11 +42,11 @@ def crowded(monkeypatch):
 
 
 @contextmanager
-def _served():
+def _served(answering=application):
     """A server of two threads that is turned in a thread."""
     listener = listening("127.0.0.1", 0)
     address = listener.getsockname()
-    server = HttpServer(application, listener, 2)
+    server = HttpServer(answering, listener, 2)
     stopped = threading.Event()
 
     def turn():
@@ -57,9 +57,11 @@ def _served():
 
     thread = threading.Thread(target=turn)
     thread.start()
-    yield address
-    stopped.set()
-    thread.join(10)
+    try:
+        yield address
+    finally:
+        stopped.set()
+        thread.join(10)
     assert not thread.is_alive()
 
 
@@ -110,6 +112,23 @@ def test_a_crowd_that_says_nothing_more_keeps_nobody_out(crowded, begun):
             begin = time.monotonic()
             assert answered(crowded)
             assert time.monotonic() - begin < 3
+
+
+def test_who_comes_last_is_heard_while_all_others_wait_for_their_answers(monkeypatch):
+    """All connections but the last wait for a thread, so that it is the only one on which nothing is answered."""
+    monkeypatch.setattr(http_server, "_MORE_CONNECTIONS", 40)
+    go_on = threading.Event()
+
+    def holding(environ, start_response):
+        assert environ["PATH_INFO"] == "/" or go_on.wait(20)
+        return application(environ, start_response)
+
+    with _served(holding) as address, ExitStack() as stack:
+        for _ in range(38):
+            each = stack.enter_context(socket.create_connection(address, timeout=5))
+            each.sendall(b"GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
+        threading.Timer(0.5, go_on.set).start()
+        assert answered(address)
 
 
 def test_an_answer_that_is_being_sent_is_not_ended_by_a_crowd(crowded):
