@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from dasflex_core import epochs
 from dasflex_core.arrays import is_fill
 from dasflex_core.digits import iso_times, iso_width
+from dasflex_core.quoting import quoted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     #: One cell per value, of any shape: text on the left, NUL behind it.
     Cells: TypeAlias = NDArray[np.bytes_]
 
-__all__ = ["quoted", "right_aligned", "states", "strings", "times"]
-
-_QUOTE: Final = b'"'
+__all__ = ["right_aligned", "states", "strings", "times"]
 
 
 def times(variable: Variable, values: NDArray[Any], digits: int, *, empties: bool) -> Cells:
@@ -52,17 +51,6 @@ def strings(variable: Variable, values: NDArray[Any], delimiter: bytes, *, empti
     if empties and missing.any():
         text = np.where(missing, b"", text)
     return quoted(text, delimiter)
-
-
-def quoted(text: Cells, delimiter: bytes) -> Cells:
-    """Cells in quotes where they hold a delimiter, a quote or the end of a line; quotes in them twice (RFC 4180)."""
-    found = np.zeros(text.shape, dtype=np.bool_)
-    for mark in (delimiter, _QUOTE, b"\n", b"\r"):
-        found |= np.strings.find(text, mark) >= 0
-    if not found.any():
-        return text
-    inside = np.strings.replace(text, _QUOTE, _QUOTE * 2)
-    return np.where(found, np.strings.add(np.strings.add(_QUOTE, inside), _QUOTE), text)
 
 
 def right_aligned(cells: Cells) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

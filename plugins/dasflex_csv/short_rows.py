@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rows in which every number has the shortest digits that read back as the same number.
 
-orjson finds those digits, a block of neighbouring columns of one type at a time, and gives `[[1.0,2.5],[…]]`. Most
-records are one column of times before one block of numbers. For them the block is given columns of stand-ins whose
-text is as long as the time that belongs there, and the times are copied over them: no row is touched by itself.
-Other records are put together from the cells of each part.
+A block of neighbouring columns of one type is written at a time. Most records are one column of times before one block
+of numbers, for which there is a fast way; others are put together from the cells of each part.
 """
 
 from __future__ import annotations
@@ -14,10 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import orjson
-from numpy.lib.stride_tricks import as_strided
 
 from dasflex_core.arrays import is_fill
-from dasflex_core.digits import DROP, compact
+from dasflex_core.digits.shortest import row_texts, spliced, stand_ins
 from dasflex_core.values import dataclass
 from dasflex_csv import cells
 from dasflex_csv.layout import Field, values_of
@@ -37,10 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["ShortRows"]
 
 _VALUES: Final = 16_384  # values of a block: they, and their text, stay in a second-level cache
-_OPEN: Final = ord("[")
-_NEWLINE: Final = ord("\n")
-_NULL: Final = b"null"  # what orjson writes for NaN
-_LONGEST: Final = 15  # characters of a power of ten that orjson writes without an exponent, such as 10.0
 _SPAN: Final = 4096  # rows whose times and text are made at once, as each call has its price
 
 
@@ -91,21 +84,10 @@ class ShortRows:
         return self._joined(block, texts)
 
     def _spliced(self, times: cells.Cells, block: _Block, batch: Records) -> bytes:
-        """Rows of a time and a block of numbers, by copying times over the stand-ins of each row.
-
-        `],[STAND-INS,` becomes a newline and `TIME,`, so that the text of the stand-ins is two shorter than a time.
-        """
-        width = times.dtype.itemsize
-        spare = _stand_ins(width - 2, block.dtype)
-        numbers, swaps = _numbers(block, batch, len(spare))
-        numbers[:, : len(spare)] = spare
-        line = self._line(numbers)
-        starts = np.flatnonzero(line == _OPEN)[1:]  # the first opens the list of rows
-        line[starts[1:] - 2] = _NEWLINE
-        line[-2] = _NEWLINE
-        places = as_strided(line[:width].view(f"V{width}"), (len(line) - width + 1,), (1,))
-        places[starts - 1] = times.view(f"V{width}")
-        return _swapped(compact(line[:-1]), swaps)
+        """Rows of a time and a block of numbers."""
+        room = len(stand_ins(times.dtype.itemsize, block.dtype))
+        numbers, swaps = _numbers(block, batch, room)
+        return _swapped(spliced(times, numbers, delimiter=self._delimiter), swaps)
 
     def _joined(self, block: Records, texts: Texts) -> bytes:
         """Rows of any parts, put together from their cells."""
@@ -113,23 +95,11 @@ class ShortRows:
         for part in self._parts:
             if isinstance(part, _Block):
                 numbers, swaps = _numbers(part, block, 0)
-                text = _swapped(compact(self._line(numbers)), swaps)
-                columns.append(text[2:-2].split(b"]%b[" % self._delimiter))
+                rows = b"\n".join(row_texts(numbers, delimiter=self._delimiter))
+                columns.append(_swapped(rows, swaps).split(b"\n"))
             else:
                 columns += [column.tolist() for column in texts[part.variable.name].T]
         return b"\n".join([*map(self._delimiter.join, zip(*columns, strict=True)), b""])
-
-    def _line(self, numbers: NDArray[Any]) -> NDArray[np.uint8]:
-        """The numbers as a list of lists, in bytes: the delimiter between all, and `DROP` in place of NaN."""
-        text = orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)
-        if self._delimiter != b",":
-            text = text.translate(bytes.maketrans(b",", self._delimiter))
-        line = np.frombuffer(bytearray(text), dtype=np.uint8)
-        if numbers.dtype.kind == "f" and bool(np.isnan(numbers).any()):
-            nulls = np.flatnonzero(line == _NULL[0])  # no number has an n
-            for place in range(len(_NULL)):
-                line[nulls + place] = DROP
-        return line
 
     def _cells(self, field: Field, batch: Records) -> cells.Cells:
         """The cells of a field that holds no numbers, of shape (records, count)."""
@@ -212,11 +182,3 @@ def _swapped(text: bytes, swaps: Swaps) -> bytes:
     for old, new in swaps:
         text = text.replace(old, new)
     return text
-
-
-def _stand_ins(length: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Numbers whose text, with a comma between two, has that length: powers of ten."""
-    first = length if length <= _LONGEST else min(_LONGEST, length - 4)
-    lengths = [first] if first == length else [first, length - first - 1]
-    point = 2 if dtype.kind == "f" else 0  # 10.0 or 10
-    return np.array([10.0 ** (each - 1 - point) for each in lengths]).astype(dtype)

@@ -18,7 +18,8 @@ import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from dasflex_plot.granroth import drawn, plain
+from dasflex_core.granroth import plain
+from dasflex_plot.granroth import drawn
 from dasflex_plot.spans import breaks_of, broken, ends_of, extent_of, is_geometric, tags_of
 from dasflex_plot.styles import COLOURS
 from dasflex_plot.time_axis import TimeScale

@@ -11,9 +11,10 @@ import numpy as np
 from dasflex_core import epochs
 from dasflex_core.arrays import Ragged, is_fill
 from dasflex_core.errors import QueryError, SourceError
+from dasflex_core.granroth import plain
 from dasflex_core.times import seconds
 from dasflex_core.units import convert_factor
-from dasflex_plot.granroth import drawn, drawn_units, plain, with_units
+from dasflex_plot.granroth import drawn, drawn_units, with_units
 from dasflex_plot.images import Band
 from dasflex_plot.quantities import is_time, quantities_of
 from dasflex_plot.series import Points, Series

@@ -10,10 +10,11 @@ import pytest
 
 from dasflex_core.arrays import NoData, Records
 from dasflex_core.errors import QueryError
+from dasflex_core.granroth import plain
 from dasflex_core.stages import spec_of
 from dasflex_core.testing import FormatterContract, golden
 from dasflex_plot.formatter import PdfFormatter, PngFormatter, SvgFormatter
-from dasflex_plot.granroth import drawn, plain, with_units
+from dasflex_plot.granroth import drawn, with_units
 from dasflex_plot.images import Band
 from dasflex_plot.plugin import STAGES
 from dasflex_plot.quantities import quantities_of
