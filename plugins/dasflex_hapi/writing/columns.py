@@ -65,9 +65,12 @@ def values_of(shown: Shown, batch: Records) -> NDArray[Any]:
     else:
         column = np.broadcast_to(np.asarray(variable.values)[np.newaxis], (len(batch), *variable.shape))
     if isinstance(column, Ragged):
-        return _padded(parameter, _converted(shown, variable, column.leaves), column.offsets)
+        rows = _padded(parameter, _converted(shown, variable, column.leaves), column.offsets)
+        return rows if parameter.size else rows[:, 0]
     found = _converted(shown, variable, column)
-    if parameter.size and found.shape[1:] != parameter.size:
+    if not parameter.size:
+        return found.reshape(len(found))
+    if found.shape[1:] != parameter.size:
         count = found.shape[1]
         flat = found.reshape(len(found) * count, *found.shape[2:])
         return _padded(parameter, flat, np.arange(len(found) + 1, dtype=np.int64) * count)
@@ -112,7 +115,7 @@ def times_text(times: NDArray[np.datetime64], digits: int) -> NDArray[Any]:
 
 def _padded(parameter: Parameter, values: NDArray[Any], offsets: NDArray[np.int64]) -> NDArray[Any]:
     """Runs of values as rows of as many values as there is room for, fill behind."""
-    room = parameter.size[0]
+    room = parameter.size[0] if parameter.size else 1
     lengths = np.diff(offsets)
     if int(lengths.max(initial=0)) > room:
         raise SourceError(
@@ -120,7 +123,7 @@ def _padded(parameter: Parameter, values: NDArray[Any], offsets: NDArray[np.int6
             "Describe the data set anew: dasflex hapi --again SOURCE",
             kind="source.stream",
         )
-    rows = np.empty((len(lengths), *parameter.size), dtype=type_of(parameter))
+    rows = np.empty((len(lengths), *(parameter.size or (1,))), dtype=type_of(parameter))
     rows[...] = _fill_bytes(parameter) if rows.dtype.kind == "S" else _fill_number(parameter)
     rows[np.arange(room) < lengths[:, np.newaxis]] = values[offsets[0] : offsets[-1]]
     return rows

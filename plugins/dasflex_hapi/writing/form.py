@@ -9,6 +9,7 @@ stream with the same declaration.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -160,7 +161,7 @@ class _Describing:
 
     def _one(self, dimension: Dimension, variable: Variable) -> Shown:
         """One variable."""
-        kind = _kind(self._dataset, variable)
+        kind, size = _kind(self._dataset, variable), self._size(variable)
         digits = _digits(variable) if kind == "isotime" else 0
         length = iso_width(digits) + 1 if kind == "isotime" else variable.dtype.itemsize if kind == "string" else 0
         vector = variable.vector
@@ -169,12 +170,12 @@ class _Describing:
             self._names[variable.name],
             kind,
             length,
-            self._size(variable),
+            size,
             ("UTC" if kind == "isotime" else "" if kind == "string" else variable.units,),
             (label,) if label else (),
             _fill_text(variable, kind, length, room=self._wishes.size(variable.name) is not None),
             plain(variable.properties.text("title") or dimension.properties.text("title")),
-            () if dimension.coordinate else self._bins(variable),
+            self._bins(variable) if size and not dimension.coordinate else (),
             _components(variable),
             (vector.frame or dimension.frame) if vector else "",
         )
@@ -185,7 +186,7 @@ class _Describing:
         wished = self._wishes.size(variable.name)
         shape = variable.shape if wished is None else (wished, *variable.shape[1:])
         if min(shape, default=1) >= 0:
-            return shape
+            return shape if math.prod(shape) > 1 else ()  # one value is one value (HAPI 3.3, size)
         why = "another number of values in each record, and HAPI must know how many there are at most"
         if len(shape) > 1:
             why = "runs of values along several indices, whose lengths HAPI cannot say"
@@ -209,20 +210,40 @@ class _Describing:
         if center is None:
             return Bins(f"index_{place}")
         dimension = self._dataset.dimension(center)
-        values = self._tags(center)
-        low, high = (self._tags(roles[role]) if role in roles else () for role in ("min", "max"))
+        room = self._wishes.size(variable.name) or 0
+        values = self._tags(center, room)
+        low, high = (self._tags(roles[role], room) if role in roles else () for role in ("min", "max"))
         ranges = () if isinstance(low, str) or isinstance(high, str) else tuple(zip(low, high, strict=False))
         label = plain(center.label or dimension.properties.text("label"))
-        return Bins(dimension.name, center.units, label, values, ranges)
+        name = f"{dimension.name}_offset" if center.role == "offset" else dimension.name
+        return Bins(name, center.units, label, values, ranges)
 
-    def _tags(self, axis: Variable) -> tuple[float, ...] | str:
-        """The values of a coordinate, or the parameter that has those of each record. Nothing where one is missing."""
+    def _tags(self, axis: Variable, room: int) -> tuple[float, ...] | str:
+        """The values of a coordinate, or the parameter that has those of each record. Nothing where one is missing.
+
+        A rule gives as many as there is room for.
+        """
         if axis.per_record or axis.name in self._wishes.varying:
             return self._names[axis.name]
-        if axis.values is None or axis.dtype.kind not in "iuf":
+        if axis.values is None:
+            return _by_rule(axis, room)
+        if axis.dtype.kind not in "iuf":
             return ()
         values = np.asarray(axis.values, dtype=np.float64).reshape(-1)
         return tuple(values.tolist()) if np.isfinite(values).all() else ()
+
+
+def _by_rule(axis: Variable, room: int) -> tuple[float, ...]:
+    """The first values of a coordinate that a rule gives (das 3.0, sequences); none where that gives no numbers."""
+    if len(axis.sequences) != 1 or axis.dtype.kind not in "iuf":
+        return ()
+    rule = axis.sequences[0]
+    steps = [each for each in rule.intervals if each.strip() not in ("", "-")]
+    try:
+        start, step = float(rule.minimum), float(steps[0]) if len(steps) == 1 else math.nan
+    except ValueError:
+        return ()
+    return tuple(start + step * place for place in range(room)) if math.isfinite(start + step * room) else ()
 
 
 def _names(dataset: Dataset, time: Variable) -> Mapping[str, str]:
