@@ -40,6 +40,8 @@ Headers = tuple[tuple[str, str], ...]
 class Manner:
     """How data are given: `media_type` stands in for that of their type; `head` and `tail` are sent around them.
 
+    Where there are none, `alone` is sent in the place of both, if it is not blank.
+
     For what a plugin has `mounted` they are told as they are: its protocol says what a client may expect, so that no
     browser is given another type, and no file is named.
     """
@@ -47,6 +49,7 @@ class Manner:
     media_type: str = ""
     head: bytes = b""
     tail: bytes = b""
+    alone: bytes = b""
     mounted: bool = False
 
     def tag(self, identity: str) -> str:
@@ -125,6 +128,8 @@ class _Framed(Wrapped):
             raise
         self.empty = not first
         self._first = manner.head + first
+        if self.empty and manner.alone:
+            self._first, self._tail = manner.alone, b""
 
     def __next__(self) -> bytes:
         if self._first:

@@ -94,10 +94,12 @@ class _OfRequest:
         """The scheme and the host."""
         return self._visit.asked.origin
 
-    def deliver(self, request: Request, *, media_type: str = "", head: bytes = b"", tail: bytes = b"") -> Delivered:
-        """The data of a request, between `head` and `tail`."""
+    def deliver(
+        self, request: Request, *, media_type: str = "", head: bytes = b"", tail: bytes = b"", alone: bytes = b""
+    ) -> Delivered:
+        """The data of a request, between `head` and `tail`, or `alone` where there are none."""
         visit = self._visit
         visit.source = request.source.id
-        answer, empty = self._front.data(visit, request, Manner(media_type, head, tail, mounted=True))
+        answer, empty = self._front.data(visit, request, Manner(media_type, head, tail, alone, mounted=True))
         body = Wrapped((answer.body,)) if isinstance(answer.body, bytes) else answer.body
         return Delivered(answer.status, tuple(pair for pair in answer.headers if pair[1]), body, empty)

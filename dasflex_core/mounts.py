@@ -72,8 +72,12 @@ class FrontEnd(Protocol):
         """The scheme and the host as the client wrote them."""
         ...
 
-    def deliver(self, request: Request, *, media_type: str = "", head: bytes = b"", tail: bytes = b"") -> Delivered:
+    def deliver(
+        self, request: Request, *, media_type: str = "", head: bytes = b"", tail: bytes = b"", alone: bytes = b""
+    ) -> Delivered:
         """The data of a request, with `head` and `tail` around them, in the coding that the client accepts.
+
+        Where there are none, `alone` is sent in the place of both, if it is not blank.
 
         It waits for the first data. `media_type` stands in for that of their type. Raises `DasflexError` for what fails
         before the data, which the administrator has then been told; what fails later raises from the body, so that the

@@ -220,6 +220,10 @@ class Request:
         """The plan that answers the request in the form that it asks for. Raises `QueryError` and its kin."""
         return self._plan(None)
 
+    def arrays(self) -> Plan:
+        """The plan that gives the data as items of the in-memory stream, whatever form the request asks for."""
+        return self._plan(ARRAYS)
+
     def _plan(self, goal: StreamType | None) -> Plan:
         """The plan towards a type, if whoever asks may have it."""
         source, site = self.source, self.source.site
@@ -234,7 +238,7 @@ class Request:
         """The data: a mapping of datasets of numpy arrays, times as datetime64, fill as NaN."""
         from dasflex_core.answers import gather
 
-        with self._plan(ARRAYS).open() as pump:
+        with self.arrays().open() as pump:
             return gather(pump.items())
 
     def save(self, path: str | Path) -> Path:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dasflex_core.hookspecs import ReaderKind, hookimpl
+from dasflex_core.hookspecs import Mount, ReaderKind, TaskKind, hookimpl
 from dasflex_core.stages import Cost, ParamSpec, StageSpec
 from dasflex_core.streamtype import ARRAYS, StreamType, StreamTypeInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import click
 
 __all__ = ["HAPI_SERVERS", "STAGES", "TYPES", "dasflex_reader_kinds", "dasflex_stages", "dasflex_stream_types"]
 
@@ -18,9 +20,9 @@ HAPI_SERVERS: Final = ReaderKind(
     "hapi-server", "Data sets of HAPI servers", "url", "dasflex_hapi.binding:bind", scheme="hapi"
 )
 
-_CSV: Final = StreamType("hapi", "3", "csv")
-_BINARY: Final = StreamType("hapi", "3", "binary")
-_JSON: Final = StreamType("hapi", "3", "json")
+_CSV: Final = StreamType("hapi-csv")
+_BINARY: Final = StreamType("hapi-binary")
+_JSON: Final = StreamType("hapi-json")
 _PARAMS: Final = (
     ParamSpec("format.hapi.form", title="The form in which the records were described", attribute="form"),
     ParamSpec(
@@ -104,3 +106,31 @@ def dasflex_stream_types(register: Callable[[StreamTypeInfo], None]) -> None:
 def dasflex_reader_kinds(register: Callable[[ReaderKind], None]) -> None:
     """Registers the reader of HAPI servers."""
     register(HAPI_SERVERS)
+
+
+@hookimpl
+def dasflex_task_kinds(register: Callable[[TaskKind], None]) -> None:
+    """Registers the task that describes data sets."""
+    register(
+        TaskKind(
+            "hapi-info",
+            "Describe the HAPI data sets of a source from its examples; without a SOURCE, of all",
+            "dasflex_hapi.serving.task:run",
+            arguments=("source",),
+            prepare="dasflex_hapi.serving.task:prepare",
+        )
+    )
+
+
+@hookimpl
+def dasflex_mounts(register: Callable[[Mount], None]) -> None:
+    """Registers the server of HAPI."""
+    register(Mount("/hapi", "HAPI 3.3", "dasflex_hapi.serving.application:application"))
+
+
+@hookimpl
+def dasflex_commands(register: Callable[[click.Command], None]) -> None:
+    """Registers `dasflex hapi`."""
+    from dasflex_hapi.serving.command import hapi
+
+    register(hapi)

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
     from dasflex_hapi.writing.form import Form
 
-__all__ = ["FORMATS", "KIND", "VERSION", "stage_values"]
+__all__ = ["FORMATS", "KIND", "stage_values"]
 
-KIND: Final = "hapi"
-VERSION: Final = "3"
+#: What the kinds of their stream types begin with.
+KIND: Final = "hapi-"
 #: The three forms of data (HAPI 3.3, 3.7.2), with their media types.
 FORMATS: Final[Mapping[str, str]] = {
     "csv": "text/csv",
@@ -34,9 +34,7 @@ def stage_values(
     `serial` is one of `FORMATS`, the times are as `dasflex_core.times` reads them.
     """
     found = {
-        "format.type": KIND,
-        "format.version": VERSION,
-        "format.serial": serial,
+        "format.type": f"{KIND}{serial}",
         "format.hapi.form": form.digest,
         "format.hapi.start": start,
         "format.hapi.stop": stop,

@@ -30,15 +30,13 @@ __all__ = ["Learned", "learn"]
 _SECOND: Final = 1_000_000_000
 #: Times that are kept to see the cadence.
 _TIMES: Final = 100_000
-#: A cadence is one where so many of the steps between records differ from it by no more than that part of it.
-_MOST, _NEAR = 0.8, 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
     """The form, the times of the first and the last record that were seen (ns since 1970), and how many there were.
 
-    `cadence` is the time between records in seconds, None where they follow no beat.
+    `cadence` is the usual time between records in seconds, None where there were too few to see.
     """
 
     form: Form
@@ -49,7 +47,7 @@ class Learned:
 
 
 def learn(items: Iterable[Item], wishes: Wishes | None = None, most: int = 64_000_000) -> Learned:
-    """What the items tell. No more is looked at once there were `most` bytes of values.
+    """What the items tell, of one stretch or several. No more is looked at once there were `most` bytes of values.
 
     `wishes` are those that were learned before, and go on to hold. Raises `QueryError` where there are several kinds of
     record, or what HAPI cannot hold, and `SourceError` where there is no record, or the stream itself tells a failure.
@@ -151,11 +149,7 @@ def _room(low: int, high: int, before: int) -> int:
 
 
 def _cadence(pieces: list[NDArray[np.int64]]) -> float | None:
-    """The time between records in seconds, None where they follow no beat."""
+    """The usual time between records in seconds, the median; None where there are too few of them to see."""
     steps = np.diff(np.concatenate(pieces)).astype(np.float64)
     steps = steps[steps > 0]
-    if len(steps) < 2:
-        return None
-    middle = float(np.median(steps))
-    near = np.abs(steps - middle) <= _NEAR * middle
-    return round(middle / _SECOND, 9) if near.mean() >= _MOST else None
+    return round(float(np.median(steps)) / _SECOND, 9) if len(steps) > 1 else None

@@ -28,12 +28,16 @@ if TYPE_CHECKING:
     from dasflex_core.stages import Value
     from dasflex_hapi.writing.form import Form, Shown
 
-__all__ = ["HapiBinary", "HapiCsv", "HapiJson"]
+__all__ = ["ChangedError", "HapiBinary", "HapiCsv", "HapiJson"]
 
 #: Values of a block: they, and their text, stay in a second-level cache.
 _VALUES: Final = 16_384
 #: In binary there is no text, but the first bytes of a batch should not wait for its last.
 _RECORDS: Final = 65_536
+
+
+class ChangedError(SourceError):
+    """The records have another form than the description of the data set says."""
 
 
 class _HapiRecords(Formatter, accepts="arrays"):
@@ -69,7 +73,7 @@ class _HapiRecords(Formatter, accepts="arrays"):
         """No bytes. Raises `SourceError` for records of another form than was described."""
         form = form_of(dataset, self._wishes)
         if form.digest != self.form:
-            raise SourceError(
+            raise ChangedError(
                 f"The records of {dataset.name} are no longer what the description of the data set says. Describe it "
                 "anew: dasflex hapi --again SOURCE",
                 kind="source.stream",
@@ -116,14 +120,14 @@ class _HapiRecords(Formatter, accepts="arrays"):
         raise NotImplementedError
 
 
-class HapiCsv(_HapiRecords, name="hapi-csv", accepts="arrays", produces="hapi/3/csv", start=0.05, per_gb=12.0):
+class HapiCsv(_HapiRecords, name="hapi-csv", accepts="arrays", produces="hapi-csv", start=0.05, per_gb=12.0):
     """HAPI records as csv."""
 
     def _written(self, shown: tuple[Shown, ...], columns: list[NDArray[Any]]) -> bytes:
         return csv_rows([each.parameter for each in shown], columns)
 
 
-class HapiBinary(_HapiRecords, name="hapi-binary", accepts="arrays", produces="hapi/3/binary", start=0.05, per_gb=2.0):
+class HapiBinary(_HapiRecords, name="hapi-binary", accepts="arrays", produces="hapi-binary", start=0.05, per_gb=2.0):
     """HAPI records in the binary form."""
 
     def _step(self, shown: tuple[Shown, ...]) -> int:  # noqa: ARG002  as above
@@ -133,7 +137,7 @@ class HapiBinary(_HapiRecords, name="hapi-binary", accepts="arrays", produces="h
         return binary_records(columns)
 
 
-class HapiJson(_HapiRecords, name="hapi-json", accepts="arrays", produces="hapi/3/json", start=0.05, per_gb=20.0):
+class HapiJson(_HapiRecords, name="hapi-json", accepts="arrays", produces="hapi-json", start=0.05, per_gb=20.0):
     """HAPI records as rows of JSON, with `,` and a line end between two."""
 
     def __init__(self, **values: Value | None) -> None:

@@ -327,7 +327,7 @@ def test_the_cadence_is_the_step_of_most_records():
     assert learn(_times([each * 1e6 for each in range(100)])).cadence == 1.0
     with_a_gap = [each * 1e6 for each in range(50)] + [1e12 + each * 1e6 for each in range(50)]
     assert learn(_times(with_a_gap)).cadence == 1.0
-    assert learn(_times([0, 1e6, 3e6, 7e6, 15e6])).cadence is None
+    assert learn(_times([0, 1e6, 3e6, 7e6, 15e6])).cadence == 3.0
     assert learn(_times([0, 1e6])).cadence is None
 
 

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the server says of itself: `about` and `capabilities` (HAPI 3.3, 3.6.1 and 3.6.2)."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from html import unescape
+from typing import TYPE_CHECKING, Any, Final
+
+from dasflex_core.errors import DasflexError
+from dasflex_hapi.serving.data_sets import title_of
+from dasflex_hapi.serving.headers import stored
+from dasflex_hapi.serving.info import time_text
+from dasflex_hapi.serving.ranges import sample_of
+from dasflex_hapi.serving.register import find, listed
+from dasflex_hapi.writing.asking import FORMATS, KIND
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dasflex_core.site import Site
+    from dasflex_core.streamtype import StreamTypeInfo
+
+__all__ = ["about_of", "capabilities_of", "own_formats"]
+
+_HAPI: Final = re.compile(r"\s*\bhapi\b", re.IGNORECASE)
+#: Data sets that are looked at for one of which something is known.
+_TRIED: Final = 20
+
+
+def about_of(site: Site) -> dict[str, Any]:
+    """What the server is, and who answers for it. The title has no `HAPI` in it, as the standard asks."""
+    config = site.config
+    title = _HAPI.sub("", config.server_name).strip() or config.server_id
+    contact = unescape(config.contact_email) or config.contact_url or config.site_title or config.server_id
+    said: dict[str, Any] = {
+        "id": config.server_id,
+        "title": title_of(title),
+        "contact": contact,
+        "description": " ".join(filter(None, (config.server_name, config.site_title and f"({config.site_title})"))),
+        "dataTest": _data_test(site),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _data_test(site: Site) -> dict[str, Any]:
+    """A query that gives some records, of the first data set that is described; nothing where none is."""
+    for each in listed(site)[:_TRIED]:
+        with suppress(DasflexError):
+            data_set = find(site, each.id)
+            header = stored(data_set)
+            if header is None:
+                continue
+            begin, end = sample_of(data_set, header.learned)
+            names = [parameter.name for parameter in header.learned.form.parameters[:2]]
+            query = {"dataset": each.id, "start": time_text(begin), "stop": time_text(end)}
+            return {"name": each.title, "query": {**query, "parameters": ",".join(names)}}
+    return {}
+
+
+def capabilities_of(site: Site) -> dict[str, Any]:
+    """What the server can do. Formats of its own stand beside the standard's, which the schema knows no others of."""
+    return {
+        "outputFormats": list(FORMATS),
+        "catalogDepthOptions": ["dataset", "all"],
+        "x_outputFormats": sorted(own_formats(site)),
+    }
+
+
+def own_formats(site: Site) -> Mapping[str, StreamTypeInfo]:
+    """The formats beside those of the standard, by their names, such as `x_das2` and `x_cdf`.
+
+    Of a format that has a text and a binary form, the binary one is meant.
+    """
+    found: dict[str, StreamTypeInfo] = {}
+    for info in site.registry.stream_types:
+        name = f"x_{info.type.kind}{info.type.version}"
+        ours = info.type.kind in FORMATS or info.type.kind.startswith(KIND)
+        if not ours and (name not in found or info.type.variant == "binary"):
+            found[name] = info
+    return found

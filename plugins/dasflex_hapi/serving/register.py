@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which data sets the site has, by their ids: composed once for each state of the catalog, and kept in a file.
+
+Below `CACHE_ROOT`, `hapi/sets-STATE.json` is a list of `[id, source, set, title, open]`. `STATE` is made of what an
+install writes anew, so that no request reads all definitions to find one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
+
+from dasflex_core.catalog.model import HapiSet
+from dasflex_core.errors import AccessError, DasflexError, NotFoundError, did_you_mean
+from dasflex_core.guarding import Guard
+from dasflex_core.plan.identity import digest
+from dasflex_core.times import parse_time
+from dasflex_hapi.serving.data_sets import DataSet, identifier_of, title_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dasflex_core.claims import Claim
+    from dasflex_core.site import Site, Source
+
+__all__ = ["Listed", "find", "folder_of", "keep", "kept", "listed", "sets_of", "state_of"]
+
+_FORM: Final = 1
+_PARTS: Final = ("sources/index.json", "sources/.made.json")
+
+
+class Listed(NamedTuple):
+    """A data set in the list: its id, its source and the id of the set there, its title, and whether all may read it.
+
+    `open` is false, too, for what lists do not show.
+    """
+
+    id: str
+    source: str
+    set: str
+    title: str
+    open: bool
+
+    @property
+    def name(self) -> str:
+        """The path of the source, with the id of the set behind it where it has one."""
+        return "/".join(filter(None, (self.source, self.set)))
+
+
+def listed(site: Site) -> tuple[Listed, ...]:
+    """The data sets that anybody may read, in the order of their sources."""
+    return tuple(each for each in _register(site) if each.open)
+
+
+def find(site: Site, identifier: str, claim: Claim | None = None) -> DataSet:
+    """The data set of that id, or of that path, case aside; a former id of its source will do.
+
+    Raises `NotFoundError` (`not-found.source`) where there is none, and `AccessError` where the claim may not read it
+    as the definition asks it.
+    """
+    register = _register(site)
+    wanted = identifier.strip("/").lower()
+    found = next((each for each in register if wanted in (each.id.lower(), each.name.lower())), None)
+    if found is None and wanted in site.catalog:
+        source = site[wanted].id
+        found = next((each for each in register if each.source == source and not each.set), None)
+    if found is None:
+        near = did_you_mean(identifier, (each.id for each in register if each.open))
+        raise NotFoundError(f"There is no HAPI data set {identifier[:80]!r}.{near}", kind="not-found.source")
+    source_found = site[found.source]
+    own = next((each for each in source_found.definition.hapi if each.id == found.set), HapiSet(found.set))
+    made = DataSet(found.id, source_found, own, claim)
+    _admit(made, site.claim if claim is None else claim)
+    return made
+
+
+def sets_of(site: Site, source: Source, claim: Claim | None = None) -> list[DataSet]:
+    """The data sets of one source."""
+    return [find(site, "/".join(filter(None, (source.id, each.id))), claim) for each in source.definition.hapi]
+
+
+def _admit(data_set: DataSet, claim: Claim) -> None:
+    """Raises `AccessError` where somebody may not have a data set as the definition asks it."""
+    guard = Guard(data_set.source, claim)
+    if guard.admit(data_set.asked, parse_time("now")).changes:
+        raise guard.refusal()
+
+
+def state_of(site: Site) -> str:
+    """A short text that changes when an install has changed something."""
+    facts = [_FORM, site.config.server_url]
+    for name in _PARTS:
+        with suppress(OSError):
+            found = (site.config.root / name).stat()
+            facts += [name, found.st_mtime_ns, found.st_size]
+    return digest(facts)
+
+
+def folder_of(site: Site) -> Path:
+    """Where what is composed is kept."""
+    return site.config.cache_root / "hapi"
+
+
+def kept(site: Site, kind: str, state: str) -> tuple[bytes, float] | None:
+    """What was composed for a state, and when; None where it is not there."""
+    path = folder_of(site) / f"{kind}-{state}.json"
+    try:
+        return path.read_bytes(), path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def keep(site: Site, kind: str, state: str, data: bytes) -> None:
+    """Keeps what was composed for a state, in the place of what was for others. Where it cannot, it does without."""
+    from dasflex_core.run.filing import replaced
+
+    folder = folder_of(site)
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        former = list(folder.glob(f"{kind}-*.json"))
+        replaced(folder / f"{kind}-{state}.json", data)
+        for each in former:
+            if each.name != f"{kind}-{state}.json":
+                each.unlink(missing_ok=True)
+
+
+def _register(site: Site) -> list[Listed]:
+    """All data sets."""
+    state = state_of(site)
+    known = kept(site, "sets", state)
+    if known is not None:
+        with suppress(ValueError, TypeError):
+            return [Listed(*each) for each in orjson.loads(known[0])]
+    made = list(_composed(site))
+    keep(site, "sets", state, orjson.dumps([list(each) for each in made]))
+    return made
+
+
+def _composed(site: Site) -> Iterator[Listed]:
+    """All data sets, of all definitions. Two whose ids would be the same keep their paths."""
+    found: list[tuple[str, str, str, bool]] = []
+    for entry in site.catalog.entries():
+        if "hapi" not in entry.parts.split():
+            continue
+        try:
+            source = site[entry.id]
+            for own in source.definition.hapi:
+                shown = entry.listed and _is_open(source, own)
+                found.append((source.id, own.id, title_of(own.title or source.title), shown))
+        except DasflexError:  # it is being removed, or was made by another version: the catalog tells that
+            continue
+    names = ["/".join(filter(None, each[:2])) for each in found]
+    counted = Counter(identifier_of(name).lower() for name in names)
+    for name, each in zip(names, found, strict=True):
+        identifier = identifier_of(name)
+        yield Listed(identifier if counted[identifier.lower()] == 1 else name, *each)
+
+
+def _is_open(source: Source, own: HapiSet) -> bool:
+    """Whether whoever has not logged in may have a data set as the definition asks it."""
+    from dasflex_core.claims import UNKNOWN
+
+    try:
+        _admit(DataSet("", source, own), UNKNOWN)
+    except AccessError:
+        return False
+    return True
