@@ -102,7 +102,10 @@ def _begin(site: Site, asked: Asked) -> tuple[bytes, bytes]:
         "components": components(),
     }
     begin = orjson.dumps(about)[:-2]
-    return begin, b'},"paths":' + orjson.dumps(paths(site.registry))[:-1]
+    from dasflex_core.catalog.publishing import publisher
+
+    has_hapi = publisher(site.config, site.registry).has_hapi
+    return begin, b'},"paths":' + orjson.dumps(paths(site.registry, hapi=has_hapi))[:-1]
 
 
 def _version() -> str:

@@ -49,8 +49,11 @@ def components() -> Node:
     }
 
 
-def paths(registry: Registry) -> Node:
-    """Each route of the server, with what it answers to GET. HEAD gives the same headers."""
+def paths(registry: Registry, *, hapi: bool) -> Node:
+    """Each route of the server, with what it answers to GET. HEAD gives the same headers.
+
+    `hapi` says whether something serves that.
+    """
     das2 = {"get": _das2(registry)}
     return {
         "/": das2,
@@ -58,7 +61,7 @@ def paths(registry: Registry) -> Node:
         "/das/das2server": das2,
         **_pages(),
         **_sources(registry),
-        **(_hapi() if any(each.path.strip("/") == "hapi" for each in registry.mounts()) else {}),
+        **(_hapi() if hapi else {}),
         **_catalog(),
         **_jobs(registry),
         **_server(),

@@ -173,8 +173,8 @@ class _Making:
                         stub = self.source(entry, ending)
                         yield below, stub["type"], stub["name"], stub["title"], begin, end, stub["urls"][0]
                 for part in entry.parts.split():
-                    if part in ("flex", "flexrt"):
-                        kind = "HttpStreamSrc" if part == "flex" else "WebSocSrc"
+                    if part != "das2":
+                        kind = "WebSocSrc" if part == "flexrt" else "HttpStreamSrc"
                         label = entry.label or entry.id.rpartition("/")[2]
                         address = source_url(self.config, entry.id, PARTS[part])
                         yield f"{below}/{part}", kind, label, entry.title, begin, end, address

@@ -77,7 +77,7 @@ def _own(
     info = own_formats(data_set.source.site)[wanted]
     parts = {"type": info.type.kind, "version": info.type.version, "serial": info.type.variant}
     asked = {f"format.{name}": text for name, text in parts.items() if text}
-    return front.deliver(data_set.request_for(start, stop, asked))
+    return front.deliver(data_set.request_for(start, stop, asked, exact=True))
 
 
 def _around(

@@ -69,13 +69,14 @@ class DataSet:
         except ValueError:
             return seconds(found)
 
-    def request_for(self, begin: int, end: int, more: Mapping[str, str]) -> Request:
+    def request_for(self, begin: int, end: int, more: Mapping[str, str], *, exact: bool = False) -> Request:
         """The request for `[begin, end)` (ns since 1970), with more parameters.
 
         Bins, and the values of a model, are counted from the beginning of a request. So the range is widened to a grid
         of its own, so that records do not depend on the range asked; what is outside, the formatter leaves out.
+        Others are asked for whole seconds, unless the range must be `exact`, since readers may cut fractions off.
         """
-        step = round((self.step or 0) * _SECOND)
+        step = round((self.step or 0) * _SECOND) or (0 if exact else _SECOND)
         if step:
             begin, end = GRID + (begin - GRID) // step * step, GRID - (GRID - end) // step * step
         span = {"read.time.min": format_time(Time(begin)), "read.time.max": format_time(Time(end))}

@@ -169,7 +169,7 @@ def _alone(path: Path) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > until:
                     raise BusyError(
-                        "The data set is being described; try again in a minute", kind="busy.plans"
+                        "The data set is being described; try again in a minute", kind="busy.limit"
                     ) from None
                 time.sleep(0.05)
         yield

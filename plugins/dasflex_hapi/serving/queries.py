@@ -2,8 +2,8 @@
 """What a client asks of each endpoint, checked against the rules of the standard in their order; no HTTP, no site.
 
 Names of HAPI 2 (`id`, `time.min`, `time.max`) and of HAPI 3 (`dataset`, `start`, `stop`) mean the same and may be
-mixed, but nothing may be said twice (HAPI 3.3, 3.5 and 3.6). The order is: the endpoint; unknown and double
-names; names that are missing; the dataset, which the caller looks up; its parameters; the range; the format; the header.
+mixed, but nothing may be said twice (HAPI 3.3, 3.5 and 3.6). The order is: the endpoint; unknown and double names;
+names that are missing; the dataset, which the caller looks up; its parameters; the range; the format; the header.
 """
 
 from __future__ import annotations

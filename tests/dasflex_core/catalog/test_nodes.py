@@ -116,7 +116,8 @@ def test_the_plain_tree_has_only_what_every_client_knows_and_leads_to_every_list
     tree = walked(files, "root.json")
     assert {node["type"] for node in tree.values()} == {"Catalog", "Collection", "HttpStreamSrc"}
     leaves = {name for name, node in tree.items() if node["type"] == "HttpStreamSrc"}
-    assert leaves == {name for name in files if name.endswith("/flex.json") and name != "hidden/flex.json"}
+    ours = ("/flex.json", "/hapi.json")
+    assert leaves == {name for name in files if name.endswith(ours) and name != "hidden/flex.json"}
 
 
 def test_the_flex_tree_leads_by_source_sets_to_every_listed_source(files):
@@ -291,7 +292,7 @@ def test_no_text_of_a_coordinate_or_an_option_holds_the_letters_that_das2py_take
 
 def test_what_the_interface_sets_is_taken_by_the_server_and_examples_set_what_there_is(files):
     for name, node in files.items():
-        if node["type"] not in ("HttpStreamSrc", "WebSocSrc"):
+        if node["type"] not in ("HttpStreamSrc", "WebSocSrc") or name.endswith("/hapi.json"):
             continue
         interface, params = node["interface"], node["protocol"]["httpParams"]
         groups = [held for group in ("coords", "data", "formats") for held in interface[group].values()]
@@ -365,9 +366,23 @@ def test_contacts_are_told_in_both_forms(files):
     assert node["sci_contacts"] == [{"name": "Cyd"}]
 
 
-def test_hapi_is_spoken_of_only_where_something_serves_it(files):
-    assert not [name for name in files if "hapi" in name]
-    assert "hapi" not in json.dumps(files["examples/waveform.flex.json"]).lower()
+def test_hapi_is_spoken_of_where_a_definition_asks_for_it(files):
+    found = {name.removeprefix("examples/").partition("/")[0] for name in files if name.endswith("/hapi.json")}
+    assert found == {"ephemeris", "params", "random", "spectra", "waveform"}
+    node = files["examples/ephemeris/hapi.json"]
+    assert (node["type"], node["base_urls"]) == ("HttpStreamSrc", [f"{BASE}/hapi"])
+    assert node["http_params"]["id"]["value"] == "Examples/Ephemeris/10min"
+
+
+def test_hapi_is_spoken_of_only_where_something_serves_it(tmp_path):
+    make_root(tmp_path / "root", "Test Server")
+    conf = tmp_path / "root" / "etc" / "dasflex.conf"
+    conf.write_text(f"{conf.read_text(encoding='utf-8')}\nENABLE_HAPI_SUBSYS = false\n", encoding="utf-8")
+    site = dasflex_core.open(tmp_path / "root")
+    compile_tree(site.config.root, publish=publisher(site.config, site.registry, site.external))
+    public = site.config.root / "public"
+    assert not list(public.rglob("*hapi*"))
+    assert not [path for path in public.rglob("*.json") if "hapi" in path.read_text(encoding="utf-8").lower()]
 
 
 # -- the schemas of the federated catalog
