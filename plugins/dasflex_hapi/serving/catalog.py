@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
@@ -11,9 +12,10 @@ import orjson
 from dasflex_core.errors import DasflexError
 from dasflex_core.plan.identity import digest
 from dasflex_core.tasks import Task, hand_over
-from dasflex_hapi.serving.headers import capture, stored
+from dasflex_hapi.serving.headers import capture, made_at, stored
 from dasflex_hapi.serving.info import info_of
-from dasflex_hapi.serving.register import find, folder_of, keep, kept, listed, state_of
+from dasflex_hapi.serving.ranges import span_of
+from dasflex_hapi.serving.register import data_set_of, folder_of, keep, kept, listed, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,21 +64,38 @@ def _names(site: Site) -> Iterator[dict[str, str]]:
 
 
 def _described(site: Site) -> Iterator[dict[str, Any]]:
-    """The data sets with all that is said of them."""
-    until = time.monotonic() + _SECONDS
+    """The data sets with all that is said of them. What has not changed since the last time is taken from there."""
+    until, today = time.monotonic() + _SECONDS, int(time.time() // _DAY)
+    before, after = _before(site), {}
     left: list[Task] = []
     for each in listed(site):
-        try:
-            data_set = find(site, each.id)
-            header = stored(data_set) or _captured(data_set, until)
-            if header is None:
-                left.append(Task("hapi-info", {"source": data_set.source.id}))
+        stamp = [*each.stamp, made_at(site, each.name)]
+        known = before.get(each.id)
+        if known is None or known["stamp"] != stamp or known["day"] not in (0, today):
+            try:
+                data_set = data_set_of(site, each)
+                header = stored(data_set) or _captured(data_set, until)
+                if header is None:
+                    left.append(Task("hapi-info", {"source": each.source}))
+                    continue
+                moving = span_of(data_set, header.learned)[1] > time.time() * 1e9
+                stamp = [*each.stamp, made_at(site, each.name)]
+                known = {"stamp": stamp, "day": today if moving else 0, "info": info_of(data_set, header)}
+            except DasflexError:  # its own info tells why
                 continue
-            yield {"id": each.id, "title": each.title, "info": info_of(data_set, header)}
-        except DasflexError:  # its own info tells why
-            continue
+        after[each.id] = known
+        yield {"id": each.id, "title": each.title, "info": known["info"]}
+    keep(site, "described", "now", orjson.dumps(after))
     if left:
         hand_over(site.config, left)
+
+
+def _before(site: Site) -> dict[str, Any]:
+    """What was said of each data set the last time, with what that depended on."""
+    known = kept(site, "described", "now")
+    with suppress(ValueError):
+        return dict(orjson.loads(known[0])) if known is not None else {}
+    return {}
 
 
 def _captured(data_set: DataSet, until: float) -> Header | None:

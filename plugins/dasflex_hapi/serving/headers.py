@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dasflex_core.arrays import Column, Item
-    from dasflex_core.site import Request
+    from dasflex_core.site import Request, Site
     from dasflex_hapi.serving.data_sets import DataSet
     from dasflex_hapi.writing.form import Wishes
 
-__all__ = ["Header", "capture", "header_of", "stored"]
+__all__ = ["Header", "capture", "header_of", "keep", "made_at", "stored"]
 
 _FORM: Final = 1
 #: Seconds for which an example is read, and for which another process that reads it is waited for.
@@ -68,19 +68,31 @@ def capture(data_set: DataSet, span: tuple[int, int] | None = None) -> Header:
 
     Raises `QueryError` where HAPI cannot hold the data, and `SourceError` where there are none, or the reader fails.
     """
-    path, identity = _path(data_set), _identity(data_set)
+    path = _path(data_set)
     with _alone(path):
         before = _read(path, None)
-        learned = _learned(data_set, before.learned.form.wishes if before else None, span)
-        text = orjson.dumps({
-            "form": _FORM, "set": data_set.name, "identity": identity, "described": plain(learned.form),
-            "first": learned.first, "last": learned.last, "records": learned.records, "cadence": learned.cadence,
-        })  # fmt: skip
-        from dasflex_core.run.filing import replaced
+        return keep(data_set, _learned(data_set, before.learned.form.wishes if before else None, span))
 
-        with suppress(OSError):  # then it is learned again, which costs time only
-            replaced(path, text)
-        return Header(learned, time.time())
+
+def keep(data_set: DataSet, learned: Learned) -> Header:
+    """Keeps what was learned of a data set. Where that cannot be written, it is learned again when it is asked for."""
+    from dasflex_core.run.filing import replaced
+
+    facts = {
+        "form": _FORM,
+        "set": data_set.name,
+        "identity": _identity(data_set),
+        "described": plain(learned.form),
+        "first": learned.first,
+        "last": learned.last,
+        "records": learned.records,
+        "cadence": learned.cadence,
+    }
+    path = _path(data_set)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replaced(path, orjson.dumps(facts))
+    return Header(learned, time.time())
 
 
 def _learned(data_set: DataSet, wishes: Wishes | None, span: tuple[int, int] | None) -> Learned:
@@ -124,9 +136,22 @@ def _size(column: Column) -> int:
     return (column.leaves if isinstance(column, Ragged) else column).nbytes
 
 
+def made_at(site: Site, name: str) -> int:
+    """When what is known of a data set was written, by its name, in ns since 1970; 0 where nothing is known."""
+    try:
+        return _file(site, name).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _path(data_set: DataSet) -> Path:
     """Where what is known of a data set is kept."""
-    return folder_of(data_set.source.site) / "headers" / f"{digest([data_set.name.lower()])}.json"
+    return _file(data_set.source.site, data_set.name)
+
+
+def _file(site: Site, name: str) -> Path:
+    """The same by its name."""
+    return folder_of(site) / "headers" / f"{digest([name.lower()])}.json"
 
 
 def _identity(data_set: DataSet) -> str:

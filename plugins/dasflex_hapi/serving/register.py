@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which data sets the site has, by their ids: composed once for each state of the catalog, and kept in a file.
 
-Below `CACHE_ROOT`, `hapi/sets-STATE.json` is a list of `[id, source, set, title, open]`. `STATE` is made of what an
-install writes anew, so that no request reads all definitions to find one.
+Below `CACHE_ROOT`, `hapi/sets-STATE.json` is a list of `[id, source, set, title, open, shown, stamp]`. `STATE` is made
+of what an install writes anew, so that no request reads all definitions to find one. When the state has changed, only
+definitions that have are read again.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -16,27 +18,30 @@ import orjson
 from dasflex_core.catalog.model import HapiSet
 from dasflex_core.errors import AccessError, DasflexError, NotFoundError, did_you_mean
 from dasflex_core.guarding import Guard
+from dasflex_core.plan.binding import view_chain
 from dasflex_core.plan.identity import digest
 from dasflex_core.times import parse_time
 from dasflex_hapi.serving.data_sets import DataSet, identifier_of, title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from dasflex_core.catalog.tree import Entry
     from dasflex_core.claims import Claim
     from dasflex_core.site import Site, Source
 
-__all__ = ["Listed", "find", "folder_of", "keep", "kept", "listed", "sets_of", "state_of"]
+__all__ = ["Listed", "data_set_of", "find", "folder_of", "keep", "kept", "listed", "sets_of", "stamp_of", "state_of"]
 
-_FORM: Final = 1
+_FORM: Final = 2
 _PARTS: Final = ("sources/index.json", "sources/.made.json")
 
 
 class Listed(NamedTuple):
     """A data set in the list: its id, its source and the id of the set there, its title, and whether all may read it.
 
-    `open` is false, too, for what lists do not show.
+    `open` is false, too, for what lists do not show. `shown` are the sources whose definitions it depends on, its own
+    first, and `stamp` is when these were made.
     """
 
     id: str
@@ -44,6 +49,8 @@ class Listed(NamedTuple):
     set: str
     title: str
     open: bool
+    shown: list[str]
+    stamp: list[int]
 
     @property
     def name(self) -> str:
@@ -71,11 +78,16 @@ def find(site: Site, identifier: str, claim: Claim | None = None) -> DataSet:
     if found is None:
         near = did_you_mean(identifier, (each.id for each in register if each.open))
         raise NotFoundError(f"There is no HAPI data set {identifier[:80]!r}.{near}", kind="not-found.source")
-    source_found = site[found.source]
-    own = next((each for each in source_found.definition.hapi if each.id == found.set), HapiSet(found.set))
-    made = DataSet(found.id, source_found, own, claim)
+    made = data_set_of(site, found, claim)
     _admit(made, site.claim if claim is None else claim)
     return made
+
+
+def data_set_of(site: Site, listed: Listed, claim: Claim | None = None) -> DataSet:
+    """The data set of an entry of the list, whoever may read it. Raises `NotFoundError` where its source has gone."""
+    source = site[listed.source]
+    own = next((each for each in source.definition.hapi if each.id == listed.set), HapiSet(listed.set))
+    return DataSet(listed.id, source, own, claim)
 
 
 def sets_of(site: Site, source: Source, claim: Claim | None = None) -> list[DataSet]:
@@ -135,29 +147,59 @@ def _register(site: Site) -> list[Listed]:
     if known is not None:
         with suppress(ValueError, TypeError):
             return [Listed(*each) for each in orjson.loads(known[0])]
-    made = list(_composed(site))
+    made = list(_composed(site, _before(site)))
     keep(site, "sets", state, orjson.dumps([list(each) for each in made]))
     return made
 
 
-def _composed(site: Site) -> Iterator[Listed]:
+def _before(site: Site) -> dict[str, list[Listed]]:
+    """What is kept of a former state, by the source."""
+    found: dict[str, list[Listed]] = {}
+    with suppress(OSError, ValueError, TypeError):
+        for path in folder_of(site).glob("sets-*.json"):
+            for each in map(Listed._make, orjson.loads(path.read_bytes())):
+                found.setdefault(each.source, []).append(each)
+    return found
+
+
+def _composed(site: Site, before: Mapping[str, list[Listed]]) -> Iterator[Listed]:
     """All data sets, of all definitions. Two whose ids would be the same keep their paths."""
-    found: list[tuple[str, str, str, bool]] = []
+    found: list[Listed] = []
     for entry in site.catalog.entries():
         if "hapi" not in entry.parts.split():
             continue
-        try:
-            source = site[entry.id]
-            for own in source.definition.hapi:
-                shown = entry.listed and _is_open(source, own)
-                found.append((source.id, own.id, title_of(own.title or source.title), shown))
-        except DasflexError:  # it is being removed, or was made by another version: the catalog tells that
+        known = before.get(entry.id, [])
+        if known and known[0].stamp == stamp_of(site, known[0].shown):
+            found += known
             continue
-    names = ["/".join(filter(None, each[:2])) for each in found]
-    counted = Counter(identifier_of(name).lower() for name in names)
-    for name, each in zip(names, found, strict=True):
-        identifier = identifier_of(name)
-        yield Listed(identifier if counted[identifier.lower()] == 1 else name, *each)
+        with suppress(DasflexError):  # it is being removed, or was made by another version: the catalog tells that
+            found += _of_source(site, entry)
+    counted = Counter(identifier_of(each.name).lower() for each in found)
+    for each in found:
+        identifier = identifier_of(each.name)
+        yield each._replace(id=identifier if counted[identifier.lower()] == 1 else each.name)
+
+
+def _of_source(site: Site, entry: Entry) -> Iterator[Listed]:
+    """The data sets of one source."""
+    source = site[entry.id]
+    shown = [each.id for each in view_chain(source.definition, site.catalog.find)]
+    stamp = stamp_of(site, shown)
+    for own in source.definition.hapi:
+        is_open = entry.listed and _is_open(source, own)
+        title = title_of(own.title or source.title)
+        yield Listed("", source.id, own.id, title, is_open, shown, stamp)
+
+
+def stamp_of(site: Site, sources: Iterable[str]) -> list[int]:
+    """When the compiled definitions of sources were written; 0 for one that is not there."""
+    found = []
+    for each in sources:
+        try:
+            found.append(os.stat(f"{site.config.root}/sources/{each.lower()}.json").st_mtime_ns)  # noqa: PTH116  ten thousand of them
+        except OSError:
+            found.append(0)
+    return found
 
 
 def _is_open(source: Source, own: HapiSet) -> bool:

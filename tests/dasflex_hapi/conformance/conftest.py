@@ -30,10 +30,10 @@ word, begin, end = sys.argv[1], *(datetime.fromisoformat(each) for each in sys.a
 if word == "early":
     sys.exit("no such disk")
 packet("00", '<stream version="2.2" />\\n')
-fill = '<properties zFill="-1e31" />' if word == "lines" else ""
+tags = "1,2,4" if word == "tables" and begin >= datetime(2020, 1, 2) else "10,20,40"
 packet("01", '<packet><x type="time24" units="us2000"/>'
     '<y type="ascii14" units="nT" name="b"><properties yFill="-1e31" yLabel="B!bx!n (nT)" /></y>'
-    '<yscan type="ascii14" units="V" name="e" nitems="3" yUnits="Hz" yTags="10,20,40" zUnits="V**2 m**-2 Hz**-1">'
+    f'<yscan type="ascii14" units="V" name="e" nitems="3" yUnits="Hz" yTags="{tags}" zUnits="V**2 m**-2 Hz**-1">'
     '<properties zFill="-1e31" zLabel="E" /></yscan></packet>\\n')
 first = datetime(2020, 1, 1)
 count = 0
@@ -67,6 +67,7 @@ SOURCES = {
     "Lab/Moving": ("lines", "Lines that go on", "2020-01-01 to now", "hapi = {}"),
     "Lab/Early": ("early", "Fails at once", DAYS, "hapi = {}"),
     "Lab/Late": ("late", "Fails in mid-stream", DAYS, "hapi = {}"),
+    "Lab/Tables": ("tables", "Another table on the second day", DAYS, "hapi = {}"),
     "Lab/Secret": ("lines", "For the team", DAYS, 'hapi = {}\naccess = { realm = "The team", allow = ["group:team"] }'),
     "Lab/Half": ("lines", "Averages are for all", DAYS, 'hapi = [{}, { id = "hour", bin.time.max = 3600 }]\naccess = { realm = "The team", allow = ["group:team", "bin:10min"] }'),
     "Lab/Plain": ("lines", "Not by HAPI", DAYS, ""),

@@ -272,3 +272,22 @@ def test_averages_are_on_a_grid_of_their_own(hapi):
     lines = answer.body.decode().splitlines()
     assert [line[11:19] for line in lines] == ["00:15:00", "00:25:00"]
     assert [float(line.split(",")[2]) for line in lines] == [14.5, 24.5]
+
+
+def test_a_description_that_no_longer_holds_is_renewed_and_the_client_is_told_to_look(hapi):
+    """On the second day the reader has another table of frequencies, which the example does not show."""
+    query = {"dataset": "Lab_Tables", "start": "2020-01-02T00:00Z", "stop": "2020-01-02T00:02Z"}
+    before = hapi.get("info", dataset="Lab_Tables").json["parameters"]
+    assert before[-1]["bins"][0]["centers"] == [10.0, 20.0, 40.0]
+    answer = hapi.get("data", **query)
+    assert (answer.status, answer.code) == (500, 1501)
+    assert "ask info again" in answer.json["status"]["message"]
+    after = hapi.get("info", dataset="Lab_Tables").json["parameters"]
+    assert [each["name"] for each in after] == ["Time", "frequency", "b", "e"]
+    assert after[-1]["bins"][0]["centers"] == "frequency"
+    lines = hapi.get("data", **query, parameters="frequency,e").body.decode().splitlines()
+    assert [line.split(",")[1:4] for line in lines] == [["1.0", "2.0", "4.0"]] * 2
+    first = hapi.get(
+        "data", dataset="Lab_Tables", start="2020-01-01Z", stop="2020-01-01T00:01Z", parameters="frequency"
+    )
+    assert first.body == b"2020-01-01T00:00:00.000Z,10.0,20.0,40.0\n"

@@ -99,7 +99,7 @@ def test_all_definitions_with_hapi_are_listed_and_no_others(listed):
     assert [each["id"] for each in listed] == [
         "Examples_Ephemeris_10min", "Examples_Ephemeris_1min_JSO", "Examples_Params", "Examples_Random",
         "Examples_Spectra", "Examples_Waveform", "Lab_Early", "Lab_Half_hour", "Lab_Late", "Lab_Lines",
-        "Lab_Lines_10min", "Lab_Moving",
+        "Lab_Lines_10min", "Lab_Moving", "Lab_Tables",
     ]  # fmt: skip
 
 
