@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -18,16 +19,18 @@ from dasflex_hapi.serving.ranges import span_of
 from dasflex_hapi.serving.register import data_set_of, folder_of, keep, kept, listed, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from dasflex_core.site import Site
-    from dasflex_hapi.serving.data_sets import DataSet
     from dasflex_hapi.serving.headers import Header
+    from dasflex_hapi.serving.register import Listed
 
 __all__ = ["catalog_json"]
 
 #: Seconds in which data sets are described of which nothing is known yet; what is left is for the work-list.
 _SECONDS: Final = 30.0
+#: Data sets that are described at once.
+_AT_ONCE: Final = 4
 _DAY: Final = 86_400
 
 
@@ -65,29 +68,64 @@ def _names(site: Site) -> Iterator[dict[str, str]]:
 
 def _described(site: Site) -> Iterator[dict[str, Any]]:
     """The data sets with all that is said of them. What has not changed since the last time is taken from there."""
-    until, today = time.monotonic() + _SECONDS, int(time.time() // _DAY)
-    before, after = _before(site), {}
-    left: list[Task] = []
-    for each in listed(site):
-        stamp = [*each.stamp, made_at(site, each.name)]
-        known = before.get(each.id)
-        if known is None or known["stamp"] != stamp or known["day"] not in (0, today):
-            try:
-                data_set = data_set_of(site, each)
-                header = stored(data_set) or _captured(data_set, until)
-                if header is None:
-                    left.append(Task("hapi-info", {"source": each.source}))
-                    continue
-                moving = span_of(data_set, header.learned)[1] > time.time() * 1e9
-                stamp = [*each.stamp, made_at(site, each.name)]
-                known = {"stamp": stamp, "day": today if moving else 0, "info": info_of(data_set, header)}
-            except DasflexError:  # its own info tells why
-                continue
-        after[each.id] = known
-        yield {"id": each.id, "title": each.title, "info": known["info"]}
-    keep(site, "described", "now", orjson.dumps(after))
-    if left:
-        hand_over(site.config, left)
+    names, before, today = listed(site), _before(site), int(time.time() // _DAY)
+    fresh = {each.id: known for each in names if (known := _still(site, each, before.get(each.id), today))}
+    headers = _headers(site, [each for each in names if each.id not in fresh])
+    for each in names:
+        if each.id not in fresh:
+            fresh[each.id] = _said(site, each, headers.get(each.id), today)
+        if fresh[each.id]["info"]:
+            yield {"id": each.id, "title": each.title, "info": fresh[each.id]["info"]}
+    keep(site, "described", "now", orjson.dumps(fresh))
+
+
+def _said(site: Site, each: Listed, header: Header | None, today: int) -> dict[str, Any]:
+    """What is said of a data set, with what that depends on: its files, and the day where its end moves.
+
+    Of one that cannot be described nothing is said, which its own `info` explains; it is tried again on another day.
+    """
+    stamp = [*each.stamp, made_at(site, each.name)]
+    with suppress(DasflexError):
+        if header is not None:
+            data_set = data_set_of(site, each)
+            moves = span_of(data_set, header.learned)[1] > time.time() * 1e9
+            return {"stamp": stamp, "day": today if moves else 0, "info": info_of(data_set, header)}
+    return {"stamp": stamp, "day": today, "info": None}
+
+
+def _still(site: Site, each: Listed, known: dict[str, Any] | None, today: int) -> dict[str, Any] | None:
+    """What was said of a data set, where it is still so."""
+    if known is None or known["stamp"] != [*each.stamp, made_at(site, each.name)] or known["day"] not in (0, today):
+        return None
+    return known
+
+
+def _headers(site: Site, names: Sequence[Listed]) -> dict[str, Header]:
+    """What is known of data sets. Those of which nothing is are described, a few at once, while there is time."""
+    found: dict[str, Header] = {}
+    missing: list[Listed] = []
+    for each in names:
+        with suppress(DasflexError):
+            header = stored(data_set_of(site, each))
+            if header is None:
+                missing.append(each)
+            else:
+                found[each.id] = header
+    if missing:
+        until = time.monotonic() + _SECONDS
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            captured = pool.map(lambda each: _captured(site, each, until), missing)
+        found |= {each.id: header for each, header in zip(missing, captured, strict=True) if header is not None}
+        left = dict.fromkeys(each.source for each in missing if made_at(site, each.name) == 0)
+        hand_over(site.config, [Task("hapi-info", {"source": source}) for source in left])
+    return found
+
+
+def _captured(site: Site, each: Listed, until: float) -> Header | None:
+    """What is learned of a data set now, while there is time; None for one that cannot be described."""
+    with suppress(DasflexError):
+        return capture(data_set_of(site, each)) if time.monotonic() < until else None
+    return None
 
 
 def _before(site: Site) -> dict[str, Any]:
@@ -96,8 +134,3 @@ def _before(site: Site) -> dict[str, Any]:
     with suppress(ValueError):
         return dict(orjson.loads(known[0])) if known is not None else {}
     return {}
-
-
-def _captured(data_set: DataSet, until: float) -> Header | None:
-    """What is learned of a data set now, while there is time."""
-    return capture(data_set) if time.monotonic() < until else None

@@ -145,6 +145,23 @@ def test_the_whole_catalog_is_given_from_a_file(hapi):
     assert json.loads(kept[0].read_bytes()) == hapi.get("catalog", depth="all").json["catalog"]
 
 
+def test_what_cannot_be_described_is_not_tried_again_on_the_same_day(hapi, hapi_root):
+    import dasflex_core
+    from dasflex_hapi.serving.catalog import catalog_json
+
+    hapi.get("catalog", depth="all")
+    kept = json.loads((hapi_root / "cache" / "hapi" / "described-now.json").read_bytes())
+    assert kept["Lab_Early"]["info"] is None
+    (hapi_root / "definitions" / "Lab" / "Early" / "reader.py").rename(hapi_root / "reader.moved")
+    try:
+        (hapi_root / "cache" / "hapi" / "headers").touch()
+        text, _made = catalog_json(dasflex_core.open(hapi_root), "all")
+    finally:
+        (hapi_root / "reader.moved").rename(hapi_root / "definitions" / "Lab" / "Early" / "reader.py")
+    assert "Lab_Early" not in [each["id"] for each in json.loads(text)]
+    assert json.loads((hapi_root / "cache" / "hapi" / "described-now.json").read_bytes()) == kept
+
+
 # -- who may see what
 
 
