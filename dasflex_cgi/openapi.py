@@ -18,6 +18,7 @@ from dasflex_cgi.conditional import unchanged
 from dasflex_cgi.exchange import JSON, Answer, Wrapped
 from dasflex_cgi.openapi_server import components, paths
 from dasflex_cgi.visit import address
+from dasflex_core.catalog.addresses import hapi_url
 from dasflex_core.catalog.published_names import OPENAPI
 
 if TYPE_CHECKING:
@@ -102,9 +103,7 @@ def _begin(site: Site, asked: Asked) -> tuple[bytes, bytes]:
         "components": components(),
     }
     begin = orjson.dumps(about)[:-2]
-    from dasflex_core.catalog.publishing import publisher
-
-    has_hapi = publisher(site.config, site.registry).has_hapi
+    has_hapi = bool(hapi_url(site.config, site.registry))
     return begin, b'},"paths":' + orjson.dumps(paths(site.registry, hapi=has_hapi))[:-1]
 
 

@@ -115,8 +115,8 @@ def _sources(registry: Registry) -> Node:
 
 def _data(registry: Registry, here: list[Node]) -> Node:
     """The data of a source in the format of a suffix, and the plan that gives them."""
-    suffixes = {"schema": _string(enum=sorted(each.suffix for each in registry.stream_types))}
-    media = sorted({each.media_type.partition(";")[0] for each in registry.stream_types})
+    suffixes = {"schema": _string(enum=sorted(each.suffix for each in registry.stream_types if each.suffix))}
+    media = sorted({each.media_type.partition(";")[0] for each in registry.stream_types if each.suffix})
     asked = [
         _query("read.time.min", {"$ref": "#/components/schemas/Time"}, "1979-03-01T12:26:11"),
         _query("read.time.max", {"$ref": "#/components/schemas/Time"}, "1979-03-01T12:27"),
@@ -221,7 +221,7 @@ def _jobs(registry: Registry) -> Node:
     failed = _failed("401", "403", "404", "409", "410", "500", "503")
     told = _object("Job")
     told["200"]["content"] |= {kind: {"schema": _string()} for kind in (*_TEXT, *_PAGE)}
-    media = sorted({each.media_type.partition(";")[0] for each in registry.stream_types} | {*_TEXT})
+    media = sorted({each.media_type.partition(";")[0] for each in registry.stream_types if each.suffix} | {*_TEXT})
     part = {
         "206": {"description": "A part of the data", "content": {kind: {} for kind in media}},
         "416": {"description": "There is no such part", "content": {kind: {} for kind in media}},

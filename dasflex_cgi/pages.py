@@ -25,6 +25,7 @@ from dasflex_cgi.live_view import live_view
 from dasflex_cgi.source_page import Link, Wording, describe, folder_of
 from dasflex_cgi.thumbnails import thumbnail
 from dasflex_cgi.visit import address
+from dasflex_core.catalog.addresses import hapi_url
 from dasflex_core.claims import UNKNOWN
 from dasflex_core.errors import ConfigError, QueryError
 from dasflex_core.queries import query_pairs
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from dasflex_core.catalog.tree import Catalog, Entry
     from dasflex_core.catalog.tree import Folder as CatalogFolder
     from dasflex_core.claims import Claim
-    from dasflex_core.config import Config
     from dasflex_core.queries import Pairs
     from dasflex_core.site import Site
     from dasflex_core.verdicts import StreamReport
@@ -107,6 +107,7 @@ class Frame:
     logo: str
     contact: str
     contact_url: str
+    hapi: str
 
 
 def front(site: Site, asked: Asked) -> Answer:
@@ -230,7 +231,7 @@ def _environment() -> Environment:
 
 def page(template: str, site: Site, asked: Asked, sockets: str = "", **values: object) -> Answer:
     """A page made of a template; `sockets` are the WebSockets that it connects to, each with a blank before it."""
-    frame = _frame(site.config, asked.base)
+    frame = _frame(site, asked.base)
     text = _environment().get_template(template).render(frame=frame, base=asked.base, **values)
     headers = (*_HEADERS, ("Content-Security-Policy", _POLICY.format(_elsewhere(frame.style), sockets)))
     return Answer(200, headers, _NO_HTML.sub("\ufffd", text).encode("utf-8", "replace"))
@@ -243,8 +244,9 @@ def _elsewhere(style: str) -> str:
     return f" {parts.scheme}://{parts.netloc}" if sound else ""
 
 
-def _frame(config: Config, base: str) -> Frame:
+def _frame(site: Site, base: str) -> Frame:
     """What stands around a page."""
+    config = site.config
     style = config.style_sheet or "dasflex.css"
     return Frame(
         server=config.server_name,
@@ -256,6 +258,7 @@ def _frame(config: Config, base: str) -> Frame:
         logo=f"{base}/logo.png",
         contact=Wording.mangled(unescape(config.contact_email)),
         contact_url=Wording.safe(config.contact_url),
+        hapi=f"{base}/hapi" if hapi_url(config, site.registry) else "",
     )
 
 

@@ -118,7 +118,7 @@ class Registry:
 
     def by_suffix(self, suffix: str) -> StreamTypeInfo | None:
         """The type whose files have a suffix (without its dot)."""
-        return next((info for info in self.stream_types if info.suffix == suffix.lower()), None)
+        return next((info for info in self.stream_types if info.suffix and info.suffix == suffix.lower()), None)
 
     def lacking(self, *, kind: str = "", suffix: str = "", stage: str = "", param: str = "") -> str:
         """What is to be installed for a stream type, a suffix, a stage or a parameter that an extra would bring.

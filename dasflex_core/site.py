@@ -260,7 +260,7 @@ class Request:
         registry = self.source.site.registry
         info = registry.by_suffix(suffix.strip("."))
         if info is None:
-            known = ", ".join(sorted({f".{each.suffix}" for each in registry.stream_types}))
+            known = ", ".join(sorted({f".{each.suffix}" for each in registry.stream_types if each.suffix}))
             lacking = registry.lacking(suffix=suffix.strip("."))
             what = f"The format with the suffix {suffix} {lacking}" if lacking else f"No format has the suffix {suffix}"
             raise QueryError(f"{what}; there are {known}", kind="query.unreachable-type")

@@ -79,7 +79,8 @@ ARRAYS = StreamType("arrays")
 class StreamTypeInfo:
     """What a plugin registers of a stream type that leaves the process.
 
-    `media_type` and `suffix` (without its dot) are for HTTP and for file names; `text` says that a person can read
+    `media_type` and `suffix` (without its dot) are for HTTP and for file names. A type without a suffix is given by a
+    protocol of its plugin only: no list offers it. `text` says that a person can read
     it; `many` that it holds more than one dataset. `framer`, `problem` and `comment` are `module:name` of a `Framer`
     class, of a function `(kind, message) -> bytes` that writes a failure in-band, and of a function
     `(type, source, text) -> bytes` that writes a comment; blank where the format has none. `failure` is like `problem`,

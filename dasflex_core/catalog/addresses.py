@@ -11,8 +11,9 @@ from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
     from dasflex_core.config import Config
+    from dasflex_core.registry import Registry
 
-__all__ = ["has_port", "public_base", "site_url", "socket_url", "source_url", "uris"]
+__all__ = ["hapi_url", "has_port", "public_base", "site_url", "socket_url", "source_url", "uris"]
 
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -23,6 +24,12 @@ def public_base(config: Config) -> str:
     parts = urlsplit(base)
     usual = f":{_PORTS.get(parts.scheme, '')}"
     return base.replace(usual, "", 1) if usual != ":" and parts.netloc.endswith(usual) else base
+
+
+def hapi_url(config: Config, registry: Registry) -> str:
+    """The public address of the HAPI server; blank where nothing serves that, or it is switched off."""
+    mounted = any(each.path.strip("/") == "hapi" for each in registry.mounts())
+    return f"{public_base(config)}/hapi" if mounted and config.enable_hapi_subsys else ""
 
 
 def has_port(address: str) -> bool:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from dasflex_core.catalog.addresses import hapi_url
 from dasflex_core.catalog.das2_header import das2_header
 from dasflex_core.catalog.flex_node import flex_json, live_json
 from dasflex_core.catalog.moved import moved_to
@@ -95,8 +96,7 @@ class Publisher:
     @property
     def has_hapi(self) -> bool:
         """Whether something serves HAPI here: without it no node speaks of it."""
-        mounted = any(each.path.strip("/") == "hapi" for each in self.registry.mounts())
-        return mounted and self.hapi and self.config.enable_hapi_subsys
+        return self.hapi and bool(hapi_url(self.config, self.registry))
 
     def limited(self, parts: str) -> str:
         """The parts that this site has at all."""

@@ -101,7 +101,7 @@ def _values(site: Site, source: Source, name: str, begun: str, prefix: str) -> l
     known: dict[str, str] = dict.fromkeys(_GOAL.get(name, ()), "")
     if name == "format.type":
         made = {stage.produces.kind for stage in site.registry.stages}
-        types = [info for info in reversed(site.registry.stream_types) if info.type.kind in made]
+        types = [info for info in reversed(site.registry.stream_types) if info.suffix and info.type.kind in made]
         known = {info.type.kind: info.title for info in types}
     for spec in _specs(site, source):
         if spec.name == name:

@@ -29,7 +29,8 @@ _LONGEST: Final = 15  # characters of a power of ten that orjson writes without 
 def stand_ins(width: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """The numbers that keep the place of a cell of `width` bytes, which is what `spliced` copies over them.
 
-    They are powers of ten. Beside them the cell covers the bracket that opens the row, and the byte before it.
+    They are powers of ten; integers must have 64 bits. Beside them the cell covers the bracket that opens the row, and
+    the byte before it.
     """
     length = width - 2
     first = length if length <= _LONGEST else min(_LONGEST, length - 4)

@@ -65,9 +65,9 @@ def goals_of(registry: Registry, request: Mapping[str, str], bound: Bound, defau
 
 def _check_kind(registry: Registry, kind: str) -> None:
     """Raises `QueryError` for a kind of stream that is unknown, or that needs what is not installed."""
-    known = dict.fromkeys(info.type.kind for info in registry.stream_types)
-    if not kind or kind in known:
+    if not kind or any(info.type.kind == kind for info in registry.stream_types):
         return
+    known = dict.fromkeys(info.type.kind for info in registry.stream_types if info.suffix)
     there_are = ", ".join(known)
     if lacking := registry.lacking(kind=kind):
         raise QueryError(f"format.type={kind} {lacking}; there are {there_are}", kind="query.unreachable-type")

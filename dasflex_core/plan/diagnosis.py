@@ -31,9 +31,20 @@ def claimants(name: str, task: Task) -> tuple[StageSpec, ...]:
 
 
 def legal_names(task: Task) -> list[str]:
-    """The names of the parameters that some stage of the task declares, and of those that make the goal."""
-    names = dict.fromkeys(param.name for stage in _stages(task) for param in stage.params)
+    """The names of the parameters that some stage of the task declares, and of those that make the goal.
+
+    A formatter that requires a parameter which is not given is for whoever knows that: nobody else is led to it.
+    """
+    stages = [stage for stage in _stages(task) if stage.role != "formatter" or not _lacks(stage, task)]
+    names = dict.fromkeys(param.name for stage in stages for param in stage.params)
     return [*names, "time", *GOAL]
+
+
+def _lacks(stage: StageSpec, task: Task) -> bool:
+    """Whether a stage requires a parameter that is not given."""
+    return any(
+        param.mode == "required" and param.default is None and param.name not in task.request for param in stage.params
+    )
 
 
 def explain_failure(

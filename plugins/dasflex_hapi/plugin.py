@@ -82,9 +82,9 @@ STAGES: Final = (
     ),
 )
 TYPES: Final = (
-    StreamTypeInfo(_CSV, "HAPI csv records", "text/csv", "csv", text=True, many=False),
-    StreamTypeInfo(_BINARY, "HAPI binary records", "application/octet-stream", "bin", many=False),
-    StreamTypeInfo(_JSON, "HAPI JSON records", "application/json", "json", text=True, many=False),
+    StreamTypeInfo(_CSV, "HAPI csv records", "text/csv", "", text=True, many=False),
+    StreamTypeInfo(_BINARY, "HAPI binary records", "application/octet-stream", "", many=False),
+    StreamTypeInfo(_JSON, "HAPI JSON records", "application/json", "", text=True, many=False),
 )
 
 

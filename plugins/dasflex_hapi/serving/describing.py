@@ -14,7 +14,7 @@ from dasflex_hapi.serving.headers import stored
 from dasflex_hapi.serving.info import time_text
 from dasflex_hapi.serving.ranges import sample_of
 from dasflex_hapi.serving.register import find, listed
-from dasflex_hapi.writing.asking import FORMATS, KIND
+from dasflex_hapi.writing.asking import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +76,6 @@ def own_formats(site: Site) -> Mapping[str, StreamTypeInfo]:
     found: dict[str, StreamTypeInfo] = {}
     for info in site.registry.stream_types:
         name = f"x_{info.type.kind}{info.type.version}"
-        ours = info.type.kind in FORMATS or info.type.kind.startswith(KIND)
-        if not ours and (name not in found or info.type.variant == "binary"):
+        if info.suffix and info.type.kind not in FORMATS and (name not in found or info.type.variant == "binary"):
             found[name] = info
     return found

@@ -55,7 +55,8 @@ def _parts(parameters: Sequence[Parameter], columns: Columns) -> list[NDArray[An
         if letter == "S":
             parts += [quoted(each, b",") if parameter.type == "string" else each for parameter, each in group]
         else:
-            parts.append(np.concatenate([each for _, each in group], axis=1))
+            numbers = np.concatenate([each for _, each in group], axis=1)
+            parts.append(numbers.astype(np.int64) if letter == "i" else numbers)  # stand-ins are long numbers
     return parts
 
 
@@ -81,7 +82,8 @@ def json_rows(columns: Columns) -> bytes:
     times, *others = columns
     if others and all(each.ndim == 1 and each.dtype == others[0].dtype and each.dtype.kind != "S" for each in others):
         cells = np.strings.add(np.strings.add(b',\n["', times), b'"')
-        return _spliced(cells, np.stack(others, axis=1), b"]", _NULL)
+        numbers = np.stack(others, axis=1)
+        return _spliced(cells, numbers.astype(np.int64) if numbers.dtype.kind == "i" else numbers, b"]", _NULL)
     rows = zip(*map(_value_texts, columns), strict=True)
     return b"".join(b",\n[%b]" % b",".join(row) for row in rows)
 

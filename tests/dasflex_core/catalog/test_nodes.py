@@ -408,11 +408,22 @@ def validator(test_data):
 def test_every_node_fits_the_schema_of_its_type(files, validator):
     kinds = {"Collection": "collection", "SourceSet": "sourceset", "WebSocSrc": "httpstreamsrc-0.7", "HttpStreamSrc": "httpstreamsrc-hybrid"}  # fmt: skip
     for name, node in files.items():
+        if name.endswith("/hapi.json"):  # of the old flat form, which has no schema
+            continue
         legacy = "catalog" if name.endswith(".flex.json") else "catalog-legacy"
         assert validator(kinds.get(node["type"], legacy), node) == [], name
         if node["type"] == "HttpStreamSrc":
             assert validator("httpstreamsrc-0.5", node) == [], name
             assert validator("httpstreamsrc-0.7", node) == [], name
+
+
+def test_the_node_of_hapi_is_like_those_of_other_catalogs(files, test_data):
+    known = test_data.parent / "reference" / "catalog-examples" / "kestrel" / "lpw_hapi.json"
+    if not known.is_file():
+        pytest.skip("no examples of catalog nodes beside the real mission data")
+    theirs, ours = json.loads(known.read_bytes()), files["examples/waveform/hapi.json"]
+    assert theirs.keys() - {"tech_contacts"} <= ours.keys()
+    assert ours["http_params"].keys() == theirs["http_params"].keys()
 
 
 def test_the_schemas_can_tell_one_kind_of_node_from_another(files, validator):

@@ -127,7 +127,7 @@ def test_plugins_are_listed_with_what_they_provide(examples):
     shown = examples.run("plugins").stdout
     assert "das (dasflex" in shown
     assert "  converter das2-decode" in shown
-    assert "verbs of plugins: init, serve" in shown
+    assert "verbs of plugins: hapi, init, serve" in shown
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import dasflex_core
 from dasflex_core.catalog.publishing import publisher
 from dasflex_core.catalog.tree import compile_tree
 from dasflex_core.roots import make_root
+from dasflex_passwd.users import add_user
 
 #: Writes a das2 stream of one record a minute, for as much of the range as lies on the first two days of 2020.
 READER = """
@@ -69,6 +70,7 @@ SOURCES = {
     "Lab/Late": ("late", "Fails in mid-stream", DAYS, "hapi = {}"),
     "Lab/Tables": ("tables", "Another table on the second day", DAYS, "hapi = {}"),
     "Lab/Secret": ("lines", "For the team", DAYS, 'hapi = {}\naccess = { realm = "The team", allow = ["group:team"] }'),
+    "Lab/Anna": ("lines", "For Anna", DAYS, 'hapi = {}\naccess = { realm = "The team", allow = ["user:anna"] }'),
     "Lab/Half": ("lines", "Averages are for all", DAYS, 'hapi = [{}, { id = "hour", bin.time.max = 3600 }]\naccess = { realm = "The team", allow = ["group:team", "bin:10min"] }'),
     "Lab/Plain": ("lines", "Not by HAPI", DAYS, ""),
     "Lab/Hidden": ("lines", "In no list", DAYS, "hapi = {}\nlisted = false"),
@@ -132,6 +134,7 @@ def hapi_root(tmp_path_factory):
     site = dasflex_core.open(root)
     report = compile_tree(root, publish=publisher(site.config, site.registry, site.external))
     assert report.findings == ()
+    add_user(site.config, "anna", "her password")
     return root
 
 

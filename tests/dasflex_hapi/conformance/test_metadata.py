@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -171,6 +172,21 @@ def test_a_protected_dataset_is_not_listed_and_needs_a_log_in(hapi):
             answer = hapi.get(endpoint, dataset=name, **more)
             assert (answer.status, answer.code) == (401, 1400)
             assert answer.headers["WWW-Authenticate"] == 'Basic realm="The team"'
+
+
+def test_who_may_read_a_protected_dataset_gets_it_and_no_other_does(hapi):
+    query = {"dataset": "Lab_Anna", "start": "2020-01-01T00:00Z", "stop": "2020-01-01T00:02Z"}
+    told = {"Authorization": f"Basic {b64encode(b'anna:her password').decode()}"}
+    info = hapi.get("info", headers=told, dataset="Lab_Anna")
+    assert info.status == 200
+    assert info.headers["Cache-Control"] == "private, no-store"
+    assert hapi.get("data", headers=told, **query).body.count(b"\n") == 2
+    other = {"Authorization": f"Basic {b64encode(b'anna:other').decode()}"}
+    for headers in ({}, other):
+        for endpoint, asked in (("info", {"dataset": "Lab_Anna"}), ("data", query)):
+            answer = hapi.get(endpoint, headers=headers, **asked)
+            assert (answer.status, answer.code) == (401, 1400)
+            assert b"nT" not in answer.body
 
 
 def test_averages_that_are_open_to_all_are_listed(hapi):
