@@ -22,7 +22,7 @@ from dasflex_core.mounts import FRONT_END
 from dasflex_core.noting import say
 from dasflex_core.values import dataclass
 from dasflex_hapi.serving.catalog import catalog_json
-from dasflex_hapi.serving.data import Delivery, answer_data
+from dasflex_hapi.serving.data import answer_data
 from dasflex_hapi.serving.describing import about_of, capabilities_of
 from dasflex_hapi.serving.headers import header_of
 from dasflex_hapi.serving.info import info_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from dasflex_core.mounts import FrontEnd
+    from dasflex_core.mounts import Delivered, FrontEnd
     from dasflex_core.site import Site
     from dasflex_hapi.serving.queries import Query
 
@@ -177,9 +177,8 @@ def _takes_gzip(accepted: str) -> bool:
     return False
 
 
-def _given(delivery: Delivery, start_response: StartResponse) -> Iterable[bytes]:
+def _given(given: Delivered, start_response: StartResponse) -> Iterable[bytes]:
     """Data as an answer."""
-    given = delivery.given
     first = "304 Not Modified" if given.status == 304 else phrase(200, 1201 if given.empty else 1200)
     start_response(first, [*given.headers, *_CORS])
     return given.body

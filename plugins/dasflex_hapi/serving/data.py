@@ -9,7 +9,6 @@ import orjson
 
 from dasflex_core.errors import DasflexError, SourceError
 from dasflex_core.times import Time, format_time
-from dasflex_core.values import dataclass
 from dasflex_hapi.serving.describing import own_formats
 from dasflex_hapi.serving.headers import capture, header_of
 from dasflex_hapi.serving.info import info_of, time_text
@@ -29,20 +28,13 @@ if TYPE_CHECKING:
     from dasflex_hapi.serving.headers import Header
     from dasflex_hapi.serving.queries import Query
 
-__all__ = ["Delivery", "answer_data"]
+__all__ = ["answer_data"]
 
 _OPEN: Final = b',"data":[\n'
 _CLOSE: Final = b"\n]}\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The data that a query gives."""
-
-    given: Delivered
-
-
-def answer_data(site: Site, front: FrontEnd, query: Query) -> Delivery:
+def answer_data(site: Site, front: FrontEnd, query: Query) -> Delivered:
     """The data of a query. Raises `DasflexError` for what fails before the first of them."""
     data_set = find(site, query["dataset"], front.claim)
     header = header_of(data_set)
@@ -54,13 +46,13 @@ def answer_data(site: Site, front: FrontEnd, query: Query) -> Delivery:
     wanted = output_format(query, tuple(FORMATS), sorted(own))
     headed = header_wanted(query)
     if wanted in own:
-        return Delivery(_own(front, data_set, wanted, start, stop, names=names, headed=headed))
+        return _own(front, data_set, wanted, start, stop, names=names, headed=headed)
     behind = None if names is None else names[1:]
     asked = stage_values(form, wanted, behind, format_time(Time(start)), format_time(Time(stop)))
     request = data_set.request_for(start, stop, asked)
     around = _around(data_set, header, names, wanted, headed=headed)
     try:
-        return Delivery(front.deliver(request, media_type=FORMATS[wanted], **around))
+        return front.deliver(request, media_type=FORMATS[wanted], **around)
     except ChangedError as error:
         _described_again(data_set, (start, stop))
         raise SourceError(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dasflex_core.errors import DasflexError
 from dasflex_hapi.serving.data_sets import title_of
-from dasflex_hapi.serving.headers import stored
+from dasflex_hapi.serving.headers import header_of, stored
 from dasflex_hapi.serving.info import time_text
 from dasflex_hapi.serving.ranges import sample_of
-from dasflex_hapi.serving.register import find, listed
+from dasflex_hapi.serving.register import data_set_of, listed
 from dasflex_hapi.writing.asking import FORMATS
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from dasflex_core.site import Site
     from dasflex_core.streamtype import StreamTypeInfo
+    from dasflex_hapi.serving.data_sets import DataSet
+    from dasflex_hapi.serving.headers import Header
 
 __all__ = ["about_of", "capabilities_of", "own_formats"]
 
@@ -45,18 +47,27 @@ def about_of(site: Site) -> dict[str, Any]:
 
 
 def _data_test(site: Site) -> dict[str, Any]:
-    """A query that gives some records, of the first data set that is described; nothing where none is."""
-    for each in listed(site)[:_TRIED]:
-        with suppress(DasflexError):
-            data_set = find(site, each.id)
-            header = stored(data_set)
-            if header is None:
-                continue
-            begin, end = sample_of(data_set, header.learned)
-            names = [parameter.name for parameter in header.learned.form.parameters[:2]]
-            query = {"dataset": each.id, "start": time_text(begin), "stop": time_text(end)}
-            return {"name": each.title, "query": {**query, "parameters": ",".join(names)}}
+    """A query that gives some records, of the first data set that is described, else of the first that can be.
+
+    Nothing where there is none.
+    """
+    names = listed(site)[:_TRIED]
+    for look in (stored, header_of):
+        for each in names:
+            with suppress(DasflexError):
+                data_set = data_set_of(site, each)
+                header = look(data_set)
+                if header is not None:
+                    return {"name": each.title, "query": _query(data_set, header)}
     return {}
+
+
+def _query(data_set: DataSet, header: Header) -> dict[str, str]:
+    """A query that gives some records of the first parameter."""
+    begin, end = sample_of(data_set, header.learned)
+    names = [parameter.name for parameter in header.learned.form.parameters[:2]]
+    span = {"start": time_text(begin), "stop": time_text(end)}
+    return {"dataset": data_set.id, **span, "parameters": ",".join(names)}
 
 
 def capabilities_of(site: Site) -> dict[str, Any]:

@@ -68,9 +68,13 @@ def capture(data_set: DataSet, span: tuple[int, int] | None = None) -> Header:
 
     Raises `QueryError` where HAPI cannot hold the data, and `SourceError` where there are none, or the reader fails.
     """
-    path = _path(data_set)
+    path, begun = _path(data_set), time.time_ns()
     with _alone(path):
         before = _read(path, None)
+        if span is None and made_at(data_set.source.site, data_set.name) > begun:
+            learned_meanwhile = stored(data_set)
+            if learned_meanwhile is not None:
+                return learned_meanwhile
         return keep(data_set, _learned(data_set, before.learned.form.wishes if before else None, span))
 
 
@@ -120,9 +124,11 @@ def _samples(data_set: DataSet) -> Iterator[Request]:
 
 
 def _some(request: Request) -> Iterator[Item]:
-    """The first items of a run, until time is up or there are enough."""
+    """The first items of a run, until time is up or there are enough. It waits for its turn as clients do."""
+    plan = request.arrays()
+    crowd = plan.crowd(request.claim.address if request.claim else "")
     until, held = time.monotonic() + _SECONDS, 0
-    with request.arrays().open() as pump:
+    with plan.open(crowd=crowd) as pump:
         for item in pump.items():
             yield item
             if isinstance(item, Records):
