@@ -70,7 +70,7 @@ def capture(data_set: DataSet, span: tuple[int, int] | None = None) -> Header:
     """
     path, begun = _path(data_set), time.time_ns()
     with _alone(path):
-        before = _read(path, None)
+        before = _read(path, _identity(data_set))
         if span is None and made_at(data_set.source.site, data_set.name) > begun:
             learned_meanwhile = stored(data_set)
             if learned_meanwhile is not None:
@@ -167,11 +167,11 @@ def _identity(data_set: DataSet) -> str:
     return digest([_FORM, [to_json(each) for each in shown], data_set.set.id, list(data_set.set.request)])
 
 
-def _read(path: Path, identity: str | None) -> Header | None:
-    """What a file says, None where there is none, or it is of another identity; without one any will do."""
+def _read(path: Path, identity: str) -> Header | None:
+    """What a file says, None where there is none, or it is of another identity."""
     try:
         kept = orjson.loads(path.read_bytes())
-        if kept["form"] != _FORM or (identity is not None and kept["identity"] != identity):
+        if kept["form"] != _FORM or kept["identity"] != identity:
             return None
         form = from_plain(kept["described"])
         learned = Learned(form, kept["first"], kept["last"], kept["records"], kept["cadence"])
