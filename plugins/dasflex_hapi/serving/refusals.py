@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from dasflex_core.errors import AccessError, BusyError, DasflexError, QueryError, SourceError
+from dasflex_core.errors import AccessError, BusyError, DasflexError, QueryError, SourceError, TooLargeError
 from dasflex_core.statuses import public_text, realm_of, status_of
 from dasflex_core.values import dataclass
 
@@ -125,6 +125,9 @@ def refusal_of(error: DasflexError) -> Refusal:
         return _told(429 if status == 429 else 503, 1500, "The server is busy; try again later", later)
     if isinstance(error, SourceError):
         return _told(500, 1501, f"The program that reads the data failed: {public_text(error)}")
+    if isinstance(error, TooLargeError):
+        limits = "; ".join(f"the request {each}" for each in error.limits)
+        return _told(400, 1408, ": ".join(filter(None, ("Ask for less time, or for fewer parameters", limits))))
     http, code, what = _KINDS.get(error.kind) or _KINDS.get(error.kind.partition(".")[0]) or _OURS
     return _told(http, code, what)
 

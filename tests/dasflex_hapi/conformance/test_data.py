@@ -249,11 +249,14 @@ def test_a_failure_behind_the_first_bytes_breaks_the_connection(hapi, kind):
     assert not partial.endswith(b"]}\n")
 
 
-def test_too_much_is_1408(hapi_root):
+def test_too_much_is_1408_and_says_how_much_would_do():
     from dasflex_core.errors import TooLargeError
+    from dasflex_core.prices import Excess
     from dasflex_hapi.serving.refusals import refusal_of
 
-    told = refusal_of(TooLargeError("2 GB, and the limit is 1 GB, for gibberish"))
+    limit = Excess("LIMIT_ANSWER_GIGABYTES", "would send", 2.0, 1.0, "GB")
+    told = refusal_of(TooLargeError("2 GB, and the limit is 1 GB, for gibberish", limits=(limit,)))
+    assert "the request would send about 2 GB, where at most 1 GB are allowed" in told.message
     assert (told.status, told.code) == (400, 1408)
     assert "gibberish" not in told.message
 
