@@ -18,6 +18,7 @@ from dasflex_core.roots import make_root
 from dasflex_core.tasks import Work
 from dasflex_core.times import parse_time
 from dasflex_hapi.serving.catalog import catalog_json
+from dasflex_hapi.serving.data import described
 from dasflex_hapi.serving.headers import capture, header_of, stored
 from dasflex_hapi.serving.info import info_of
 from dasflex_hapi.serving.ranges import sample_of, span_of
@@ -218,6 +219,13 @@ def test_a_source_whose_times_nobody_knows_says_what_is_missing(root):
     site = root.add("a", source=text.replace("#[read.time.max]", "2020-01-02")).site
     with pytest.raises(QueryError, match=r"no example with a range|coords\.time\.range"):
         capture(find(site, "a"))
+
+
+def test_the_administrator_is_told_what_clients_are_not(root, capsys):
+    site = root.add("a", source=SOURCE.replace("#[python] reader.py", "/no/such/program")).site
+    with pytest.raises(SourceError):
+        described(find(site, "a"))
+    assert "HAPI: a cannot be described: source.start: " in capsys.readouterr().err
 
 
 def test_whoever_waits_for_another_takes_what_that_one_learned(root):

@@ -22,10 +22,9 @@ from dasflex_core.mounts import FRONT_END
 from dasflex_core.noting import say
 from dasflex_core.values import dataclass
 from dasflex_hapi.serving.catalog import catalog_json
-from dasflex_hapi.serving.data import answer_data
+from dasflex_hapi.serving.data import answer_data, described
 from dasflex_hapi.serving.describing import about_of, capabilities_of
-from dasflex_hapi.serving.headers import header_of
-from dasflex_hapi.serving.info import info_of
+from dasflex_hapi.serving.info import info_of, modified_at
 from dasflex_hapi.serving.queries import chosen, read_query
 from dasflex_hapi.serving.refusals import HAPI, HapiError, Refusal, phrase, refusal_of, status_json
 from dasflex_hapi.serving.register import find
@@ -117,12 +116,12 @@ class _Server:
                 listed, modified = catalog_json(self._site, "all" if query["depth"] == "all" else "dataset")
                 return _Told(_with_status({})[:-2] + b',"catalog":' + listed + b"}\n", modified)
         data_set = find(self._site, query["dataset"], front.claim)
-        header = header_of(data_set)
+        header = described(data_set)
         info = info_of(data_set, header)
         names = chosen(query, [each["name"] for each in info["parameters"]])
         if names is not None:
             info["parameters"] = [each for each in info["parameters"] if each["name"] in names]
-        return _Told(_with_status(info), header.made, private=data_set.source.protected)
+        return _Told(_with_status(info), modified_at(data_set, header), private=data_set.source.protected)
 
 
 def _with_status(said: dict[str, Any]) -> bytes:

@@ -15,7 +15,7 @@ from dasflex_core.plan.identity import digest
 from dasflex_core.tasks import Task, hand_over
 from dasflex_hapi.serving.headers import capture, made_at, stored
 from dasflex_hapi.serving.info import info_of
-from dasflex_hapi.serving.ranges import span_of
+from dasflex_hapi.serving.ranges import covered_at, span_of
 from dasflex_hapi.serving.register import data_set_of, folder_of, keep, kept, listed, state_of
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _said(site: Site, each: Listed, header: Header | None, today: int) -> dict[s
 
     Of one that cannot be described nothing is said, which its own `info` explains; it is tried again on another day.
     """
-    stamp = [*each.stamp, made_at(site, each.name)]
+    stamp = _stamp(site, each)
     with suppress(DasflexError):
         if header is not None:
             data_set = data_set_of(site, each)
@@ -93,9 +93,14 @@ def _said(site: Site, each: Listed, header: Header | None, today: int) -> dict[s
     return {"stamp": stamp, "day": today, "info": None}
 
 
+def _stamp(site: Site, each: Listed) -> list[int]:
+    """When the files were written that tell of a data set."""
+    return [*each.stamp, made_at(site, each.name), covered_at(site, each.source)]
+
+
 def _still(site: Site, each: Listed, known: dict[str, Any] | None, today: int) -> dict[str, Any] | None:
     """What was said of a data set, where it is still so."""
-    if known is None or known["stamp"] != [*each.stamp, made_at(site, each.name)] or known["day"] not in (0, today):
+    if known is None or known["stamp"] != _stamp(site, each) or known["day"] not in (0, today):
         return None
     return known
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from dasflex_core.errors import DasflexError, SourceError
+from dasflex_core.errors import ConfigError, DasflexError, SourceError
+from dasflex_core.noting import say
 from dasflex_core.times import Time, format_time
 from dasflex_hapi.serving.describing import own_formats
 from dasflex_hapi.serving.headers import capture, header_of
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from dasflex_hapi.serving.headers import Header
     from dasflex_hapi.serving.queries import Query
 
-__all__ = ["answer_data"]
+__all__ = ["answer_data", "described"]
 
 _OPEN: Final = b',"data":[\n'
 _CLOSE: Final = b"\n]}\n"
@@ -37,7 +38,7 @@ _CLOSE: Final = b"\n]}\n"
 def answer_data(site: Site, front: FrontEnd, query: Query) -> Delivered:
     """The data of a query. Raises `DasflexError` for what fails before the first of them."""
     data_set = find(site, query["dataset"], front.claim)
-    header = header_of(data_set)
+    header = described(data_set)
     form = header.learned.form
     names = chosen(query, [each.name for each in form.parameters])
     begin, end = span_of(data_set, header.learned)
@@ -58,6 +59,15 @@ def answer_data(site: Site, front: FrontEnd, query: Query) -> Delivered:
         raise SourceError(
             "the data are no longer what info said, which has just been renewed; ask info again", kind=error.kind
         ) from error
+
+
+def described(data_set: DataSet) -> Header:
+    """What is known of a data set; the administrator is told where that cannot be found out. Raises `DasflexError`."""
+    try:
+        return header_of(data_set)
+    except (SourceError, ConfigError) as error:
+        say(f"HAPI: {data_set.name} cannot be described: {error.kind}: {error.message} {error.detail}".rstrip())
+        raise
 
 
 def _own(

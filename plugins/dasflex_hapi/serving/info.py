@@ -11,7 +11,7 @@ from urllib.parse import quote
 from dasflex_core.catalog.addresses import public_base
 from dasflex_core.times import Time, format_time
 from dasflex_hapi.serving.headers import header_of
-from dasflex_hapi.serving.ranges import cadence_of, sample_of, span_of
+from dasflex_hapi.serving.ranges import cadence_of, changed_at, sample_of, span_of
 from dasflex_hapi.writing.describing import parameter_json
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dasflex_hapi.serving.data_sets import DataSet
     from dasflex_hapi.serving.headers import Header
 
-__all__ = ["duration", "info_of", "time_text"]
+__all__ = ["duration", "info_of", "modified_at", "time_text"]
 
 _NS: Final = 1_000_000_000
 _WORD: Final = re.compile(r"[^\W\d_]+|%|°")
@@ -56,7 +56,7 @@ def info_of(data_set: DataSet, header: Header | None = None) -> dict[str, Any]:
         "unitsSchema": _units_schema(learned.form.parameters),
         "resourceURL": f"{public_base(data_set.source.site.config)}/source/{quote(definition.id.lower(), safe='/+')}",
         "resourceID": definition.cite.spase or definition.cite.doi,
-        "modificationDate": time_text(int(header.made) * _NS),
+        "modificationDate": time_text(int(modified_at(data_set, header)) * _NS),
         **_people(definition),
         "datasetCitation": definition.cite.text or definition.cite.doi,
         "licenseURL": _licence(definition.cite.licence),
@@ -64,6 +64,11 @@ def info_of(data_set: DataSet, header: Header | None = None) -> dict[str, Any]:
         "parameters": [parameter_json(each) for each in learned.form.parameters],
     }
     return {name: value for name, value in said.items() if value}
+
+
+def modified_at(data_set: DataSet, header: Header) -> float:
+    """When something of what is said of a data set has changed last, in seconds since 1970."""
+    return max(header.made, changed_at(data_set, header.learned))
 
 
 def time_text(ns: int) -> str:

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dasflex_core.catalog.model import Span
+    from dasflex_core.site import Site
     from dasflex_hapi.serving.data_sets import DataSet
     from dasflex_hapi.writing.learning import Learned
 
-__all__ = ["cadence_of", "sample_of", "sample_spans", "span_of"]
+__all__ = ["cadence_of", "changed_at", "covered_at", "sample_of", "sample_spans", "span_of"]
 
 _SECOND: Final = 1_000_000_000
 _DAY: Final = 86_400 * _SECOND
@@ -54,6 +55,23 @@ def _span(written: Span) -> tuple[int, int]:
     begin, end = parse_time(written.begin), parse_time(written.end)
     moving = end >= FOREVER or written.end.strip().lower().startswith("now")
     return begin.ns, _ahead() if moving else end.ns
+
+
+def changed_at(data_set: DataSet, learned: Learned) -> float:
+    """When the range was another last, in seconds since 1970: today, where its end moves; 0 where nobody knows."""
+    if span_of(data_set, learned)[1] == _ahead():
+        return float(parse_time("now").ns // _DAY * (_DAY // _SECOND))
+    return covered_at(data_set.source.site, data_set.source.id) / _SECOND
+
+
+def covered_at(site: Site, source: str) -> int:
+    """When the coverage of a source was measured last, in ns since 1970; 0 where it never was."""
+    from dasflex_core.upkeep.coverage import coverage_path
+
+    try:
+        return coverage_path(site.config, source).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _ahead() -> int:

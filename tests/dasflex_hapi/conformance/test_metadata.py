@@ -8,6 +8,7 @@ import re
 import time
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import jsonschema
@@ -337,6 +338,10 @@ def test_a_dataset_that_cannot_be_described_says_why(hapi):
     assert answer.phrase == "Internal Server Error; HAPI 1501 Internal server error - upstream request error"
 
 
-def test_the_date_of_info_is_that_of_its_description(hapi, infos):
+def test_the_date_of_info_is_that_of_its_description_and_of_today_where_the_end_moves(hapi, infos):
     made = datetime.fromisoformat(infos["Lab_Lines"]["modificationDate"]).timestamp()
-    assert made <= time.time()
+    assert time.time() - 3600 < made <= time.time()
+    header = hapi.get("info", dataset="Lab_Lines").headers["Last-Modified"]
+    assert parsedate_to_datetime(header).timestamp() == made
+    moved = datetime.fromisoformat(infos["Lab_Moving"]["modificationDate"]).timestamp()
+    assert moved >= time.time() // 86_400 * 86_400
