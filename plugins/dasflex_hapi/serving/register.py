@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from dasflex_core.catalog.model import HapiSet
-from dasflex_core.errors import AccessError, DasflexError, NotFoundError, did_you_mean
+from dasflex_core.errors import AccessError, DasflexError, NotFoundError, QueryError, did_you_mean
 from dasflex_core.guarding import Guard
 from dasflex_core.plan.binding import view_chain
 from dasflex_core.plan.identity import digest
-from dasflex_core.times import parse_time
+from dasflex_core.times import Time, format_time, parse_time
 from dasflex_hapi.serving.data_sets import DataSet, identifier_of, title_of
+from dasflex_hapi.serving.ranges import span_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -66,8 +67,9 @@ def listed(site: Site) -> tuple[Listed, ...]:
 def find(site: Site, identifier: str, claim: Claim | None = None) -> DataSet:
     """The data set of that id, or of that path, case aside; a former id of its source will do.
 
-    Raises `NotFoundError` (`not-found.source`) where there is none, and `AccessError` where the claim may not read it
-    as the definition asks it.
+    Raises `NotFoundError` (`not-found.source`) where there is none, and `AccessError` where the claim may not read any
+    of it as the definition asks it. Where only old data are open, the rules are applied to the range, too, when it is
+    planned.
     """
     register = _register(site)
     wanted = identifier.strip("/").lower()
@@ -79,7 +81,12 @@ def find(site: Site, identifier: str, claim: Claim | None = None) -> DataSet:
         near = did_you_mean(identifier, (each.id for each in register if each.open))
         raise NotFoundError(f"There is no HAPI data set {identifier[:80]!r}.{near}", kind="not-found.source")
     made = data_set_of(site, found, claim)
-    _admit(made, site.claim if claim is None else claim)
+    who = site.claim if claim is None else claim
+    try:
+        _admit(made, who)
+    except AccessError:
+        if not _may_have_the_oldest(made, who):
+            raise
     return made
 
 
@@ -95,11 +102,21 @@ def sets_of(site: Site, source: Source, claim: Claim | None = None) -> list[Data
     return [find(site, "/".join(filter(None, (source.id, each.id))), claim) for each in source.definition.hapi]
 
 
-def _admit(data_set: DataSet, claim: Claim) -> None:
-    """Raises `AccessError` where somebody may not have a data set as the definition asks it."""
+def _admit(data_set: DataSet, claim: Claim, end: str = "") -> None:
+    """Raises `AccessError` where somebody may not have a data set as the definition asks it, up to a time."""
     guard = Guard(data_set.source, claim)
-    if guard.admit(data_set.asked, parse_time("now")).changes:
+    asked = {**data_set.asked, "read.time.max": end} if end else data_set.asked
+    if guard.admit(asked, parse_time("now")).changes:
         raise guard.refusal()
+
+
+def _may_have_the_oldest(data_set: DataSet, claim: Claim) -> bool:
+    """Whether somebody may have the first data that there are, as where only old ones are open."""
+    try:
+        _admit(data_set, claim, format_time(Time(span_of(data_set)[0])))
+    except (AccessError, QueryError):
+        return False
+    return True
 
 
 def state_of(site: Site) -> str:

@@ -71,6 +71,8 @@ SOURCES = {
     "Lab/Tables": ("tables", "Another table on the second day", DAYS, "hapi = {}"),
     "Lab/Secret": ("lines", "For the team", DAYS, 'hapi = {}\naccess = { realm = "The team", allow = ["group:team"] }'),
     "Lab/Anna": ("lines", "For Anna", DAYS, 'hapi = {}\naccess = { realm = "The team", allow = ["user:anna"] }'),
+    "Lab/Old": ("lines", "Old data are for all", DAYS, 'hapi = {}\naccess = { realm = "The team", allow = ["group:team", "age:1y"] }'),
+    "Lab/Young": ("lines", "None is old enough", DAYS, 'hapi = {}\naccess = { realm = "The team", allow = ["group:team", "age:40y"] }'),
     "Lab/Half": ("lines", "Averages are for all", DAYS, 'hapi = [{}, { id = "hour", bin.time.max = 3600 }]\naccess = { realm = "The team", allow = ["group:team", "bin:10min"] }'),
     "Lab/Plain": ("lines", "Not by HAPI", DAYS, ""),
     "Lab/Hidden": ("lines", "In no list", DAYS, "hapi = {}\nlisted = false"),

@@ -190,6 +190,15 @@ def test_who_may_read_a_protected_dataset_gets_it_and_no_other_does(hapi):
             assert b"nT" not in answer.body
 
 
+def test_where_old_data_are_open_the_range_decides(hapi, listed):
+    assert not {"Lab_Old", "Lab_Young"} & {each["id"] for each in listed}
+    assert hapi.get("info", dataset="Lab_Old").status == 200
+    query = {"start": "2020-01-01T00:00Z", "stop": "2020-01-01T00:02Z"}
+    assert hapi.get("data", dataset="Lab_Old", **query).body.count(b"\n") == 2
+    for endpoint, more in (("info", {}), ("data", query)):
+        assert hapi.get(endpoint, dataset="Lab_Young", **more).status == 401
+
+
 def test_averages_that_are_open_to_all_are_listed(hapi):
     answer = hapi.get("data", dataset="Lab_Half_hour", start="2020-01-01Z", stop="2020-01-01T03:00Z")
     assert answer.body.count(b"\n") == 3
