@@ -161,7 +161,8 @@ class TaskKind:
     of its arguments, in the order in which they are written where they have no names. `prepare` is `module:name` of a
     function `(site, arguments) -> several arguments`, which checks what is asked for, writes it in one way, and cuts it
     into tasks; it raises `QueryError` or `NotFoundError`. `waits` are the seconds after which a task that failed is
-    tried again: as many as it is tried once more.
+    tried again: as many as it is tried once more. `installed` says that an install hands the task over for each source
+    that it has made anew, unless `prepare` refuses that one.
     """
 
     name: str
@@ -170,6 +171,7 @@ class TaskKind:
     arguments: tuple[str, ...] = ()
     prepare: str = ""
     waits: tuple[int, ...] = (10, 60, 600)
+    installed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

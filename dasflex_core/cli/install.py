@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -95,7 +96,26 @@ def install_tree(site: Site, publish: Publisher, *, dry: bool = False) -> TreeRe
     from dasflex_core.catalog.walk import Vocabulary
 
     vocabulary = Vocabulary.of(site.registry, site.config.datasrc_inc)
-    return run(site.config.root, vocabulary, publish, changes=Changes(site.config.root.absolute(), dry=dry))
+    report = run(site.config.root, vocabulary, publish, changes=Changes(site.config.root.absolute(), dry=dry))
+    if not dry:
+        _hand_over(site, report.changed)
+    return report
+
+
+def _hand_over(site: Site, changed: Iterable[str]) -> None:
+    """Hands over the tasks that follow an install of sources, where there is background work."""
+    from dasflex_core.errors import DasflexError
+    from dasflex_core.loading import load
+    from dasflex_core.tasks import Task, hand_over
+
+    if not site.config.work_queue_broker:
+        return
+    tasks: list[Task] = []
+    for kind in site.registry.task_kinds:
+        for each in changed if kind.installed else ():
+            with suppress(DasflexError):
+                tasks += [Task(kind.name, arguments) for arguments in load(kind.prepare)(site, {"source": each})]
+    hand_over(site.config, tasks)
 
 
 def install_files(  # the options of the verb, and of the older program
@@ -146,6 +166,8 @@ def install_files(  # the options of the verb, and of the older program
         else:
             places.add(str(brought.target))
     report = run(root, vocabulary, publish, only=places, changes=changes, expected=expected)
+    if not dry:
+        _hand_over(site, report.changed)
     return replace(report, findings=(*found, *report.findings), warnings=(*warnings, *report.warnings))
 
 

@@ -118,6 +118,7 @@ def dasflex_task_kinds(register: Callable[[TaskKind], None]) -> None:
             "dasflex_hapi.serving.task:run",
             arguments=("source",),
             prepare="dasflex_hapi.serving.task:prepare",
+            installed=True,
         )
     )
 

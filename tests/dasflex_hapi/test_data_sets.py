@@ -15,7 +15,7 @@ from dasflex_core.catalog.tree import compile_tree
 from dasflex_core.cli import main
 from dasflex_core.errors import NotFoundError, QueryError, SourceError
 from dasflex_core.roots import make_root
-from dasflex_core.tasks import Work
+from dasflex_core.tasks import Spool, Work
 from dasflex_core.times import parse_time
 from dasflex_hapi.serving.catalog import catalog_json
 from dasflex_hapi.serving.data import described
@@ -127,6 +127,19 @@ def test_the_task_describes_the_sets_of_a_source(root):
     assert stored(find(site, "c")) is None
     with pytest.raises(NotFoundError):
         list(prepare(site, {"source": "nothing"}))
+    with pytest.raises(QueryError, match=r"d has no data set of HAPI"):
+        list(prepare(site, {"source": "d"}))
+
+
+def test_an_install_hands_over_what_is_to_be_described(root):
+    conf = root.place / "etc" / "dasflex.conf"
+    conf.write_text(f"{conf.read_text(encoding='utf-8')}\nWORK_QUEUE_BROKER = redis\n", encoding="utf-8")
+    root.add("a").add("b", "")
+    for words, handed in (("--check",), 0), ((), 1), ((), 1):
+        assert CliRunner().invoke(main, ["install", *words, "--root", str(root.place)]).exit_code == 0
+        spool = Spool(dasflex_core.open(root.place).config)
+        assert len(spool.handed_over()) == handed
+    assert spool.handed_over()[0].startswith("hapi-info-a-")
 
 
 def test_the_task_raises_what_failed_after_all_were_tried(root):

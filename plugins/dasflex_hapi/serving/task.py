@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dasflex_core.errors import QueryError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -15,9 +17,15 @@ __all__ = ["prepare", "run"]
 
 
 def prepare(site: Site, arguments: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The one source that is named, under its own name, or all that have data sets. Raises `NotFoundError`."""
+    """The one source that is named, under its own name, or all that have data sets.
+
+    Raises `NotFoundError`, and `QueryError` for a source without data sets.
+    """
     if named := arguments.get("source"):
-        yield {"source": site[named].id}
+        asked = site[named]
+        if not asked.definition.hapi:
+            raise QueryError(f"{asked.id} has no data set of HAPI: its definition has no [hapi]")
+        yield {"source": asked.id}
         return
     from dasflex_hapi.serving.register import listed
 
