@@ -168,6 +168,18 @@ def test_ids_that_would_be_the_same_keep_their_paths(root):
         find(site, "a_b_c")
 
 
+def test_a_source_that_needs_an_interval_is_there_by_its_requests_only(root):
+    text = SOURCE.replace("reader.py", "reader.py #[read.time.inter]")
+    times = 'coords = { time = { interval = { default = "10 min" } } }\n'
+    sets = 'hapi = [{}, { id = "10min", read.time.inter = 600 }]\n'
+    example = 'time = "2020-01-01T00:00 to 2020-01-01T01:00", read.time.inter = 60'
+    site = root.add("a", times + sets, text.replace('time = "2020-01-01T00:00 to 2020-01-01T01:00"', example)).site
+    assert [each.id for each in listed(site)] == ["a_10min"]
+    assert root.run("a").output.startswith("a_10min: ")
+    with pytest.raises(NotFoundError):
+        find(site, "a")
+
+
 def test_a_former_id_of_a_source_finds_it(root):
     site = root.add("new", 'was = ["Old/Name"]\nhapi = {}\n').site
     assert find(site, "Old/Name").id == "new"

@@ -48,12 +48,11 @@ def hapi(context: click.Context, sources: tuple[str, ...], again: bool, root: st
 
 def _named(site: Site, sources: tuple[str, ...]) -> list[DataSet]:
     """The data sets of the sources, or of all. Raises `NotFoundError`."""
-    from dasflex_core.claims import Claim
     from dasflex_hapi.serving.register import find, listed, sets_of
 
     if not sources:
         return [find(site, each.id) for each in listed(site)]
-    return [each for name in sources for each in sets_of(site, site[name], Claim())]
+    return [each for name in sources for each in sets_of(site, site[name])]
 
 
 def _line(data_set: DataSet, *, again: bool) -> str:

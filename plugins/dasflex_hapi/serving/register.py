@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Listed", "data_set_of", "find", "folder_of", "keep", "kept", "listed", "sets_of", "stamp_of", "state_of"]
 
-_FORM: Final = 2
+_FORM: Final = 3
 _PARTS: Final = ("sources/index.json", "sources/.made.json")
 
 
@@ -97,9 +97,9 @@ def data_set_of(site: Site, listed: Listed, claim: Claim | None = None) -> DataS
     return DataSet(listed.id, source, own, claim)
 
 
-def sets_of(site: Site, source: Source, claim: Claim | None = None) -> list[DataSet]:
-    """The data sets of one source."""
-    return [find(site, "/".join(filter(None, (source.id, each.id))), claim) for each in source.definition.hapi]
+def sets_of(site: Site, source: Source) -> list[DataSet]:
+    """The data sets of one source, whoever may read them."""
+    return [data_set_of(site, each) for each in _register(site) if each.source == source.id]
 
 
 def _admit(data_set: DataSet, claim: Claim, end: str = "") -> None:
@@ -198,11 +198,15 @@ def _composed(site: Site, before: Mapping[str, list[Listed]]) -> Iterator[Listed
 
 
 def _of_source(site: Site, entry: Entry) -> Iterator[Listed]:
-    """The data sets of one source."""
+    """The data sets of one source. Of one that must be told its interval, only those that say it."""
     source = site[entry.id]
-    shown = [each.id for each in view_chain(source.definition, site.catalog.find)]
+    chain = view_chain(source.definition, site.catalog.find)
+    shown = [each.id for each in chain]
     stamp = stamp_of(site, shown)
+    needs_interval = any(time.interval for each in chain if (time := each.coords.get("time")))
     for own in source.definition.hapi:
+        if needs_interval and "read.time.inter" not in DataSet("", source, own).asked:
+            continue
         is_open = entry.listed and _is_open(source, own)
         title = title_of(own.title or source.title)
         yield Listed("", source.id, own.id, title, is_open, shown, stamp)
