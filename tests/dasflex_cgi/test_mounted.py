@@ -185,3 +185,17 @@ class TestFramed:
 def _entries(root):
     """The entries of the log, the oldest first."""
     return [*read_entries(root.root / "log")]
+
+
+def test_hapi_is_served_as_cgi(examples):
+    query = "id=Examples_Random&time.min=2017-01-01Z&time.max=2017-01-02Z"
+    status, headers, body, _told, code = answered(variables(examples.root, "/hapi/data", query))
+    assert (status, code, headers["Status"]) == (200, 0, "200 OK; HAPI 1200 OK")
+    assert headers["Content-Type"] == "text/csv"
+    assert body.startswith(b"2017-01-01T00:00:00.000Z,")
+    status, headers, body, _told, code = answered(variables(examples.root, "/hapi/info", "id=nothing"))
+    assert (status, code) == (404, 0)
+    assert headers["Status"] == "404 Not Found; HAPI 1406 Bad request - unknown dataset id"
+    assert body.startswith(b'{"HAPI":"3.3","status":{"code":1406,')
+    status, headers, _body, _told, _code = answered(variables(examples.root, "/hapi/catalog/", "depth=all"))
+    assert (status, headers["Location"]) == (301, "/stream/hapi/catalog?depth=all")
