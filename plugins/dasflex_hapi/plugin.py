@@ -40,7 +40,7 @@ _PARAMS: Final = (
         "modifier",
         "list",
         title="How many values there is room for",
-        help="NAME:COUNT for each variable whose records have different numbers of values.",
+        help="NAME:COUNT for variables whose records have different numbers of values, NAME#:BYTES for texts.",
         attribute="sizes",
     ),
     ParamSpec(

@@ -85,6 +85,8 @@ def _converted(shown: Shown, variable: Variable, values: NDArray[Any]) -> NDArra
     missing = is_fill(values, variable.fill)
     if kind == "string":
         texts: NDArray[Any] = np.strings.rstrip(values, b" \0")
+        if texts.dtype.itemsize > shown.parameter.length:
+            _check_room(shown.parameter, int(np.strings.str_len(texts).max(initial=0)), shown.parameter.length, "bytes")
         return np.where(missing, _fill_bytes(shown.parameter), texts).astype(type_of(shown.parameter))
     if kind == "double":
         with np.errstate(invalid="ignore"):  # a signalling NaN
@@ -117,16 +119,21 @@ def _padded(parameter: Parameter, values: NDArray[Any], offsets: NDArray[np.int6
     """Runs of values as rows of as many values as there is room for, fill behind."""
     room = parameter.size[0] if parameter.size else 1
     lengths = np.diff(offsets)
-    if int(lengths.max(initial=0)) > room:
-        raise SourceError(
-            f"{parameter.name} has {int(lengths.max())} values in a record, and its description says {room}. "
-            "Describe the data set anew: dasflex hapi --again SOURCE",
-            kind="source.stream",
-        )
+    _check_room(parameter, int(lengths.max(initial=0)), room, "values")
     rows = np.empty((len(lengths), *(parameter.size or (1,))), dtype=type_of(parameter))
     rows[...] = _fill_bytes(parameter) if rows.dtype.kind == "S" else _fill_number(parameter)
     rows[np.arange(room) < lengths[:, np.newaxis]] = values[offsets[0] : offsets[-1]]
     return rows
+
+
+def _check_room(parameter: Parameter, count: int, room: int, what: str) -> None:
+    """Raises `SourceError` where more has come than the description has room for."""
+    if count > room:
+        raise SourceError(
+            f"{parameter.name} has {count} {what} in a record, and its description says {room}. "
+            "Describe the data set anew: dasflex hapi --again SOURCE",
+            kind="source.stream",
+        )
 
 
 def _fill_number(parameter: Parameter) -> float:

@@ -62,7 +62,8 @@ class Wishes:
     """What the declaration of one dataset does not say.
 
     `sizes` says how many values there is room for, by the name of the variable, where records have different numbers of
-    them; what is missing is fill. `varying` names the coordinates of an inner index that are given with each record
+    them; what is missing is fill. Behind the name of a variable whose texts have no fixed width stands a `#`, with the
+    bytes that there is room for. `varying` names the coordinates of an inner index that are given with each record
     although this dataset declares them once, since other parts of the source have others.
     """
 
@@ -163,7 +164,7 @@ class _Describing:
         """One variable."""
         kind, size = _kind(self._dataset, variable), self._size(variable)
         digits = _digits(variable) if kind == "isotime" else 0
-        length = iso_width(digits) + 1 if kind == "isotime" else variable.dtype.itemsize if kind == "string" else 0
+        length = iso_width(digits) + 1 if kind == "isotime" else self._width(variable) if kind == "string" else 0
         vector = variable.vector
         label = plain(variable.label or dimension.properties.text("label"))
         parameter = Parameter(
@@ -180,6 +181,13 @@ class _Describing:
             (vector.frame or dimension.frame) if vector else "",
         )
         return Shown(parameter, variable.name, digits)
+
+    def _width(self, variable: Variable) -> int:
+        """The bytes of a text. Raises `QueryError` where that is not known."""
+        width = variable.dtype.itemsize or self._wishes.size(f"{variable.name}#")
+        if not width:
+            raise _misfit(f"{variable.name} of dataset {self._dataset.name} has texts of a length that nobody knows")
+        return width
 
     def _size(self, variable: Variable) -> tuple[int, ...]:
         """The extent of each inner index of a value. Raises `QueryError` where that is not known."""

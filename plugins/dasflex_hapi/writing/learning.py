@@ -92,6 +92,9 @@ class _Learning:
                 lengths = np.diff(column.offsets)
                 self._measured(variable.name, int(lengths.min(initial=1)), int(lengths.max(initial=1)))
                 column = column.leaves
+            if column.dtype.kind == "S" and not variable.dtype.itemsize and column.size:
+                lengths = np.strings.str_len(np.strings.rstrip(column, b" \0"))
+                self._measured(f"{variable.name}#", max(1, int(lengths.min())), max(1, int(lengths.max())))
             self.bytes += column.nbytes
         self._timed(batch)
 

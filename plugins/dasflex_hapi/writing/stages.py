@@ -56,7 +56,7 @@ class _HapiRecords(Formatter, accepts="arrays"):
         "format.hapi.sizes",
         mode="modifier",
         title="How many values there is room for",
-        help="NAME:COUNT for each variable whose records have different numbers of values.",
+        help="NAME:COUNT for variables whose records have different numbers of values, NAME#:BYTES for texts.",
     )
     varying: tuple[str, ...] = param(
         "format.hapi.varying", mode="modifier", title="Coordinates that are given with each record"
