@@ -9,6 +9,7 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
 from dasflex_core.errors import DasflexError
+from dasflex_core.streamtype import ARRAYS
 from dasflex_hapi.serving.data_sets import title_of
 from dasflex_hapi.serving.headers import header_of, stored
 from dasflex_hapi.serving.info import time_text
@@ -80,12 +81,15 @@ def capabilities_of(site: Site) -> dict[str, Any]:
 
 
 def own_formats(site: Site) -> Mapping[str, StreamTypeInfo]:
-    """The formats beside those of the standard, by their names, such as `x_das2` and `x_cdf`.
+    """The formats beside those of the standard that are made of arrays, by their names, such as `x_das2` and `x_cdf`.
 
     Of a format that has a text and a binary form, the binary one is meant.
     """
     found: dict[str, StreamTypeInfo] = {}
+    made = [each.produces for each in site.registry.stages if each.accepts == ARRAYS]
     for info in site.registry.stream_types:
+        if not any(each.serves(info.type) or info.type.serves(each) for each in made):
+            continue
         name = f"x_{info.type.kind}{info.type.version}"
         if info.suffix and info.type.kind not in FORMATS and (name not in found or info.type.variant == "binary"):
             found[name] = info

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from dasflex_core.catalog.model import HapiSet
-from dasflex_core.errors import AccessError, DasflexError, NotFoundError, QueryError, did_you_mean
+from dasflex_core.errors import AccessError, DasflexError, NotFoundError, QueryError
 from dasflex_core.guarding import Guard
 from dasflex_core.plan.binding import view_chain
 from dasflex_core.plan.identity import digest
@@ -78,8 +78,7 @@ def find(site: Site, identifier: str, claim: Claim | None = None) -> DataSet:
         source = site[wanted].id
         found = next((each for each in register if each.source == source and not each.set), None)
     if found is None:
-        near = did_you_mean(identifier, (each.id for each in register if each.open))
-        raise NotFoundError(f"There is no HAPI data set {identifier[:80]!r}.{near}", kind="not-found.source")
+        raise NotFoundError(f"There is no HAPI data set {identifier[:80]!r}", kind="not-found.source")
     made = data_set_of(site, found, claim)
     who = site.claim if claim is None else claim
     try:

@@ -102,6 +102,15 @@ def test_an_unknown_format_is_1409(hapi):
         assert "gibberish" not in answer.json["status"]["message"]
 
 
+def test_every_format_of_our_own_that_is_told_is_given(hapi):
+    told = hapi.get("capabilities").json["x_outputFormats"]
+    assert {"x_arrow", "x_cdf", "x_das2", "x_das3", "x_jsonl", "x_png"} <= set(told)
+    for name in told:
+        answer = hapi.get("data", **HOUR, format=name)
+        assert answer.status == 200, (name, answer.body)
+        assert len(answer.body) > 100
+
+
 def test_formats_of_our_own_are_given(hapi):
     answer = hapi.get("data", **HOUR, format="x_das2")
     assert answer.status == 200
