@@ -58,12 +58,12 @@ def wanted(part, columns):
         return np.where(missing, "", decoded).astype(object)
     if part.kind == "flag":
         return values != 0 if part.variable.fill is None else np.where(missing, np.nan, values != 0)
-    if missing.any() or values.dtype.kind == "f":
-        as_float = values.astype(float)
-        if values.dtype.kind in "iu":  # what is the fill when both are rounded is fill for it
-            missing = missing | (as_float == float(part.variable.fill))
-        return np.where(missing, np.nan, as_float)
-    return values
+    as_float = values.astype(float)
+    if values.dtype.kind in "iu" and part.variable.fill is not None:
+        missing = missing | (
+            as_float == float(part.variable.fill)
+        )  # what is the fill when both are rounded is fill for it
+    return np.where(missing, np.nan, as_float) if missing.any() or values.dtype.kind == "f" else values
 
 
 def integers_agree(path, engine, part, columns):
@@ -266,13 +266,14 @@ def test_a_time_that_is_missing_is_masked_where_it_is_no_coordinate(tmp_path):
         assert np.array_equal(read["seen"].values, times, equal_nan=True)
 
 
-def test_an_integer_next_to_its_fill_is_in_the_file_as_it_is(tmp_path):
+@pytest.mark.parametrize("first", [2**64 - 1, 2**64 - 1024], ids=["with fill", "without any"])
+def test_an_integer_next_to_its_fill_is_in_the_file_as_it_is(tmp_path, first):
     """xarray compares it with the fill as numbers in floating point, where both are 2**64."""
     header, dataset, batch = first_of_scalars()
     fill = 2**64 - 1
     counts = Variable("counts", "center", "integer", "", dataset.columns[0].index, np.dtype("u8"), fill=fill)
     more = Dimension("counts", "counts", coordinate=False, variables=(counts,))
     wider = replace(dataset, dimensions=(*dataset.dimensions, more), wire=(*dataset.wire, "counts"))
-    values = np.array([fill, *[2**64 - 1024] * (len(batch) - 1)], "u8")
+    values = np.array([first, *[2**64 - 1024] * (len(batch) - 1)], "u8")
     items = [header, wider, Records(wider, {**batch.columns, "counts": values})]
     agrees(written(tmp_path, items), items, "h5netcdf")
